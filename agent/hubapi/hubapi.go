@@ -1,0 +1,89 @@
+// Package hubapi is what the agent in a pod and the hub say to each other.
+//
+// Both calls are an HTTP/1.1 POST whose body and answer are JSON, sealed by package seal.
+// The hub answers 200 with a sealed body to every request that it could open; without a
+// body it answers 400 (could not be opened), 413 (too large) or 503 (not the leader).
+package hubapi
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+const (
+	ConfirmPath = "/v1/confirm"
+	ReportPath  = "/v1/report"
+	ContentType = "application/lameduck-sealed"
+
+	// Audience is what the pod's projected ServiceAccount token must be issued for.
+	Audience = "lameduck.dev/hub"
+
+	// MaxWait is the longest that the hub holds a confirm call: below the 30 s after
+	// which load balancers and proxies commonly cut a connection without traffic.
+	MaxWait = 25 * time.Second
+
+	// MaxRequest bounds a sealed request, in bytes: a token (about 1.5 KiB) and a timeline.
+	MaxRequest = 64 << 10
+
+	// MaxResponse bounds a sealed answer, in bytes. A hub whose evidence is longer
+	// abridges it: Nodes says how many passed, and those that did not are named first.
+	MaxResponse = 256 << 10
+)
+
+// ConfirmRequest announces that the token's pod leaves, and asks whether its routers have
+// stopped. It is idempotent: after an error the agent simply asks again, whoever leads.
+type ConfirmRequest struct {
+	Token       string `json:"token"`
+	WaitSeconds int    `json:"waitSeconds"` // how long the hub may hold the answer; at most MaxWait
+}
+
+// ConfirmResponse is the hub's answer: at once when confirmed or final, else when the wait is over.
+type ConfirmResponse struct {
+	// Confirmed: every router asked has stopped, each with its evidence.
+	Confirmed bool `json:"confirmed"`
+	// Final: asking again will not change the answer; without Confirmed the agent goes by
+	// what it sees itself, over its longer window.
+	Final    bool                   `json:"final,omitempty"`
+	Evidence []termination.Evidence `json:"evidence,omitempty"`
+	// Nodes is how many nodes' kube-proxies passed the barrier.
+	Nodes int `json:"nodes,omitempty"`
+	// GraceSeconds is the pod's deletionGracePeriodSeconds; zero when the hub does not know it.
+	// The kubelet counts it from the start of the hook, by the node's own clock: that is why
+	// the pod's deletionTimestamp, which is the API server's clock, is not told.
+	GraceSeconds int64  `json:"graceSeconds,omitempty"`
+	Error        string `json:"error,omitempty"`
+}
+
+// Check says why r is no confirmation that a pod may stop on; nil if it is one. A bare
+// "confirmed" is not believed: it needs evidence, and none that speaks against it.
+func (r ConfirmResponse) Check() error {
+	switch {
+	case r.Error != "":
+		return fmt.Errorf("the hub reports: %s", r.Error)
+	case !r.Confirmed:
+		return errors.New("the hub has not confirmed")
+	case len(r.Evidence) == 0:
+		return errors.New("the hub confirmed without evidence")
+	}
+	for _, fact := range r.Evidence {
+		switch fact.Kind {
+		case termination.BarrierMissed, termination.NotTerminating, termination.Unreachable, termination.DeadlineReached:
+			return fmt.Errorf("the hub confirmed against its own evidence: %s %s", fact.Kind, fact.Subject)
+		}
+	}
+	return nil
+}
+
+// ReportRequest carries what the agent saw, once, right before it exits.
+type ReportRequest struct {
+	Token    string               `json:"token"`
+	Timeline termination.Timeline `json:"timeline"`
+}
+
+// ReportResponse is empty when the report was taken.
+type ReportResponse struct {
+	Error string `json:"error,omitempty"`
+}
