@@ -1,0 +1,203 @@
+package workload
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Role says when a container runs.
+type Role uint8
+
+// The roles of a container.
+const (
+	Main    Role = iota
+	Sidecar      // a restartable init container, the native sidecar
+	Init
+)
+
+// Container is one container of a pod template.
+type Container struct {
+	Pod   *Workload
+	Node  *Node
+	Role  Role
+	Name  string
+	Image string
+
+	PreStop, PostStart           *Hook
+	Readiness, Liveness, Startup *Probe
+}
+
+func newContainer(pod *Workload, n *Node, role Role) *Container {
+	c := &Container{Pod: pod, Node: n, Role: role, Name: n.Get("name").Str(), Image: n.Get("image").Str()}
+	if lifecycle := n.Get("lifecycle"); lifecycle != nil {
+		c.PreStop = newHook(lifecycle.Get("preStop"))
+		c.PostStart = newHook(lifecycle.Get("postStart"))
+	}
+	c.Readiness = newProbe(n.Get("readinessProbe"))
+	c.Liveness = newProbe(n.Get("livenessProbe"))
+	c.Startup = newProbe(n.Get("startupProbe"))
+	return c
+}
+
+// Argv is the command line that the manifest sets, nil where the image's own
+// entry point is used.
+func (c *Container) Argv() []string {
+	command := c.Node.Get("command")
+	if command.Len() == 0 {
+		return nil
+	}
+	return append(command.Strings(), c.Node.Get("args").Strings()...)
+}
+
+// Args are the manifest's command and args in one list: what may hold a flag.
+func (c *Container) Args() []string {
+	return append(c.Node.Get("command").Strings(), c.Node.Get("args").Strings()...)
+}
+
+// Flag finds --name=value, --name value, -name=value among the command and
+// the arguments, and in the text of a script that they hold.
+func (c *Container) Flag(name string) (value string, at *Node, found bool) {
+	for _, list := range []*Node{c.Node.Get("command"), c.Node.Get("args")} {
+		for item := range list.All() {
+			words := []string{item.Str()}
+			if strings.ContainsAny(item.Str(), " \n") {
+				words = strings.Fields(item.Str())
+			}
+			for i, word := range words {
+				bare := strings.TrimLeft(word, "-")
+				if bare == word {
+					continue
+				}
+				key, value, inline := strings.Cut(bare, "=")
+				if key != name {
+					continue
+				}
+				switch {
+				case inline:
+				case i+1 < len(words):
+					value = words[i+1]
+				case item.next != nil:
+					return item.next.Str(), item.next, true
+				}
+				return value, item, true
+			}
+		}
+	}
+	return "", nil, false
+}
+
+// ImageName is the image's last path element without tag and digest, and Tag
+// its tag.
+func (c *Container) ImageName() string {
+	repo, _ := c.imageParts()
+	return repo[strings.LastIndexByte(repo, '/')+1:]
+}
+
+// ImageRepo is the image without tag and digest.
+func (c *Container) ImageRepo() string {
+	repo, _ := c.imageParts()
+	return repo
+}
+
+// Tag is the image's tag, "" if it has none.
+func (c *Container) Tag() string {
+	_, tag := c.imageParts()
+	return tag
+}
+
+func (c *Container) imageParts() (repo, tag string) {
+	repo, _, _ = strings.Cut(c.Image, "@")
+	if i := strings.LastIndexByte(repo, ':'); i > strings.LastIndexByte(repo, '/') {
+		return repo[:i], repo[i+1:]
+	}
+	return repo, ""
+}
+
+// Port finds a declared port by name or number.
+func (c *Container) Port(nameOrNumber string) *Node {
+	for p := range c.Node.Get("ports").All() {
+		if p.Get("name").Str() == nameOrNumber || p.Get("containerPort").Str() == nameOrNumber {
+			return p
+		}
+	}
+	return nil
+}
+
+// portNumber resolves a port's name to its number; a number stands for itself.
+func (c *Container) portNumber(nameOrNumber string) string {
+	if _, err := strconv.Atoi(nameOrNumber); err == nil {
+		return nameOrNumber
+	}
+	return c.Port(nameOrNumber).Get("containerPort").Str()
+}
+
+// Probe is a readiness, liveness or startup probe.
+type Probe struct {
+	Node *Node
+	HTTP *Node // the httpGet, tcpSocket, exec or grpc action, or nil
+	TCP  *Node
+	Exec *Node
+	GRPC *Node
+}
+
+func newProbe(n *Node) *Probe {
+	if !n.Set() {
+		return nil
+	}
+	return &Probe{Node: n, HTTP: n.Get("httpGet"), TCP: n.Get("tcpSocket"), Exec: n.Get("exec"), GRPC: n.Get("grpc")}
+}
+
+// Path is the path of an HTTP probe without its query.
+func (p *Probe) Path() string {
+	if p == nil {
+		return ""
+	}
+	path, _, _ := strings.Cut(p.HTTP.Get("path").Str(), "?")
+	return path
+}
+
+// Port is the node of the probed port, nil for exec.
+func (p *Probe) Port() *Node {
+	if p == nil {
+		return nil
+	}
+	for _, action := range []*Node{p.HTTP, p.TCP, p.GRPC} {
+		if port := action.Get("port"); port != nil {
+			return port
+		}
+	}
+	return nil
+}
+
+// Period, Timeout, Delay are in seconds, Failures a count, with the API's
+// defaults (10, 1, 0, 3).
+func (p *Probe) Period() int64 { return atLeast(p.Node.Get("periodSeconds").IntOr(10), 1) }
+
+// Timeout is timeoutSeconds.
+func (p *Probe) Timeout() int64 { return atLeast(p.Node.Get("timeoutSeconds").IntOr(1), 1) }
+
+// Delay is initialDelaySeconds.
+func (p *Probe) Delay() int64 { return p.Node.Get("initialDelaySeconds").IntOr(0) }
+
+// Failures is failureThreshold.
+func (p *Probe) Failures() int64 { return atLeast(p.Node.Get("failureThreshold").IntOr(3), 1) }
+
+// Patience is how many seconds a container may take before the probe gives up
+// on it for the first time.
+func (p *Probe) Patience() int64 { return p.Delay() + p.Period()*p.Failures() }
+
+// Same reports whether two probes ask the same question.
+func (p *Probe) Same(q *Probe) bool {
+	if p == nil || q == nil {
+		return false
+	}
+	for _, pair := range [][2]*Node{{p.HTTP, q.HTTP}, {p.TCP, q.TCP}, {p.Exec, q.Exec}, {p.GRPC, q.GRPC}} {
+		if (pair[0] == nil) != (pair[1] == nil) || pair[0] != nil && !Equal(pair[0], pair[1]) {
+			return false
+		}
+	}
+	return p.HTTP != nil || p.TCP != nil || p.Exec != nil || p.GRPC != nil
+}
+
+// atLeast gives zero and less the API's meaning: the default.
+func atLeast(n, least int64) int64 { return max(n, least) }

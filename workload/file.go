@@ -1,0 +1,178 @@
+package workload
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// File is one input and the objects found in it.
+type File struct {
+	Path    string // as it was named or found; "-" for standard input
+	Src     string
+	Objects []*Object
+
+	once  sync.Once
+	lines []int
+}
+
+// Problem is an input, or a part of one, that could not be read.
+type Problem struct {
+	Path string
+	Line int // 0 when the file as a whole is meant
+	Text string
+}
+
+func (p Problem) Error() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: %s", p.Path, p.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Text)
+}
+
+// Span is a piece of a file: byte offsets, and lines and columns counted from
+// 1, columns in characters. The end is exclusive.
+type Span struct {
+	Start, End         int
+	Line, Column       int
+	EndLine, EndColumn int
+}
+
+// Span tells where the node's value stands; where its key stands if the value
+// spans lines, and the start of the nearest line if neither is known.
+func (f *File) Span(n *Node) Span {
+	start, end := 0, 0
+	if n != nil {
+		start, end = int(n.off), int(n.end)
+		many := n.Kind == Map || n.Kind == List || n.Style == Block
+		if n.keyOff >= 0 && (many || !n.Located() || n.Kind == Null) {
+			start, end = int(n.keyOff), int(n.keyOff)+len(n.Key)
+		}
+		start = max(start, 0)
+		if end < start {
+			end = start
+		}
+		if many && n.keyOff < 0 {
+			end = start
+		}
+	}
+	return f.span(start, end)
+}
+
+func (f *File) span(start, end int) Span {
+	s := Span{Start: min(start, len(f.Src)), End: min(end, len(f.Src))}
+	s.Line, s.Column = f.position(s.Start)
+	s.EndLine, s.EndColumn = f.position(s.End)
+	return s
+}
+
+func (f *File) position(off int) (line, column int) {
+	f.once.Do(func() { f.lines = lineStarts(f.Src) })
+	line = sort.SearchInts(f.lines, off+1)
+	return line, utf8.RuneCountInString(f.Src[f.lines[line-1]:off]) + 1
+}
+
+// Line is the text of a line, counted from 1.
+func (f *File) Line(line int) string {
+	f.once.Do(func() { f.lines = lineStarts(f.Src) })
+	if line < 1 || line > len(f.lines) {
+		return ""
+	}
+	end := len(f.Src)
+	if line < len(f.lines) {
+		end = f.lines[line]
+	}
+	return strings.TrimRight(f.Src[f.lines[line-1]:end], "\r\n")
+}
+
+// document is the text between two markers.
+type document struct {
+	off, line int
+	text      string
+	fast      bool // nothing stands on the marker's line
+}
+
+// split cuts a file at its document markers. No YAML value can hold a line
+// that starts with one, so one broken document leaves the others readable.
+func split(src string) []document {
+	var docs []document
+	start, startLine, fast := 0, 1, true
+	line := 1
+	for pos := 0; pos < len(src); line++ {
+		next := len(src)
+		if i := strings.IndexByte(src[pos:], '\n'); i >= 0 {
+			next = pos + i + 1
+		}
+		marker := next-pos >= 3 && (src[pos:pos+3] == "---" || src[pos:pos+3] == "...")
+		if marker {
+			rest := strings.TrimRight(src[pos+3:next], "\r\n")
+			marker = rest == "" || rest[0] == ' ' || rest[0] == '\t'
+			if marker {
+				docs = append(docs, document{start, startLine, src[start:pos], fast})
+				body := strings.TrimLeft(rest, " \t")
+				if fast = body == "" || body[0] == '#'; fast {
+					start, startLine = next, line+1
+				} else {
+					start, startLine = pos, line
+				}
+			}
+		}
+		pos = next
+	}
+	return append(docs, document{start, startLine, src[start:], fast})
+}
+
+// Parse reads a file's documents. What cannot be read is a Problem; the other
+// documents are still there.
+func Parse(path, src string) (*File, []Problem) {
+	f := &File{Path: path, Src: src}
+	if text := encoding(src); text != "" {
+		return f, []Problem{{Path: path, Text: text}}
+	}
+	if strings.HasPrefix(src, bom) {
+		src = src[len(bom):]
+	}
+	skipped := len(f.Src) - len(src)
+	var problems []Problem
+	var a arena
+	for _, d := range split(src) {
+		root, err := d.parse(skipped, &a)
+		if err != nil {
+			p := Problem{Path: path, Line: d.line, Text: err.Error()}
+			if at, ok := err.(*problemAt); ok {
+				p.Line, p.Text = d.line+at.line-1, at.text
+			}
+			problems = append(problems, p)
+			continue
+		}
+		problems = append(problems, f.add(root)...)
+	}
+	return f, problems
+}
+
+func (d document) parse(skipped int, a *arena) (*Node, error) {
+	if d.fast {
+		if root, ok := parseFast(d.text, d.off+skipped, a); ok {
+			return root, nil
+		}
+	}
+	return parseSlow(d.text, d.off+skipped, a)
+}
+
+const bom = "\ufeff"
+
+// encoding names what is not UTF-8 text, "" if all is well.
+func encoding(src string) string {
+	switch {
+	case strings.HasPrefix(src, "\xff\xfe"), strings.HasPrefix(src, "\xfe\xff"),
+		len(src) > 3 && (src[0] == 0 && src[1] != 0 || src[0] != 0 && src[1] == 0):
+		return "written in UTF-16 or UTF-32; save it as UTF-8"
+	case strings.IndexByte(src, 0) >= 0:
+		return "holds NUL bytes; not a text file"
+	case !utf8.ValidString(src):
+		return "not valid UTF-8; save it as UTF-8"
+	}
+	return ""
+}

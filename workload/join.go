@@ -1,0 +1,218 @@
+package workload
+
+import (
+	"path/filepath"
+	"slices"
+)
+
+// Set is the whole input, joined.
+type Set struct {
+	Objects   []*Object
+	Workloads []*Workload
+	Services  []*Service
+	PDBs      []*PDB
+	HPAs      []*HPA
+
+	byKind map[string][]*Object
+	byName map[name][]*Object
+}
+
+type name struct{ kind, namespace, name string }
+
+type label struct{ namespace, key, value string }
+
+// Join indexes the objects of all files and ties them to each other. Its cost
+// grows with the number of objects, not with that of pairs.
+func Join(files []*File) *Set {
+	count := 0
+	for _, f := range files {
+		count += len(f.Objects)
+	}
+	s := &Set{
+		Objects: make([]*Object, 0, count),
+		byKind:  map[string][]*Object{},
+		byName:  make(map[name][]*Object, count),
+	}
+	for _, f := range files {
+		for _, o := range f.Objects {
+			s.add(o)
+		}
+	}
+	index := newIndex(s.Workloads)
+	for _, service := range s.Services {
+		service.Workloads = index.bySelector(service.Object, service.Selector)
+		for _, w := range service.Workloads {
+			w.Services = append(w.Services, service)
+		}
+	}
+	for _, pdb := range s.PDBs {
+		pdb.Workloads = index.byLabelSelector(pdb.Object, pdb.Selector)
+		for _, w := range pdb.Workloads {
+			w.PDBs = append(w.PDBs, pdb)
+		}
+	}
+	s.joinScalers()
+	return s
+}
+
+func (s *Set) add(o *Object) {
+	s.Objects = append(s.Objects, o)
+	s.byKind[o.Kind] = append(s.byKind[o.Kind], o)
+	key := name{o.Kind, o.Namespace, o.Name}
+	s.byName[key] = append(s.byName[key], o)
+	switch o.Kind {
+	case "Service":
+		if o.APIVersion == "v1" {
+			s.Services = append(s.Services, &Service{Object: o, Selector: o.Spec("selector")})
+		}
+	case "PodDisruptionBudget":
+		s.PDBs = append(s.PDBs, &PDB{Object: o, Selector: o.Spec("selector")})
+	case "HorizontalPodAutoscaler", "ScaledObject":
+		s.HPAs = append(s.HPAs, &HPA{Object: o})
+	default:
+		if w := newWorkload(o); w != nil {
+			w.Input = s
+			s.Workloads = append(s.Workloads, w)
+		}
+	}
+}
+
+func (s *Set) joinScalers() {
+	if len(s.HPAs) == 0 {
+		return
+	}
+	byName := make(map[name][]*Workload, len(s.Workloads))
+	for _, w := range s.Workloads {
+		key := name{w.Kind, w.Namespace, w.Name}
+		byName[key] = append(byName[key], w)
+	}
+	for _, h := range s.HPAs {
+		kind, target := h.Target()
+		for _, w := range nearest(h.Object, byName[name{kind, h.Namespace, target}]) {
+			h.Workload = w
+			w.HPAs = append(w.HPAs, h)
+		}
+	}
+}
+
+// Kind lists the objects of a kind, in order.
+func (s *Set) Kind(kind string) []*Object { return s.byKind[kind] }
+
+// Find is the object of that name nearest to the one that refers to it, nil if
+// it is not in the input.
+func (s *Set) Find(from *Object, kind, namespace, named string) *Object {
+	found := s.byName[name{kind, namespace, named}]
+	if len(found) == 0 {
+		return nil
+	}
+	return found[slices.IndexFunc(found, func(o *Object) bool {
+		return distance(from, o) == closest(from, found)
+	})]
+}
+
+// index finds workloads by one label of their pods.
+type index struct {
+	byLabel     map[label][]*Workload
+	byNamespace map[string][]*Workload
+}
+
+func newIndex(workloads []*Workload) *index {
+	x := &index{
+		byLabel:     make(map[label][]*Workload, 2*len(workloads)),
+		byNamespace: map[string][]*Workload{},
+	}
+	for _, w := range workloads {
+		x.byNamespace[w.Namespace] = append(x.byNamespace[w.Namespace], w)
+		for l := range w.Meta.Get("labels").All() {
+			key := label{w.Namespace, l.Key, l.Value}
+			x.byLabel[key] = append(x.byLabel[key], w)
+		}
+	}
+	return x
+}
+
+// candidates are the workloads that have the rarest pair of a selector's map.
+func (x *index) candidates(namespace string, selector *Node) []*Workload {
+	var rarest []*Workload
+	first := true
+	for want := range selector.All() {
+		found := x.byLabel[label{namespace, want.Key, want.Value}]
+		if first || len(found) < len(rarest) {
+			rarest, first = found, false
+		}
+	}
+	return rarest
+}
+
+// bySelector evaluates a Service's selector; without one a Service selects
+// nothing.
+func (x *index) bySelector(from *Object, selector *Node) []*Workload {
+	var out []*Workload
+	for _, w := range x.candidates(from.Namespace, selector) {
+		if matchLabels(selector, w.Meta.Get("labels")) {
+			out = append(out, w)
+		}
+	}
+	return nearest(from, out)
+}
+
+func (x *index) byLabelSelector(from *Object, selector *Node) []*Workload {
+	candidates := x.byNamespace[from.Namespace]
+	if labels := selector.Get("matchLabels"); labels.Len() > 0 {
+		candidates = x.candidates(from.Namespace, labels)
+	}
+	var out []*Workload
+	for _, w := range candidates {
+		if MatchSelector(selector, w.Meta.Get("labels")) {
+			out = append(out, w)
+		}
+	}
+	return nearest(from, out)
+}
+
+// nearest drops those that bear the same name as another and are further from
+// the object that refers to them: folders often hold variants of one object
+// (a base and its overlays), of which a cluster has one.
+func nearest(from *Object, found []*Workload) []*Workload {
+	if len(found) < 2 {
+		return found
+	}
+	best := map[name]int{}
+	for _, w := range found {
+		key := name{w.Kind, w.Namespace, w.Name}
+		if d, seen := best[key]; !seen || distance(from, w.Object) < d {
+			best[key] = distance(from, w.Object)
+		}
+	}
+	if len(best) == len(found) {
+		return found
+	}
+	var out []*Workload
+	for _, w := range found {
+		if distance(from, w.Object) == best[name{w.Kind, w.Namespace, w.Name}] {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func closest(from *Object, found []*Object) int {
+	best := far
+	for _, o := range found {
+		best = min(best, distance(from, o))
+	}
+	return best
+}
+
+const far = 2
+
+// distance is 0 in one file, 1 in one folder, else far.
+func distance(a, b *Object) int {
+	switch {
+	case a.File == b.File:
+		return 0
+	case filepath.Dir(a.File.Path) == filepath.Dir(b.File.Path):
+		return 1
+	}
+	return far
+}

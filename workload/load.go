@@ -1,0 +1,256 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// MaxBytes is the size above which a file is not read. The largest manifests
+// in use (CRD bundles) have about 10 MB.
+const MaxBytes = 32 << 20
+
+// Loader finds and reads manifests.
+type Loader struct {
+	Stdin io.Reader // what "-" names
+
+	// Render, if set, is offered every folder before its files are read, and
+	// reports whether it took the folder as a whole: a chart, a kustomization.
+	Render func(dir string) (files []*File, problems []Problem, took bool)
+
+	// Progress, if set, is called with the number of files read and found so
+	// far, from one goroutine at a time.
+	Progress func(read, found int)
+}
+
+// Input is what was read, in the order in which it was named and, within a
+// folder, in the order of the names.
+type Input struct {
+	Files    []*File
+	Problems []Problem
+}
+
+// Load reads files, folders and standard input. What cannot be read becomes a
+// Problem; the rest is still there. The error is that of ctx.
+func (l *Loader) Load(ctx context.Context, names ...string) (*Input, error) {
+	in := &Input{}
+	w := &walk{loader: l, seen: map[string]bool{}}
+	for _, name := range names {
+		if name == "-" {
+			w.add(name)
+			continue
+		}
+		w.visit(name, true)
+	}
+	in.Problems = w.problems
+	results := make([]result, len(w.paths))
+	if err := l.readAll(ctx, w.paths, results); err != nil {
+		return nil, err
+	}
+	for i, r := range results {
+		if done := w.rendered[i]; done != nil {
+			in.Files = append(in.Files, done.files...)
+			in.Problems = append(in.Problems, done.problems...)
+			continue
+		}
+		in.Problems = append(in.Problems, r.problems...)
+		if r.file != nil {
+			in.Files = append(in.Files, r.file)
+		}
+	}
+	return in, nil
+}
+
+type result struct {
+	file     *File
+	problems []Problem
+}
+
+func (l *Loader) readAll(ctx context.Context, paths []string, results []result) error {
+	var next, read atomic.Int64
+	var progress sync.Mutex
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), max(1, len(paths))) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(paths) {
+					return
+				}
+				if paths[i] != "" {
+					results[i] = l.read(paths[i])
+				}
+				if n := read.Add(1); l.Progress != nil && n%256 == 0 {
+					progress.Lock()
+					l.Progress(int(n), len(paths))
+					progress.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+func (l *Loader) read(path string) result {
+	src, err := l.bytes(path)
+	if err != nil {
+		return result{problems: []Problem{{Path: path, Text: reason(err)}}}
+	}
+	f, problems := Parse(path, src)
+	return result{f, problems}
+}
+
+func (l *Loader) bytes(path string) (string, error) {
+	if path == "-" {
+		data, err := io.ReadAll(io.LimitReader(l.Stdin, MaxBytes+1))
+		return l.bounded(data, err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > MaxBytes {
+		return "", tooLarge(info.Size())
+	}
+	var b strings.Builder
+	b.Grow(int(info.Size()))
+	if _, err := io.Copy(&b, io.LimitReader(file, MaxBytes+1)); err != nil {
+		return "", err
+	}
+	if b.Len() > MaxBytes {
+		return "", tooLarge(int64(b.Len()))
+	}
+	return b.String(), nil
+}
+
+func (l *Loader) bounded(data []byte, err error) (string, error) {
+	if err == nil && len(data) > MaxBytes {
+		err = tooLarge(int64(len(data)))
+	}
+	return string(data), err
+}
+
+func tooLarge(size int64) error {
+	return fmt.Errorf("%d MB, more than the limit of %d MB; split it", size>>20, MaxBytes>>20)
+}
+
+// reason is an error without the path, which the Problem names already.
+func reason(err error) string {
+	var pathErr *fs.PathError
+	if !errors.As(err, &pathErr) {
+		return err.Error()
+	}
+	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return "a symbolic link that leads to itself"
+	case errors.Is(err, fs.ErrNotExist):
+		return "no such file or folder"
+	case errors.Is(err, fs.ErrPermission):
+		return "not readable by this user"
+	}
+	return pathErr.Err.Error()
+}
+
+// walk collects the paths to read.
+type walk struct {
+	loader   *Loader
+	paths    []string
+	seen     map[string]bool // folders by their real path
+	problems []Problem
+	rendered map[int]*renderedFolder
+}
+
+type renderedFolder struct {
+	files    []*File
+	problems []Problem
+}
+
+func (w *walk) add(path string) { w.paths = append(w.paths, path) }
+
+func (w *walk) fail(path string, err error) {
+	w.problems = append(w.problems, Problem{Path: path, Text: reason(err)})
+}
+
+// visit takes a file or a folder; a file found in a folder must look like a
+// manifest, one that the user named is read whatever its name is.
+func (w *walk) visit(path string, named bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		if named || isManifest(path) {
+			w.fail(path, err)
+		}
+		return
+	}
+	switch {
+	case info.IsDir():
+		w.folder(path)
+	case !info.Mode().IsRegular() && !named:
+	case named || isManifest(path):
+		w.add(path)
+	}
+}
+
+func (w *walk) folder(path string) {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		w.fail(path, err)
+		return
+	}
+	if w.seen[real] {
+		return
+	}
+	w.seen[real] = true
+	if w.loader.Render != nil {
+		if files, problems, took := w.loader.Render(path); took {
+			if w.rendered == nil {
+				w.rendered = map[int]*renderedFolder{}
+			}
+			w.rendered[len(w.paths)] = &renderedFolder{files, problems}
+			w.add("")
+			return
+		}
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		w.fail(path, err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		child := filepath.Join(path, e.Name())
+		if e.Type().IsRegular() {
+			if isManifest(child) {
+				w.add(child)
+			}
+			continue
+		}
+		w.visit(child, false)
+	}
+}
+
+func isManifest(path string) bool {
+	switch filepath.Ext(path) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
+}

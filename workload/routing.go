@@ -1,0 +1,112 @@
+package workload
+
+import "strings"
+
+// Service is a Service and the workloads that it selects.
+type Service struct {
+	*Object
+	Selector  *Node
+	Workloads []*Workload
+}
+
+// Headless reports whether the Service has no address of its own.
+func (s *Service) Headless() bool { return s.Spec("clusterIP").Str() == "None" }
+
+// ports that carry no user's request: a lost scrape is made again.
+var metricsNames = []string{"metrics", "prometheus", "monitoring", "telemetry", "exporter", "pprof", "debug"}
+
+// MetricsOnly reports whether all ports are there to be scraped.
+func (s *Service) MetricsOnly() bool {
+	ports := s.Spec("ports")
+	if ports.Len() == 0 {
+		return false
+	}
+	for p := range ports.All() {
+		if !isMetrics(p.Get("name").Str()) && !isMetrics(p.Get("targetPort").Str()) {
+			return false
+		}
+	}
+	return true
+}
+
+func isMetrics(name string) bool {
+	for _, m := range metricsNames {
+		if strings.Contains(name, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// TargetPort is what a port of the Service leads to: a name or a number.
+func TargetPort(port *Node) *Node {
+	if t := port.Get("targetPort"); t.Set() {
+		return t
+	}
+	return port.Get("port")
+}
+
+// Reaches reports whether one of the Service's ports leads to the container.
+// A number that no container declares leads to the only main container.
+func (s *Service) Reaches(c *Container) bool {
+	for p := range s.Spec("ports").All() {
+		target := TargetPort(p).Str()
+		if isMetrics(p.Get("name").Str()) || isMetrics(target) {
+			continue
+		}
+		if c.Port(target) != nil {
+			return true
+		}
+		if len(c.Pod.Containers) > 1 {
+			continue
+		}
+		if TargetPort(p).Style == Plain && target != "" && target[0] <= '9' && !c.Pod.declares(target) {
+			return true
+		}
+	}
+	return false
+}
+
+// declares reports whether any running container names the port.
+func (w *Workload) declares(port string) bool {
+	for _, c := range w.Running() {
+		if c.Port(port) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// PDB is a PodDisruptionBudget and the workloads that it selects.
+type PDB struct {
+	*Object
+	Selector  *Node
+	Workloads []*Workload
+}
+
+// HPA is an autoscaler (HorizontalPodAutoscaler, KEDA's ScaledObject) and the
+// workload that it scales, if that is in the input.
+type HPA struct {
+	*Object
+	Workload *Workload
+}
+
+// Min is the least number of replicas: 1 by default, 0 for a ScaledObject.
+func (h *HPA) Min() (n int64, at *Node) {
+	field, absent := "minReplicas", int64(1)
+	if h.Kind == "ScaledObject" {
+		field, absent = "minReplicaCount", 0
+	}
+	at = h.Spec(field)
+	return at.IntOr(absent), at
+}
+
+// Target is the kind and name of what is scaled.
+func (h *HPA) Target() (kind, name string) {
+	ref := h.Spec("scaleTargetRef")
+	kind = ref.Get("kind").Str()
+	if kind == "" {
+		kind = "Deployment"
+	}
+	return kind, ref.Get("name").Str()
+}

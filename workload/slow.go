@@ -1,0 +1,307 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	yaml "go.yaml.in/yaml/v3"
+)
+
+// maxNodes bounds what the aliases of one document may expand to; the largest
+// CRD bundles have about 100,000 values in one document.
+const maxNodes = 500_000
+
+// problemAt is an error at a line of a document, counted from 1.
+type problemAt struct {
+	line int
+	text string
+}
+
+func (e *problemAt) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
+
+// slow converts what the full parser read, and finds out where each value's
+// text ends, which the parser does not tell.
+type slow struct {
+	src   string
+	base  int
+	lines []int // start of each line in src
+	arena *arena
+	nodes int
+}
+
+// parseSlow reads one document with the full YAML parser.
+// A nil root without an error is an empty document.
+func parseSlow(src string, base int, a *arena) (*Node, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(src), &doc); err != nil {
+		return nil, explain(err, src)
+	}
+	if doc.Kind == 0 || len(doc.Content) == 0 {
+		return nil, nil
+	}
+	s := &slow{src: src, base: base, arena: a, lines: lineStarts(src)}
+	root := a.node()
+	root.keyOff = -1
+	if err := s.convert(root, doc.Content[0], 0, false); err != nil {
+		return nil, explain(err, src)
+	}
+	if root.Kind == Null {
+		return nil, nil
+	}
+	return root, nil
+}
+
+func (s *slow) offset(n *yaml.Node) int32 {
+	if n.Line < 1 || n.Line > len(s.lines) {
+		return -1
+	}
+	at := s.lines[n.Line-1]
+	for i := 1; i < n.Column; i++ {
+		if at >= len(s.src) {
+			return -1
+		}
+		_, size := utf8.DecodeRuneInString(s.src[at:])
+		at += size
+	}
+	return int32(s.base + at)
+}
+
+// convert fills to with what from says. A shared node is one that an alias
+// repeats: it has no text of its own.
+func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared bool) error {
+	if s.nodes++; s.nodes > maxNodes {
+		return &problemAt{from.Line, fmt.Sprintf("the document's aliases expand to more than %d values; write them out", maxNodes)}
+	}
+	if depth > maxDepth {
+		return &problemAt{from.Line, fmt.Sprintf("nested more than %d levels deep", maxDepth)}
+	}
+	to.off, to.end = -1, -1
+	if !shared {
+		to.off = s.offset(from)
+	}
+	switch from.Kind {
+	case yaml.AliasNode:
+		if err := s.convert(to, from.Alias, depth+1, true); err != nil {
+			return err
+		}
+		if !shared {
+			to.off = s.offset(from)
+		}
+		return nil
+	case yaml.ScalarNode:
+		s.scalar(to, from)
+		return nil
+	case yaml.SequenceNode:
+		to.Kind = List
+		last := &to.child
+		for _, item := range from.Content {
+			n := s.arena.node()
+			n.keyOff = -1
+			if err := s.convert(n, item, depth+1, shared); err != nil {
+				return err
+			}
+			*last, last = n, &n.next
+			to.end = n.end
+		}
+	case yaml.MappingNode:
+		to.Kind = Map
+		if err := s.mapping(to, from, depth, shared); err != nil {
+			return err
+		}
+	default:
+		return &problemAt{from.Line, "unexpected YAML node"}
+	}
+	if from.Style&yaml.FlowStyle != 0 {
+		to.Style, to.end = Flow, s.closing(to.off)
+	}
+	if shared || from.Anchor != "" || from.Style&yaml.TaggedStyle != 0 {
+		to.end = -1
+	}
+	return nil
+}
+
+func (s *slow) mapping(to *Node, from *yaml.Node, depth int, shared bool) error {
+	last := &to.child
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(from.Content); i += 2 {
+		key, value := from.Content[i], from.Content[i+1]
+		if key.Tag == "!!merge" {
+			merges = append(merges, value)
+			continue
+		}
+		if key.Kind != yaml.ScalarNode {
+			return &problemAt{key.Line, "a mapping's key must be a plain text"}
+		}
+		for j := 0; j < i; j += 2 {
+			if from.Content[j].Value == key.Value && from.Content[j].Tag != "!!merge" {
+				return &problemAt{key.Line, fmt.Sprintf("key %q stands twice in one mapping (first on line %d)", key.Value, from.Content[j].Line)}
+			}
+		}
+		n := s.arena.node()
+		if err := s.convert(n, value, depth+1, shared); err != nil {
+			return err
+		}
+		n.Key, n.keyOff = key.Value, -1
+		if !shared {
+			n.keyOff = s.offset(key)
+		}
+		*last, last = n, &n.next
+		to.end = n.end
+	}
+	for _, m := range merges {
+		if err := s.merge(to, &last, m, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// merge adds the keys of << that are not there yet.
+func (s *slow) merge(to *Node, last **(*Node), from *yaml.Node, depth int) error {
+	var n Node
+	if err := s.convert(&n, from, depth+1, true); err != nil {
+		return err
+	}
+	sources := []*Node{&n}
+	if n.Kind == List {
+		sources = sources[:0]
+		for c := range n.All() {
+			sources = append(sources, c)
+		}
+	}
+	for _, source := range sources {
+		if source.Kind != Map {
+			return &problemAt{from.Line, "<< needs a mapping or a list of mappings"}
+		}
+		for c := range source.All() {
+			if to.Get(c.Key) != nil {
+				continue
+			}
+			added := s.arena.node()
+			*added = *c
+			added.next, added.keyOff = nil, -1
+			**last, *last = added, &added.next
+		}
+	}
+	to.end = -1
+	return nil
+}
+
+func (s *slow) scalar(to *Node, from *yaml.Node) {
+	to.Kind, to.Value = Scalar, from.Value
+	switch {
+	case from.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		to.Style = Block
+		return
+	case from.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
+		to.Style = Quoted
+	case from.Style&yaml.TaggedStyle != 0:
+		if from.Tag == "!!str" {
+			to.Style = Quoted
+		}
+	case from.Tag == "!!null":
+		to.Kind, to.Value = Null, ""
+	}
+	if to.off < 0 || from.Anchor != "" || from.Style&yaml.TaggedStyle != 0 {
+		return
+	}
+	if to.Style == Quoted {
+		to.end = s.unquote(to.off)
+	} else if at := int(to.off) - s.base; strings.HasPrefix(s.src[at:], from.Value) {
+		to.end = to.off + int32(len(from.Value))
+	}
+}
+
+// unquote finds the end of the quoted scalar that starts at off.
+func (s *slow) unquote(off int32) int32 {
+	at := int(off) - s.base
+	if at >= len(s.src) {
+		return -1
+	}
+	q := s.src[at]
+	if q != '"' && q != '\'' {
+		return -1
+	}
+	for i := at + 1; i < len(s.src); i++ {
+		switch {
+		case q == '"' && s.src[i] == '\\':
+			i++
+		case s.src[i] == q && q == '\'' && i+1 < len(s.src) && s.src[i+1] == q:
+			i++
+		case s.src[i] == q:
+			return int32(s.base + i + 1)
+		}
+	}
+	return -1
+}
+
+// closing finds the end of the flow collection that starts at off; -1 when a
+// comment in it leaves that in doubt.
+func (s *slow) closing(off int32) int32 {
+	if off < 0 {
+		return -1
+	}
+	depth := 0
+	for i := int(off) - s.base; i < len(s.src); i++ {
+		switch s.src[i] {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			if depth--; depth == 0 {
+				return int32(s.base + i + 1)
+			}
+		case '"', '\'':
+			if prev := strings.TrimRight(s.src[:i], " \r\n\t"); prev == "" || strings.IndexByte("[{,:", prev[len(prev)-1]) < 0 {
+				continue
+			}
+			end := s.unquote(int32(s.base + i))
+			if end < 0 {
+				return -1
+			}
+			i = int(end) - s.base - 1
+		case '#':
+			return -1
+		}
+	}
+	return -1
+}
+
+func lineStarts(src string) []int {
+	starts := []int{0}
+	for i := 0; i < len(src); i++ {
+		switch {
+		case src[i] == '\n', src[i] == '\r' && (i+1 == len(src) || src[i+1] != '\n'):
+			starts = append(starts, i+1)
+		}
+	}
+	return starts
+}
+
+var yamlError = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?`)
+
+// explain turns the parser's error into one with the cause that people
+// meet most often.
+func explain(err error, src string) error {
+	var p *problemAt
+	if !errors.As(err, &p) {
+		text := strings.Join(strings.Fields(err.Error()), " ")
+		p = &problemAt{line: 1, text: yamlError.ReplaceAllString(text, "")}
+		if m := yamlError.FindStringSubmatch(text); m != nil && m[1] != "" {
+			p.line, _ = strconv.Atoi(m[1])
+		}
+	}
+	for i, line := range strings.Split(src, "\n") {
+		body := strings.TrimLeft(line, " ")
+		if strings.HasPrefix(body, "\t") && strings.TrimSpace(body) != "" {
+			return &problemAt{i + 1, "indented with a tab; YAML allows only spaces"}
+		}
+	}
+	if strings.Contains(src, "{{") {
+		p.text += " (it looks like a template: name the chart's folder, or render it first)"
+	}
+	return p
+}

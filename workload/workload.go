@@ -1,0 +1,186 @@
+package workload
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// DefaultGrace is terminationGracePeriodSeconds where a pod sets none, in
+// seconds (k8s.io/api/core/v1, PodSpec).
+const DefaultGrace = 30
+
+// Workload is a pod template with all that bears on it.
+type Workload struct {
+	*Object
+	Meta *Node // the pod template's metadata
+	Pod  *Node // the pod template's spec
+
+	Containers []*Container // the main containers
+	Sidecars   []*Container // native sidecars, in their order
+	Inits      []*Container // the other init containers
+
+	Services []*Service
+	PDBs     []*PDB
+	HPAs     []*HPA
+	Input    *Set
+}
+
+// templates says where each kind keeps its pod template.
+var templates = map[string]struct {
+	groups string
+	path   []string
+}{
+	"Deployment":            {"apps extensions", []string{"spec", "template"}},
+	"StatefulSet":           {"apps", []string{"spec", "template"}},
+	"DaemonSet":             {"apps extensions", []string{"spec", "template"}},
+	"ReplicaSet":            {"apps extensions", []string{"spec", "template"}},
+	"ReplicationController": {"", []string{"spec", "template"}},
+	"Job":                   {"batch", []string{"spec", "template"}},
+	"CronJob":               {"batch", []string{"spec", "jobTemplate", "spec", "template"}},
+	"Rollout":               {"argoproj.io", []string{"spec", "template"}},
+	"Pod":                   {"", nil},
+}
+
+// newWorkload returns nil for an object that has no pod template, or only a
+// patch of one: containers without an image.
+func newWorkload(o *Object) *Workload {
+	kind, ok := templates[o.Kind]
+	if !ok || o.Group() != "" && !strings.Contains(kind.groups, o.Group()) {
+		return nil
+	}
+	template := o.Root.Get(kind.path...)
+	w := &Workload{Object: o, Meta: template.Get("metadata"), Pod: template.Get("spec")}
+	for n := range w.Pod.Get("containers").All() {
+		w.Containers = append(w.Containers, newContainer(w, n, Main))
+	}
+	for n := range w.Pod.Get("initContainers").All() {
+		if n.Get("restartPolicy").Str() == "Always" {
+			w.Sidecars = append(w.Sidecars, newContainer(w, n, Sidecar))
+		} else {
+			w.Inits = append(w.Inits, newContainer(w, n, Init))
+		}
+	}
+	for _, c := range w.Containers {
+		if c.Image == "" {
+			return nil
+		}
+	}
+	if len(w.Containers) == 0 {
+		return nil
+	}
+	return w
+}
+
+// Running are the containers that are there when the pod is stopped.
+func (w *Workload) Running() []*Container {
+	if len(w.Sidecars) == 0 {
+		return w.Containers
+	}
+	return append(append([]*Container{}, w.Containers...), w.Sidecars...)
+}
+
+// Label is a label of the pod template.
+func (w *Workload) Label(key string) *Node { return w.Meta.Get("labels", key) }
+
+// PodAnnotation is an annotation of the pod template, else of the object.
+func (w *Workload) PodAnnotation(key string) *Node {
+	if n := w.Meta.Get("annotations", key); n != nil {
+		return n
+	}
+	return w.Root.Get("metadata", "annotations", key)
+}
+
+// Grace is the pod's grace period in seconds, and where it is set, nil if the
+// default holds.
+func (w *Workload) Grace() (seconds int64, at *Node) {
+	at = w.Pod.Get("terminationGracePeriodSeconds")
+	seconds, ok := at.Int()
+	if !ok {
+		return DefaultGrace, at
+	}
+	return seconds, at
+}
+
+// LongestWait is the container whose preStop waits longest.
+func (w *Workload) LongestWait() (seconds int64, c *Container) {
+	for _, each := range w.Running() {
+		if wait, _ := each.PreStop.Wait(); each.PreStop != nil && (c == nil || wait > seconds) {
+			seconds, c = wait, each
+		}
+	}
+	return seconds, c
+}
+
+// Scales reports whether the kind keeps a number of interchangeable pods.
+func (w *Workload) Scales() bool {
+	switch w.Kind {
+	case "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout":
+		return true
+	}
+	return false
+}
+
+// Finite reports whether the pods are meant to end on their own.
+func (w *Workload) Finite() bool { return w.Kind == "Job" || w.Kind == "CronJob" }
+
+// Replicas is the least number of pods that the manifests ask for: the
+// autoscaler's minimum, or spec.replicas, 1 by default. The node is where it
+// stands, nil for the default. A workload at zero is switched off.
+func (w *Workload) Replicas() (n int64, at *Node) {
+	for _, h := range w.HPAs {
+		return h.Min()
+	}
+	at = w.Spec("replicas")
+	if i, ok := at.Int(); ok {
+		return i, at
+	}
+	return 1, at
+}
+
+// Serving are the Services whose clients lose requests when a pod goes: those
+// with an address of their own, and more than metrics behind it.
+func (w *Workload) Serving() []*Service {
+	var out []*Service
+	for _, s := range w.Services {
+		if !s.Headless() && !s.MetricsOnly() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// ServingContainers are the main containers that the Services' ports reach.
+// Where the ports tell nothing and there is one main container, it is that.
+func (w *Workload) ServingContainers() []*Container {
+	var out []*Container
+	for _, c := range w.Containers {
+		for _, s := range w.Serving() {
+			if s.Reaches(c) {
+				out = append(out, c)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// Amount resolves a number or percentage of total, rounded up or down.
+func Amount(n *Node, total int64, up bool) (int64, bool) {
+	if i, ok := n.Int(); ok {
+		return i, true
+	}
+	text, percent := strings.CutSuffix(n.Str(), "%")
+	if !percent {
+		return 0, false
+	}
+	p, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	f := float64(p) * float64(total) / 100
+	if up {
+		return int64(math.Ceil(f)), true
+	}
+	return int64(math.Floor(f)), true
+}
