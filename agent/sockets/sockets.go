@@ -1,0 +1,194 @@
+// Package sockets reads what an unprivileged process can see of its pod's TCP connections.
+//
+// It asks the kernel by inet_diag (NETLINK_SOCK_DIAG), which needs no capability and passes
+// the RuntimeDefault seccomp profile. Where that is refused (gVisor, stricter profiles) it
+// reads /proc/net/tcp, which is slower and can't tell whether a connection is busy.
+package sockets
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+)
+
+// maxConns bounds what one look holds: 48 bytes each. It is beyond what one pod's port
+// can usefully hold; more is an error rather than memory without end.
+const maxConns = 200_000
+
+// Conn is one inbound connection: one whose local port has, or had, a listener.
+type Conn struct {
+	// ID names the connection as long as it lives, and no other one meanwhile: the kernel's
+	// socket cookie, or from the tables a hash of its two ends.
+	ID   uint64
+	Peer netip.Addr // IPv4 peers of an IPv6 listener are given as IPv4
+	Port uint16     // the local port
+	Self bool       // both ends have the same address: the pod speaks to itself
+
+	Established bool
+	Received    bool   // data from the peer has arrived
+	Sent        bool   // data has been sent to the peer
+	Unacked     bool   // data is on its way to the peer
+	RecvAgo     uint32 // ms since data last arrived
+	SentAgo     uint32 // ms since data was last sent
+	AckAgo      uint32 // ms since the peer last acknowledged anything
+}
+
+// stalled is how long a peer may acknowledge nothing until data on its way to it no longer
+// makes the connection busy: a client that vanished is retransmitted to for many minutes.
+const stalled = 3000 // ms
+
+// Busy tells whether a request seems to be in flight: data has come after the last answer,
+// or none was answered yet, or an answer is still being taken by the peer.
+//
+// It holds for one request at a time (HTTP/1.1). It is a hint for protocols that interleave
+// requests, and can miss a request that came within the clock's tick (1-10 ms) of the last
+// answer. A half-closed connection is not busy: most of them are leaks.
+func (c Conn) Busy() bool {
+	if !c.Established || !c.Received {
+		return false
+	}
+	return !c.Sent || c.RecvAgo < c.SentAgo || c.Unacked && c.AckAgo < stalled
+}
+
+// Look is what one look saw.
+type Look struct {
+	// Opens counts the connections ever accepted in the pod's network namespace.
+	Opens uint64
+	// Conns are the inbound connections, valid until the next look.
+	Conns []Conn
+	// Gone are inbound connections that ended since the last look, not all of them if
+	// there were many. Each may or may not have been in an earlier look.
+	Gone []Conn
+	// Exact is false when only the tables could be read: then Busy is not known.
+	Exact bool
+}
+
+// Reader looks at the connections. It is not for concurrent use.
+type Reader struct {
+	proc    string // "/proc"
+	diag    *diag  // nil when refused
+	refused error
+	ports   []uint16 // sorted; every port ever seen listening, since connections outlive listeners
+	conns   []Conn
+	gone    []Conn
+}
+
+// Open makes a Reader. It always succeeds: what could not be had shows in Refused, and
+// what can't be read shows in each Look's error.
+func Open() *Reader {
+	r := &Reader{proc: "/proc"}
+	r.diag, r.refused = openDiag()
+	return r
+}
+
+// Refused says why the kernel's inet_diag can't be used; nil when it is.
+func (r *Reader) Refused() error { return r.refused }
+
+// Close gives the kernel's sockets back.
+func (r *Reader) Close() error {
+	if r.diag == nil {
+		return nil
+	}
+	return r.diag.close()
+}
+
+// Look reads the present state. An error leaves the Reader usable.
+func (r *Reader) Look() (Look, error) {
+	// Opens first: a connection that comes meanwhile is then seen before it is counted, and
+	// never counted before it could be seen.
+	opens, err := passiveOpens(r.proc)
+	if err != nil {
+		return Look{}, err
+	}
+	r.conns, r.gone = r.conns[:0], r.gone[:0]
+	if r.diag == nil {
+		if err := r.readTables(); err != nil {
+			return Look{}, err
+		}
+		return Look{Opens: opens, Conns: r.conns}, nil
+	}
+	if err := r.readDiag(); err != nil {
+		return Look{}, fmt.Errorf("inet_diag: %w", errors.Join(err, r.diag.reset()))
+	}
+	return Look{Opens: opens, Conns: r.conns, Gone: r.gone, Exact: true}, nil
+}
+
+func (r *Reader) readDiag() error {
+	for _, family := range families {
+		err := r.diag.dump(request(family, listen, nil), func(s diagSock) error {
+			r.listens(s.port)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	// What ended is read before what is there, so that nothing falls between the two.
+	err := r.diag.destroyed(func(s diagSock) {
+		if s.peerPort != 0 && len(r.gone) < maxConns && r.inbound(s.port) {
+			r.gone = append(r.gone, s.conn())
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if len(r.ports) == 0 {
+		return nil
+	}
+	filter := portFilter(r.ports)
+	for _, family := range families {
+		err := r.diag.dump(request(family, open, filter), func(s diagSock) error {
+			if !r.inbound(s.port) {
+				return nil
+			}
+			return r.add(s.conn())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reader) readTables() error {
+	for _, table := range []string{"tcp", "tcp6"} {
+		path := r.proc + "/net/" + table
+		// Listeners come first in the table, so one pass is enough for most ports; a new
+		// listener's connections count from the next look on.
+		err := readTable(path, func(row tableRow) error {
+			if row.state == stateListen {
+				r.listens(row.port)
+				return nil
+			}
+			if !r.inbound(row.port) {
+				return nil
+			}
+			return r.add(row.conn())
+		})
+		if err != nil && !(table == "tcp6" && os.IsNotExist(err)) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reader) add(c Conn) error {
+	if len(r.conns) >= maxConns {
+		return fmt.Errorf("more than %d connections", maxConns)
+	}
+	r.conns = append(r.conns, c)
+	return nil
+}
+
+func (r *Reader) listens(port uint16) {
+	if i, there := slices.BinarySearch(r.ports, port); !there {
+		r.ports = slices.Insert(r.ports, i, port)
+	}
+}
+
+func (r *Reader) inbound(port uint16) bool {
+	_, there := slices.BinarySearch(r.ports, port)
+	return there
+}

@@ -1,0 +1,343 @@
+package sockets
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// pair is a connection over real loopback sockets, seen from both ends.
+type pair struct {
+	client, server *net.TCPConn
+	port           uint16
+}
+
+func listenOn(t testing.TB, address string) *net.TCPListener {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.(*net.TCPListener)
+}
+
+func portOf(l *net.TCPListener) uint16 { return uint16(l.Addr().(*net.TCPAddr).Port) }
+
+func connect(t testing.TB, l *net.TCPListener, host string) pair {
+	t.Helper()
+	client, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(portOf(l))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := l.AcceptTCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); server.Close() })
+	return pair{client.(*net.TCPConn), server, portOf(l)}
+}
+
+func (p pair) send(t *testing.T, from, to *net.TCPConn, text string) {
+	t.Helper()
+	if _, err := from.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(to, make([]byte, len(text))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openReader(t testing.TB) *Reader {
+	t.Helper()
+	r := Open()
+	if err := r.Refused(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r
+}
+
+// tableReader is a Reader as it is where inet_diag is refused.
+func tableReader() *Reader { return &Reader{proc: "/proc", refused: syscall.EPERM} }
+
+func look(t testing.TB, r *Reader) Look {
+	t.Helper()
+	got, err := r.Look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func on(conns []Conn, port uint16) []Conn {
+	var found []Conn
+	for _, c := range conns {
+		if c.Port == port {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// until looks again until enough shows, since the kernel tells of ended connections late.
+func until(t *testing.T, r *Reader, what string, enough func(Look) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if enough(look(t, r)) {
+			return
+		}
+	}
+	t.Fatalf("never seen: %s", what)
+}
+
+func TestLookSeesConnections(t *testing.T) {
+	tests := []struct {
+		name, listen, dial string
+		peer               netip.Addr
+	}{
+		{"IPv4", "127.0.0.1:0", "127.0.0.1", netip.MustParseAddr("127.0.0.1")},
+		{"IPv6", "[::1]:0", "::1", netip.MustParseAddr("::1")},
+		{"IPv4 client of a [::] listener", "[::]:0", "127.0.0.1", netip.MustParseAddr("127.0.0.1")},
+	}
+	for _, reader := range []string{"inet_diag", "tables"} {
+		for _, tt := range tests {
+			t.Run(reader+" "+tt.name, func(t *testing.T) {
+				r := tableReader()
+				if reader == "inet_diag" {
+					r = openReader(t)
+				}
+				l := listenOn(t, tt.listen)
+				before := look(t, r)
+				if got := on(before.Conns, portOf(l)); len(got) != 0 {
+					t.Fatalf("before: %+v", got)
+				}
+				p := connect(t, l, tt.dial)
+				first := look(t, r)
+				if first.Opens < before.Opens+1 {
+					t.Errorf("opens went from %d to %d", before.Opens, first.Opens)
+				}
+				got := slices.Clone(on(first.Conns, p.port))
+				if len(got) != 1 || got[0].Peer != tt.peer || !got[0].Established || !got[0].Self || got[0].ID == 0 {
+					t.Fatalf("connected: %+v", got)
+				}
+				client := uint16(p.client.LocalAddr().(*net.TCPAddr).Port)
+				if out := on(first.Conns, client); len(out) != 0 {
+					t.Errorf("the outbound end is listed: %+v", out)
+				}
+				l.Close()
+				second := on(look(t, r).Conns, p.port)
+				if len(second) != 1 || second[0].ID != got[0].ID {
+					t.Errorf("with its listener gone: %+v, want ID %d", second, got[0].ID)
+				}
+			})
+		}
+	}
+}
+
+func TestLookSeesWhatCameAndWent(t *testing.T) {
+	for _, closes := range []string{"client", "server"} {
+		t.Run(closes+" closes first", func(t *testing.T) {
+			r := openReader(t)
+			l := listenOn(t, "[::]:0")
+			look(t, r)
+			p := connect(t, l, "127.0.0.1")
+			first, second := p.client, p.server
+			if closes == "server" {
+				first, second = second, first
+			}
+			first.Close()
+			io.ReadAll(second)
+			second.Close()
+			until(t, r, "the connection's end", func(l Look) bool {
+				gone := on(l.Gone, p.port)
+				return len(gone) == 1 && gone[0].Peer == netip.MustParseAddr("127.0.0.1")
+			})
+		})
+	}
+}
+
+func TestGoneKeepsTheID(t *testing.T) {
+	r := openReader(t)
+	l := listenOn(t, "127.0.0.1:0")
+	look(t, r)
+	p := connect(t, l, "127.0.0.1")
+	id := on(look(t, r).Conns, p.port)[0].ID
+	p.client.Close()
+	p.server.Close()
+	until(t, r, "the end of the connection that was seen", func(l Look) bool {
+		gone := on(l.Gone, p.port)
+		return len(gone) == 1 && gone[0].ID == id
+	})
+}
+
+func TestBusyOverOneExchange(t *testing.T) {
+	r := openReader(t)
+	l := listenOn(t, "127.0.0.1:0")
+	p := connect(t, l, "127.0.0.1")
+	busy := func() bool { return on(look(t, r).Conns, p.port)[0].Busy() }
+	// Longer than the kernel's tick, which is what its clock can tell apart.
+	tick := func() { time.Sleep(20 * time.Millisecond) }
+	if busy() {
+		t.Error("busy before the first request")
+	}
+	for i := range 2 {
+		p.send(t, p.client, p.server, "request")
+		if !busy() {
+			t.Errorf("request %d: not busy before its answer", i)
+		}
+		tick()
+		p.send(t, p.server, p.client, "answer")
+		until(t, r, "the answer's acknowledgement", func(l Look) bool {
+			return !on(l.Conns, p.port)[0].Busy()
+		})
+		tick()
+	}
+	// An answer larger than both buffers stays in flight while the client doesn't read.
+	p.send(t, p.client, p.server, "request")
+	p.server.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	p.server.Write(make([]byte, 64<<20))
+	if !busy() {
+		t.Error("not busy while the answer is being taken")
+	}
+}
+
+func TestFilterWithManyPorts(t *testing.T) {
+	for _, listeners := range []int{1, 2, maxFiltered, maxFiltered + 1} {
+		t.Run(fmt.Sprint(listeners), func(t *testing.T) {
+			r := openReader(t)
+			var pairs []pair
+			for range listeners {
+				pairs = append(pairs, connect(t, listenOn(t, "127.0.0.1:0"), "127.0.0.1"))
+			}
+			got := look(t, r)
+			for _, p := range pairs {
+				if len(on(got.Conns, p.port)) != 1 {
+					t.Errorf("port %d: %+v", p.port, on(got.Conns, p.port))
+				}
+			}
+		})
+	}
+}
+
+// TestFilterIsTheKernels checks the program itself: what the kernel hands over with it,
+// before anything is sorted out here.
+func TestFilterIsTheKernels(t *testing.T) {
+	r := openReader(t)
+	first, second := connect(t, listenOn(t, "127.0.0.1:0"), "127.0.0.1"), connect(t, listenOn(t, "127.0.0.1:0"), "127.0.0.1")
+	connect(t, listenOn(t, "127.0.0.1:0"), "127.0.0.1")
+	want := []uint16{first.port, second.port}
+	slices.Sort(want)
+	for n := 1; n <= 2; n++ {
+		var got []uint16
+		err := r.diag.dump(request(syscall.AF_INET, open, portFilter(want[:n])), func(s diagSock) error {
+			got = append(got, s.port)
+			return nil
+		})
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want[:n]) {
+			t.Errorf("ports %v, %v, want %v", got, err, want[:n])
+		}
+	}
+}
+
+func TestTooManyConnectionsIsAnErrorAndPasses(t *testing.T) {
+	r := openReader(t)
+	p := connect(t, listenOn(t, "127.0.0.1:0"), "127.0.0.1")
+	failing := fmt.Errorf("too many")
+	if err := r.diag.dump(request(syscall.AF_INET, open, nil), func(diagSock) error { return failing }); err != failing {
+		t.Fatalf("got %v", err)
+	}
+	if err := r.diag.reset(); err != nil {
+		t.Fatal(err)
+	}
+	if got := on(look(t, r).Conns, p.port); len(got) != 1 {
+		t.Errorf("the look after it: %+v", got)
+	}
+}
+
+func TestMissingProcIsAnError(t *testing.T) {
+	r := &Reader{proc: t.TempDir()}
+	if _, err := r.Look(); err == nil || !strings.Contains(err.Error(), "net/snmp") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnprivileged runs the tests above again as nobody, without a capability: as in a pod
+// under the restricted standard. Run by somebody else, they were unprivileged to begin with.
+func TestUnprivileged(t *testing.T) {
+	if os.Getuid() != 0 {
+		return
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The test binary's own directory is closed to others.
+	data, err := os.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "sockets-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	own := dir + "/sockets.test"
+	if err := os.WriteFile(own, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(own, "-test.run", "TestLook|TestGone|TestBusy", "-test.v")
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil || bytes.Contains(out, []byte("no tests to run")) {
+		t.Errorf("as uid 65534: %v\n%s", err, out)
+	}
+}
+
+// BenchmarkLook10000 leaves the connections in the listeners' queues, so that each costs
+// this process one open file, not two.
+func BenchmarkLook10000(b *testing.B) {
+	const listeners, each = 4, 2500
+	var ports []uint16
+	for range listeners {
+		l := listenOn(b, "[::]:0")
+		ports = append(ports, portOf(l))
+		for range each {
+			client, err := net.Dial("tcp4", fmt.Sprintf("127.0.0.1:%d", portOf(l)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { client.Close() })
+		}
+	}
+	for name, r := range map[string]*Reader{"inet_diag": openReader(b), "tables": tableReader()} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				seen := 0
+				for _, c := range look(b, r).Conns {
+					if slices.Contains(ports, c.Port) {
+						seen++
+					}
+				}
+				if seen != listeners*each {
+					b.Fatalf("%d connections", seen)
+				}
+			}
+		})
+	}
+}
