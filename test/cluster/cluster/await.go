@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// await asks every 100 ms until check succeeds. It gives up, with the last refusal, when the time is over, when ctx
+// ends, or when one of the processes that it depends on has ended.
+func await(ctx context.Context, limit time.Duration, what string, check func(context.Context) error, on ...*Process) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%v are over", limit))
+	defer cancel()
+	for {
+		err := check(ctx)
+		if err == nil {
+			return nil
+		}
+		for _, process := range on {
+			if !process.Running() {
+				return fmt.Errorf("waiting for %s: %s has ended, its log is %s%s",
+					what, process.Name, process.Log(), logTail(process.Log()))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w; last: %w", what, context.Cause(ctx), err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (s starter) awaitAPIServer(ctx context.Context) error {
+	client, err := s.Client()
+	if err != nil {
+		return err
+	}
+	return await(ctx, time.Minute, "the API server to be ready", func(ctx context.Context) error {
+		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	}, s.Etcd, s.APIServer)
+}
+
+func (s starter) awaitNodes(ctx context.Context) error {
+	client, err := s.Client()
+	if err != nil {
+		return err
+	}
+	return await(ctx, 2*time.Minute, "all nodes to be Ready", func(ctx context.Context) error {
+		nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		if len(nodes.Items) < s.plan.Nodes {
+			return fmt.Errorf("%d of %d nodes have registered", len(nodes.Items), s.plan.Nodes)
+		}
+		for _, node := range nodes.Items {
+			if err := nodeReady(&node); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, s.Processes()...)
+}
+
+func nodeReady(node *corev1.Node) error {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			if condition.Status == corev1.ConditionTrue {
+				return nil
+			}
+			return fmt.Errorf("%s: %s", node.Name, condition.Message)
+		}
+	}
+	return errors.New(node.Name + " has not said whether it is Ready")
+}

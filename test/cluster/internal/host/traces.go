@@ -1,0 +1,76 @@
+package host
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const (
+	// containerLogs is where every kubelet links its containers' logs, whatever it is told.
+	containerLogs = "/var/log/containers"
+	// cniResults is where the CNI library notes the networks that it has joined containers to.
+	cniResults = "/var/lib/cni/results"
+	// deviceSocket is where every kubelet listens for device plugins, whatever it is told.
+	deviceSocket = "/var/lib/kubelet/device-plugins/kubelet.sock"
+)
+
+// Traces are the files outside of an instance's folder that its programs leave when they are killed: links to its
+// logs, notes about its containers' networks, and the sockets of its containers' shims.
+func Traces(dir string) []string {
+	var traces []string
+	links, _ := filepath.Glob(filepath.Join(containerLogs, "*"))
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, dir+"/") {
+			traces = append(traces, link)
+		}
+	}
+	notes, _ := filepath.Glob(filepath.Join(cniResults, "*"))
+	for _, note := range notes {
+		// A note tells where its container's network namespace is pinned: in the instance's folder.
+		if content, err := os.ReadFile(note); err == nil && bytes.Contains(content, []byte(`"`+dir+"/")) {
+			traces = append(traces, note)
+		}
+	}
+	// containerd keeps the address of each shim's socket beside the container's bundle.
+	addresses, _ := filepath.Glob(filepath.Join(dir, "*", "containerd-state", "io.containerd.runtime.v2.task", "*", "*", "address"))
+	for _, file := range addresses {
+		address, _ := os.ReadFile(file)
+		socket := strings.TrimPrefix(strings.TrimSpace(string(address)), "unix://")
+		if _, err := os.Lstat(socket); err == nil && filepath.IsAbs(socket) {
+			traces = append(traces, socket)
+		}
+	}
+	return traces
+}
+
+// RemoveTraces removes what Traces found.
+func RemoveTraces(traces []string) error {
+	var failed []error
+	for _, trace := range traces {
+		if err := os.Remove(trace); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, fmt.Errorf("removing what was left: %w", err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// RemoveSharedTraces removes, after the last instance, what all kubelets share: a socket that nobody listens on any
+// more, and the folders that are empty now.
+func RemoveSharedTraces() {
+	if conn, err := net.Dial("unix", deviceSocket); err == nil {
+		conn.Close()
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		_ = os.Remove(deviceSocket)
+	}
+	devices := filepath.Dir(deviceSocket)
+	for _, dir := range []string{devices, filepath.Dir(devices), cniResults, filepath.Dir(cniResults), containerLogs} {
+		_ = os.Remove(dir) // fails if it is not empty, and is then somebody's
+	}
+}

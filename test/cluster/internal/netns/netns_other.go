@@ -1,0 +1,9 @@
+//go:build !linux
+
+package netns
+
+// Create reports that network namespaces need Linux.
+func Create(string) error { return errUnsupported }
+
+// Do reports that network namespaces need Linux.
+func Do(string, func() error) error { return errUnsupported }

@@ -1,0 +1,165 @@
+// Package plan derives every name, address, port and path of an instance from its name, its slot and its number
+// of nodes, so that two instances never meet and `down` knows what `up` may have made, even if `up` was killed.
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+)
+
+const (
+	// Slots is how many instances fit on one machine: each takes one of 172.30.0.0/24 ... 172.30.15.0/24.
+	Slots = 16
+	// MaxNodes keeps a node's number inside one octet of its addresses.
+	MaxNodes = 100
+
+	// APIServerPort, EtcdPort and EtcdPeerPort are bound on the instance's own address, so they are the same in all.
+	APIServerPort = 6443
+	EtcdPort      = 2379
+	EtcdPeerPort  = 2380
+
+	stateFile = "state.json"
+)
+
+// Plan is what identifies an instance. It is written before anything else is made and removed after all else.
+type Plan struct {
+	Name  string `json:"name"`
+	Slot  int    `json:"slot"`
+	Nodes int    `json:"nodes"`
+	Proxy string `json:"proxy"` // nftables or iptables
+	DNS   bool   `json:"dns"`
+	Dir   string `json:"dir"`
+}
+
+var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
+
+// Validate reports the first mistake, in words for the one who called the command.
+func (p Plan) Validate() error {
+	switch {
+	case !validName.MatchString(p.Name):
+		return fmt.Errorf("instance name %q: use at most 20 lower-case letters, digits and dashes, a letter first", p.Name)
+	case p.Nodes < 1 || p.Nodes > MaxNodes:
+		return fmt.Errorf("%d nodes: ask for 1 to %d", p.Nodes, MaxNodes)
+	case p.Proxy != "nftables" && p.Proxy != "iptables":
+		return fmt.Errorf("proxy mode %q: use nftables or iptables", p.Proxy)
+	}
+	return nil
+}
+
+// Bridge is the link that joins the nodes; the host, and so the control plane, has its first address.
+func (p Plan) Bridge() string { return fmt.Sprintf("ldbr%d", p.Slot) }
+
+// Veth is the host's end of node n's link, n from 1.
+func (p Plan) Veth(n int) string { return fmt.Sprintf("ldv%d-%d", p.Slot, n) }
+
+// NodeNet holds the host's address and the nodes'.
+func (p Plan) NodeNet() netip.Prefix { return prefix4(172, 30, p.Slot, 0, 24) }
+
+// HostAddr is where the control plane listens.
+func (p Plan) HostAddr() netip.Addr { return addr4(172, 30, p.Slot, 1) }
+
+// NodeAddr is the InternalIP of node n, n from 1.
+func (p Plan) NodeAddr(n int) netip.Addr { return addr4(172, 30, p.Slot, 10+n) }
+
+// ClusterCIDR holds all pods.
+func (p Plan) ClusterCIDR() netip.Prefix { return prefix4(10, 240+p.Slot, 0, 0, 16) }
+
+// PodCIDR holds the pods of node n, n from 1.
+func (p Plan) PodCIDR(n int) netip.Prefix { return prefix4(10, 240+p.Slot, n, 0, 24) }
+
+// ServiceCIDR holds the cluster IPs; the first is the API server's, the tenth the DNS server's.
+func (p Plan) ServiceCIDR() netip.Prefix { return prefix4(10, 96+p.Slot, 0, 0, 16) }
+
+// APIServiceAddr is the cluster IP of the Service default/kubernetes.
+func (p Plan) APIServiceAddr() netip.Addr { return addr4(10, 96+p.Slot, 0, 1) }
+
+// DNSAddr is the cluster IP of the Service kube-system/kube-dns.
+func (p Plan) DNSAddr() netip.Addr { return addr4(10, 96+p.Slot, 0, 10) }
+
+// Network is the name of the pod network, unique on the machine.
+func (p Plan) Network() string { return "lameduck-" + p.Name }
+
+// Cgroup is the path, from the root of each hierarchy, under which all pods of the instance run.
+func (p Plan) Cgroup() string { return "/lameduck-" + p.Name }
+
+// NodeName is the Kubernetes name of node n, n from 1.
+func NodeName(n int) string { return fmt.Sprintf("node%d", n) }
+
+// NodeDir holds all that node n keeps on disk, its sockets and its namespace.
+func (p Plan) NodeDir(n int) string { return filepath.Join(p.Dir, NodeName(n)) }
+
+// Path names a file of the instance.
+func (p Plan) Path(elements ...string) string {
+	return filepath.Join(append([]string{p.Dir}, elements...)...)
+}
+
+// Ranges are the address ranges that must be free on the host.
+func (p Plan) Ranges() []netip.Prefix {
+	return []netip.Prefix{p.NodeNet(), p.ClusterCIDR(), p.ServiceCIDR()}
+}
+
+// Save writes the plan into its directory.
+func (p Plan) Save() error {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary := p.Path(stateFile + ".new")
+	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("saving the instance's plan: %w", err)
+	}
+	return os.Rename(temporary, p.Path(stateFile))
+}
+
+// ErrNotUp says that there is no instance of that name.
+var ErrNotUp = errors.New("no such cluster is up")
+
+// Load reads the plan of the instance called name in base.
+func Load(base, name string) (Plan, error) {
+	data, err := os.ReadFile(filepath.Join(base, name, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Plan{}, fmt.Errorf("cluster %q: %w", name, ErrNotUp)
+	}
+	if err != nil {
+		return Plan{}, fmt.Errorf("cluster %q: %w", name, err)
+	}
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return Plan{}, fmt.Errorf("cluster %q: reading %s: %w", name, filepath.Join(base, name, stateFile), err)
+	}
+	return p, nil
+}
+
+// All lists the plans of the instances in base, by name.
+func All(base string) ([]Plan, error) {
+	files, err := filepath.Glob(filepath.Join(base, "*", stateFile))
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(files)
+	var plans []Plan
+	for _, file := range files {
+		p, err := Load(base, filepath.Base(filepath.Dir(file)))
+		if errors.Is(err, ErrNotUp) {
+			continue // taken down meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, p)
+	}
+	return plans, nil
+}
+
+func addr4(a, b, c, d int) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(a), byte(b), byte(c), byte(d)})
+}
+
+func prefix4(a, b, c, d, bits int) netip.Prefix { return netip.PrefixFrom(addr4(a, b, c, d), bits) }

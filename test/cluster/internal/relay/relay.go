@@ -1,0 +1,137 @@
+// Package relay stands between one node's kube-proxy and the API server and can disturb what kube-proxy watches:
+// delay it, cut it, or tell it that its place in the stream is gone, so that it must list anew. It speaks HTTP on
+// both sides, because a list is made necessary by an answer (410 Gone), not by a broken connection: after a broken
+// one, a client goes on from where it was.
+package relay
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"path"
+	"sync"
+	"time"
+)
+
+// Relay is a reverse proxy with faults. Its zero faults pass everything on unchanged and at once.
+type Relay struct {
+	proxy  *httputil.ReverseProxy
+	faults faults
+}
+
+// Fault is what a relay does to the watches of one resource.
+type Fault struct {
+	// Resource is the plural name, such as endpointslices.
+	Resource string `json:"resource"`
+	// Delay holds back everything that the API server sends on a watch for this long, its order kept. What is on its
+	// way already keeps the delay that it came under.
+	Delay time.Duration `json:"delay,omitempty"`
+}
+
+// New relays to server by transport, which authenticates as kube-proxy.
+func New(server *url.URL, transport http.RoundTripper, log *slog.Logger) *Relay {
+	r := &Relay{}
+	r.faults.delays = map[string]time.Duration{}
+	r.faults.watches = map[*watch]struct{}{}
+	r.faults.gone = map[string]int{}
+	r.proxy = &httputil.ReverseProxy{
+		Rewrite:       func(request *httputil.ProxyRequest) { request.SetURL(server) },
+		Transport:     transport,
+		FlushInterval: -1, // every event at once
+		ModifyResponse: func(response *http.Response) error {
+			if resource, isWatch := watched(response.Request.URL); isWatch && response.StatusCode == http.StatusOK {
+				response.Body = r.faults.open(resource, response.Body)
+			}
+			return nil
+		},
+		// An API server that is not there is a broken connection to kube-proxy, as it would be without a relay.
+		ErrorHandler: func(_ http.ResponseWriter, request *http.Request, err error) {
+			log.Info("the API server did not answer", "path", request.URL.Path, "error", err)
+			panic(http.ErrAbortHandler)
+		},
+	}
+	return r
+}
+
+// ServeHTTP passes a request on, unless a fault answers it.
+func (r *Relay) ServeHTTP(response http.ResponseWriter, request *http.Request) {
+	if resource, isWatch := watched(request.URL); isWatch && r.faults.takeGone(resource) {
+		response.Header().Set("Content-Type", "application/json")
+		response.WriteHeader(http.StatusGone)
+		_, _ = io.WriteString(response, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired",`+
+			`"message":"too old resource version (made so by the relay)","code":410}`)
+		return
+	}
+	r.proxy.ServeHTTP(response, request)
+}
+
+// watched returns the resource that a request watches.
+func watched(u *url.URL) (resource string, isWatch bool) {
+	watch := u.Query().Get("watch")
+	return path.Base(u.Path), watch == "true" || watch == "1"
+}
+
+// faults are the orders in force and the watches that they apply to.
+type faults struct {
+	mu      sync.Mutex
+	delays  map[string]time.Duration
+	gone    map[string]int // resource -> how many of its watches to answer with 410
+	watches map[*watch]struct{}
+}
+
+func (f *faults) set(fault Fault) error {
+	if fault.Resource == "" || fault.Delay < 0 {
+		return fmt.Errorf("a fault needs a resource and a delay that is not negative")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delays[fault.Resource] = fault.Delay
+	return nil
+}
+
+func (f *faults) delay(resource string) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.delays[resource]
+}
+
+// cut ends the open watches of resource, and returns how many. With gone, the next watch of each is refused by 410.
+func (f *faults) cut(resource string, gone bool) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	count := 0
+	for w := range f.watches {
+		if w.resource == resource {
+			w.cancel()
+			count++
+		}
+	}
+	if gone {
+		f.gone[resource] = max(count, 1)
+	}
+	return count
+}
+
+func (f *faults) takeGone(resource string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone[resource] == 0 {
+		return false
+	}
+	f.gone[resource]--
+	return true
+}
+
+func (f *faults) open(resource string, body io.ReadCloser) io.ReadCloser {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watch{resource: resource, body: body, cancel: cancel, ctx: ctx, faults: f, chunks: make(chan chunk, 4096)}
+	f.mu.Lock()
+	f.watches[w] = struct{}{}
+	f.mu.Unlock()
+	go w.pump()
+	return w
+}

@@ -1,0 +1,77 @@
+package relay
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// watch is the body of one watch's answer, its bytes held back for as long as the fault says.
+type watch struct {
+	resource string
+	body     io.ReadCloser
+	faults   *faults
+	ctx      context.Context // ended by a cut
+	cancel   context.CancelFunc
+	chunks   chan chunk
+	current  chunk
+}
+
+// chunk is what came at once, and when it may go on. A read error is its last.
+type chunk struct {
+	bytes []byte
+	due   time.Time
+	err   error
+}
+
+// pump reads the API server's bytes as they come, so that a delay does not push back on it.
+func (w *watch) pump() {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := w.body.Read(buffer)
+		next := chunk{
+			bytes: append([]byte(nil), buffer[:n]...),
+			due:   time.Now().Add(w.faults.delay(w.resource)),
+			err:   err,
+		}
+		select {
+		case w.chunks <- next:
+		case <-w.ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Read returns the next bytes once they are due; a cut is the end of the stream.
+func (w *watch) Read(into []byte) (int, error) {
+	for len(w.current.bytes) == 0 {
+		if w.current.err != nil {
+			return 0, w.current.err
+		}
+		select {
+		case w.current = <-w.chunks:
+		case <-w.ctx.Done():
+			return 0, io.EOF
+		}
+		select {
+		case <-time.After(time.Until(w.current.due)):
+		case <-w.ctx.Done():
+			return 0, io.EOF
+		}
+	}
+	n := copy(into, w.current.bytes)
+	w.current.bytes = w.current.bytes[n:]
+	return n, nil
+}
+
+// Close ends the watch on the API server's side too.
+func (w *watch) Close() error {
+	w.cancel()
+	w.faults.mu.Lock()
+	delete(w.faults.watches, w)
+	w.faults.mu.Unlock()
+	return w.body.Close()
+}

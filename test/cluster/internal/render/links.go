@@ -1,0 +1,76 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/test/cluster/internal/plan"
+)
+
+// HostLinks is the `ip -batch` script that gives the host its bridge.
+func HostLinks(p plan.Plan) string {
+	var script strings.Builder
+	fmt.Fprintf(&script, "link add %s type bridge\n", p.Bridge())
+	fmt.Fprintf(&script, "address add %s/%d dev %s\n", p.HostAddr(), p.NodeNet().Bits(), p.Bridge())
+	fmt.Fprintf(&script, "link set %s up\n", p.Bridge())
+	return script.String()
+}
+
+// HostLink is the host's `ip -batch` script for the node: a cable from the bridge into the node's namespace, and
+// the way to its pods, so that the API server reaches webhooks.
+func (n Node) HostLink() string {
+	var script strings.Builder
+	veth := n.Plan.Veth(n.Number)
+	fmt.Fprintf(&script, "link add %s type veth peer name eth0 netns %s\n", veth, n.Netns())
+	fmt.Fprintf(&script, "link set %s master %s up\n", veth, n.Plan.Bridge())
+	fmt.Fprintf(&script, "route add %s via %s\n", n.PodCIDR(), n.Address())
+	return script.String()
+}
+
+// InnerLink is the node's own `ip -batch` script: its address, and the way to the pods of every other node.
+func (n Node) InnerLink() string {
+	var script strings.Builder
+	fmt.Fprintf(&script, "link set lo up\n")
+	fmt.Fprintf(&script, "address add %s/%d dev eth0\n", n.Address(), n.Plan.NodeNet().Bits())
+	fmt.Fprintf(&script, "link set eth0 up\n")
+	fmt.Fprintf(&script, "route add default via %s\n", n.Plan.HostAddr())
+	for other := 1; other <= n.Plan.Nodes; other++ {
+		if other != n.Number {
+			fmt.Fprintf(&script, "route add %s via %s\n", n.Plan.PodCIDR(other), n.Plan.NodeAddr(other))
+		}
+	}
+	return script.String()
+}
+
+// CutRules is the nft script that parts the node from the API server, connections that stand included.
+func (n Node) CutRules() string {
+	host := n.Plan.HostAddr()
+	return fmt.Sprintf(`table ip %[1]s
+delete table ip %[1]s
+table ip %[1]s {
+	chain out {
+		type filter hook output priority -200; policy accept;
+		ip daddr %[2]s tcp dport %[3]d drop
+		ip daddr %[2]s tcp sport 10250 drop
+	}
+	chain forward {
+		type filter hook forward priority -200; policy accept;
+		ip daddr %[2]s tcp dport %[3]d drop
+		ip saddr %[2]s tcp sport %[3]d drop
+	}
+	chain in {
+		type filter hook input priority -200; policy accept;
+		ip saddr %[2]s tcp sport %[3]d drop
+		ip saddr %[2]s tcp dport 10250 drop
+	}
+}
+`, CutTable, host, plan.APIServerPort)
+}
+
+// CutTable is the node's nft table that parts it from the API server.
+const CutTable = "lameduck-cut"
+
+// MendRules is the nft script that undoes CutRules; it may be run on a node that is not cut.
+func MendRules() string {
+	return fmt.Sprintf("table ip %[1]s\ndelete table ip %[1]s\n", CutTable)
+}
