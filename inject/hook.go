@@ -1,0 +1,164 @@
+package inject
+
+import (
+	"fmt"
+	"net"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// ownHook is what a container's own preStop becomes.
+type ownHook struct {
+	args    []string      // flags of the agent's prestop; none if nothing is left to run
+	minWait time.Duration // it was only a sleep: the least wait of this container
+	takes   time.Duration // sleeps inside it, for which the budget needs room
+	note    string        // for the status
+	leave   string        // why the container must be left as it is; empty if it need not
+}
+
+// keep decides what becomes of a container's own preStop hook.
+//
+// A plain sleep waits for what the agent waits for, so it becomes the least wait. A command
+// or a request is run by the agent in its place. What the kubelet can't run either (tcpSocket,
+// a port name that no container has) is dropped; what only the kubelet can run (HTTPS) stays.
+func keep(hook *corev1.LifecycleHandler, c *corev1.Container, atAnnounce bool) ownHook {
+	switch {
+	case hook == nil:
+		return ownHook{}
+	case hook.Sleep != nil:
+		return sleeps(time.Duration(hook.Sleep.Seconds) * time.Second)
+	case hook.Exec != nil:
+		return keepExec(hook.Exec.Command, atAnnounce)
+	case hook.HTTPGet != nil:
+		return keepHTTP(hook.HTTPGet, c, atAnnounce)
+	case hook.TCPSocket != nil:
+		return ownHook{note: "its tcpSocket hook is replaced: the kubelet always fails it"}
+	}
+	return ownHook{}
+}
+
+func sleeps(wait time.Duration) ownHook {
+	return ownHook{minWait: wait, note: fmt.Sprintf("its sleep of %v is the least wait: remove it to stop as soon as it is proved safe", wait)}
+}
+
+func keepExec(command []string, atAnnounce bool) ownHook {
+	if runsAgent(command) {
+		return ownHook{leave: "its own hook runs the agent already"}
+	}
+	if wait, only := onlySleep(command); only {
+		return sleeps(wait)
+	}
+	if atAnnounce {
+		return ownHook{args: append([]string{"--at-announce-exec", "--"}, command...), note: "its own command runs at announce"}
+	}
+	return ownHook{
+		args:  append([]string{"--then-exec", "--"}, command...),
+		takes: sleepsIn(command),
+		note:  "its own command runs after drain",
+	}
+}
+
+func keepHTTP(get *corev1.HTTPGetAction, c *corev1.Container, atAnnounce bool) ownHook {
+	if strings.EqualFold(string(get.Scheme), string(corev1.URISchemeHTTPS)) {
+		return ownHook{leave: "its own hook asks by HTTPS, which the agent does not speak: run a command instead, or use plain HTTP"}
+	}
+	port, ok := resolvePort(get.Port, c)
+	if !ok {
+		return ownHook{note: fmt.Sprintf("its httpGet hook is dropped: it asks port %s, which the container does not declare, and always failed", get.Port.String())}
+	}
+	flag, when := "--then-http", "after drain"
+	if atAnnounce {
+		flag, when = "--at-announce-http", "at announce"
+	}
+	target := net.JoinHostPort(get.Host, strconv.Itoa(int(port))) + "/" + strings.TrimPrefix(get.Path, "/")
+	args := []string{flag + "=" + target}
+	for _, header := range get.HTTPHeaders {
+		args = append(args, flag+"-header="+header.Name+": "+header.Value)
+	}
+	return ownHook{args: args, note: "its own request runs " + when}
+}
+
+// resolvePort does as the kubelet does: a name is looked up among the container's own ports,
+// and is else read as a number.
+func resolvePort(port intstr.IntOrString, c *corev1.Container) (int32, bool) {
+	number := port.IntVal
+	if port.Type == intstr.String {
+		for _, declared := range c.Ports {
+			if declared.Name == port.StrVal {
+				return declared.ContainerPort, true
+			}
+		}
+		read, err := strconv.ParseInt(port.StrVal, 10, 32)
+		if err != nil {
+			return 0, false
+		}
+		number = int32(read)
+	}
+	return number, number > 0 && number <= 65535
+}
+
+// runsAgent tells a hand-written hook: the agent under whatever path, or through a shell.
+func runsAgent(command []string) bool {
+	if len(command) > 1 && command[1] == "prestop" {
+		base := path.Base(command[0])
+		return base == path.Base(ImageAgentPath) || command[0] == AgentPath
+	}
+	script, shell := shellScript(command)
+	return shell && strings.Contains(script, path.Base(ImageAgentPath)+" prestop")
+}
+
+var (
+	sleepCommand = regexp.MustCompile(`^(?:exec\s+)?(?:(?:/usr)?/bin/)?sleep\s+([0-9]+(?:\.[0-9]+)?)([smh]?)\s*;?$`)
+	sleepInside  = regexp.MustCompile(`(?:^|[\s;&|(/])sleep\s+([0-9]+(?:\.[0-9]+)?)([smh]?)`)
+)
+
+// onlySleep reports whether a command does nothing but sleep, and for how long.
+func onlySleep(command []string) (time.Duration, bool) {
+	text := strings.Join(command, " ")
+	if script, shell := shellScript(command); shell {
+		text = script
+	}
+	found := sleepCommand.FindStringSubmatch(strings.TrimSpace(text))
+	if found == nil {
+		return 0, false
+	}
+	return sleepTime(found[1], found[2])
+}
+
+// sleepsIn adds up the sleeps that a command's text shows. It's an estimate, and only ever
+// makes the grace period longer.
+func sleepsIn(command []string) time.Duration {
+	var sum time.Duration
+	for _, found := range sleepInside.FindAllStringSubmatch(strings.Join(command, " "), -1) {
+		wait, _ := sleepTime(found[1], found[2])
+		sum = min(sum+wait, longest)
+	}
+	return sum
+}
+
+func sleepTime(number, unit string) (time.Duration, bool) {
+	if unit == "" {
+		unit = "s"
+	}
+	wait, err := time.ParseDuration(number + unit)
+	return wait, err == nil && wait <= longest
+}
+
+var shells = map[string]bool{"sh": true, "bash": true, "ash": true, "dash": true, "zsh": true, "busybox": true}
+
+// shellScript is the text that a command such as `sh -c TEXT` has its shell run.
+func shellScript(command []string) (string, bool) {
+	if len(command) > 1 && path.Base(command[0]) == "busybox" {
+		command = command[1:]
+	}
+	if len(command) == 3 && shells[path.Base(command[0])] && strings.HasPrefix(command[1], "-") && strings.HasSuffix(command[1], "c") {
+		return command[2], true
+	}
+	return "", false
+}

@@ -1,0 +1,62 @@
+package inject
+
+import "time"
+
+// What users write on pods and namespaces.
+const (
+	// Label opts a pod, or all pods of a namespace, in ("true") or out ("false").
+	Label = prefix + "inject"
+
+	StopAnnotation         = prefix + "stop"          // time from SIGTERM to exit: 20s
+	MinWaitAnnotation      = prefix + "min-wait"      // least wait, whatever the evidence: 5s
+	MaxWaitAnnotation      = prefix + "max-wait"      // most wait for evidence: 45s
+	QuietAnnotation        = prefix + "quiet"         // bounds of the quiet window: 300ms-5s
+	PortsAnnotation        = prefix + "ports"         // ports that count: 8080,http or declared
+	ExistingHookAnnotation = prefix + "existing-hook" // when an own preStop runs: stop or announce
+	ContainersAnnotation   = prefix + "containers"    // containers to hook: app,worker or all
+
+	// StatusAnnotation says what injection did and why; Status is its form.
+	StatusAnnotation = prefix + "status"
+
+	prefix = "lameduck.dev/"
+)
+
+// What injection adds to a pod. The names are reserved: a pod that uses one for something
+// else is refused with an error.
+const (
+	InitContainer = "lameduck-init"
+	Volume        = "lameduck"
+	TokenVolume   = "lameduck-token"
+
+	// Dir is where the agent is found in every hooked container.
+	Dir = "/lameduck"
+	// AgentPath is the agent in a hooked container.
+	AgentPath = Dir + "/agent"
+	// ImageAgentPath is the agent in its own image.
+	ImageAgentPath = "/lameduck-agent"
+	// TokenDir is a directory in the image's root, not below /var/run: a container that
+	// mounts /run or /var/run read-only could not hold a mount point inside it.
+	TokenDir = "/lameduck-token"
+	// TokenFile holds the token by which the hub knows the pod.
+	TokenFile = TokenDir + "/token"
+	// Audience is whom that token is for: the hub alone accepts it.
+	Audience = "lameduck.dev/hub"
+
+	hostIPs = "LAMEDUCK_HOST_IPS"
+)
+
+const (
+	// DefaultFallbackWait is the least wait when the hub cannot be asked: what clusters
+	// need to propagate an endpoint in all but the worst cases seen (10 to 25 s at 5,000
+	// nodes), and what people write into a sleep hook.
+	DefaultFallbackWait = 15 * time.Second
+
+	// defaultGrace is what the API server puts into a pod that says nothing.
+	defaultGrace = 30
+
+	// tokenSeconds is the token's life; the kubelet renews it at 80 % of it.
+	tokenSeconds = 3600
+
+	// longest bounds every duration that is asked for.
+	longest = 24 * time.Hour
+)

@@ -1,0 +1,111 @@
+package inject
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// strip takes out what an earlier injection added and puts back the hooks that it replaced,
+// as the pod's status tells them. What only bears our names stays, for reserve to refuse.
+func strip(pod *corev1.Pod, status *Status) error {
+	spec := &pod.Spec
+	spec.InitContainers = slices.DeleteFunc(spec.InitContainers, func(c corev1.Container) bool {
+		return c.Name == InitContainer && len(c.Command) == 1 && c.Command[0] == ImageAgentPath
+	})
+	for i := range spec.Containers {
+		c := &spec.Containers[i]
+		if err := stripHook(c, status.container(c.Name)); err != nil {
+			return err
+		}
+		c.VolumeMounts = slices.DeleteFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
+			return m.Name == Volume && m.MountPath == Dir && hasVolume(spec, ownVolume) ||
+				m.Name == TokenVolume && m.MountPath == TokenDir && hasVolume(spec, ownTokenVolume)
+		})
+		if len(c.VolumeMounts) == 0 {
+			c.VolumeMounts = nil
+		}
+	}
+	spec.Volumes = slices.DeleteFunc(spec.Volumes, func(v corev1.Volume) bool { return ownVolume(v) || ownTokenVolume(v) })
+	if len(spec.InitContainers) == 0 {
+		spec.InitContainers = nil
+	}
+	if len(spec.Volumes) == 0 {
+		spec.Volumes = nil
+	}
+	delete(pod.Annotations, StatusAnnotation)
+	return nil
+}
+
+func stripHook(c *corev1.Container, status *ContainerStatus) error {
+	if c.Lifecycle == nil || c.Lifecycle.PreStop == nil {
+		return nil
+	}
+	hook := c.Lifecycle.PreStop
+	ours := hook.Exec != nil && len(hook.Exec.Command) > 1 && hook.Exec.Command[0] == AgentPath && hook.Exec.Command[1] == "prestop"
+	if ours && (status == nil || status.Hook != hookAgent) {
+		return &Invalid{hookPath(c.Name), "runs " + AgentPath + ", but annotation " + StatusAnnotation + " does not tell what it ran before", "put the annotation back as injection wrote it, or write the container's own hook, if it has one"}
+	}
+	slept := hook.Sleep != nil && status != nil && status.Hook == fmt.Sprintf("%s%ds", hookSleep, hook.Sleep.Seconds)
+	if !ours && !slept {
+		return nil
+	}
+	c.Lifecycle.PreStop = status.Was
+	if *c.Lifecycle == (corev1.Lifecycle{}) {
+		c.Lifecycle = nil
+	}
+	return nil
+}
+
+func ownVolume(v corev1.Volume) bool { return v.Name == Volume && v.EmptyDir != nil }
+
+func ownTokenVolume(v corev1.Volume) bool {
+	if v.Name != TokenVolume || v.Projected == nil || len(v.Projected.Sources) != 1 {
+		return false
+	}
+	token := v.Projected.Sources[0].ServiceAccountToken
+	return token != nil && token.Audience == Audience
+}
+
+func hasVolume(spec *corev1.PodSpec, is func(corev1.Volume) bool) bool {
+	return slices.ContainsFunc(spec.Volumes, is)
+}
+
+// reserve refuses a pod that uses our names or paths for something else.
+func reserve(pod *corev1.Pod, plans []plan) error {
+	for _, c := range pod.Spec.InitContainers {
+		if c.Name == InitContainer {
+			return taken([]string{"spec", "initContainers", "[" + c.Name + "]"}, "the name")
+		}
+	}
+	for _, v := range pod.Spec.Volumes {
+		if v.Name == Volume || v.Name == TokenVolume {
+			return taken([]string{"spec", "volumes", "[" + v.Name + "]"}, "the name")
+		}
+	}
+	for _, p := range plans {
+		if !p.hook {
+			continue
+		}
+		for _, mount := range pod.Spec.Containers[p.index].VolumeMounts {
+			where := path.Clean("/" + mount.MountPath)
+			for _, own := range []string{Dir, TokenDir} {
+				if where == own || strings.HasPrefix(where, own+"/") {
+					return taken([]string{"spec", "containers", "[" + p.name + "]", "volumeMounts", "[" + mount.MountPath + "]"}, "the path")
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func taken(path []string, what string) error {
+	return &Invalid{path, "uses " + what + " that injection needs", "choose another, or opt out with label " + Label + `: "false"`}
+}
+
+func hookPath(container string) []string {
+	return []string{"spec", "containers", "[" + container + "]", "lifecycle", "preStop"}
+}

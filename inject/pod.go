@@ -1,0 +1,191 @@
+// Package inject changes a pod so that it leaves as a lame duck: pure functions from a pod
+// and what surrounds it to a changed pod. Webhook, command line and check --fix share them.
+package inject
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// Settings are the installation's: the same for every pod.
+type Settings struct {
+	AgentImage   string            // image that holds /lameduck-agent
+	PullPolicy   corev1.PullPolicy // of that image; empty leaves it to the API server
+	HubAddresses []string          // host:port, asked in this order
+	HubKey       string            // the hub's public key; empty: no hub, local evidence only
+}
+
+// Validate reports what is missing, as one line.
+func (s Settings) Validate() error {
+	switch {
+	case s.AgentImage == "":
+		return fmt.Errorf("injection: the agent's image is not set")
+	case s.HubKey != "" && len(s.HubAddresses) == 0:
+		return fmt.Errorf("injection: the hub has a key but no address")
+	}
+	return nil
+}
+
+// Result is what became of a pod.
+type Result struct {
+	Pod      *corev1.Pod // a copy, whether changed or not
+	OptedIn  bool        // whether anyone asked for injection
+	Because  string      // what decided that
+	Changes  []string    // what was done, for people; none if the pod is as it was
+	Skipped  string      // why an opted-in pod got no hook
+	Notes    []string    // what became of containers' own hooks, and which have none
+	Warnings []string    // what its owner should mend: values not used, containers left alone
+}
+
+// Pod injects what the pod asks for, by its labels and annotations or by what surrounds it.
+//
+// It never changes its argument and never lowers a grace period. It recognises what it added
+// before, whatever the settings and policies were then, and renews it: applied twice it does
+// what it does once. A pod that is not opted in any more loses what was added, except for
+// the grace period. An *Invalid comes with a result that holds the pod as it was.
+func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error) {
+	result := Result{Pod: pod.DeepCopy()}
+	policy, err := Resolve(pod, around)
+	if err != nil {
+		return result, err
+	}
+	work := pod.DeepCopy()
+	before := ReadStatus(work.Annotations)
+	if err := strip(work, before); err != nil {
+		return result, err
+	}
+	result.OptedIn, result.Because, result.Warnings = policy.OptedIn, policy.Because, policy.Warnings
+	if !policy.OptedIn {
+		if !equality.Semantic.DeepEqual(pod, work) {
+			result.Changes = []string{"took out what was injected before"}
+		}
+		result.Pod = work
+		return result, nil
+	}
+
+	status := Status{Version: 1, Because: policy.Because, Warnings: policy.Warnings}
+	status.Skipped = skip(work, policy.Mode)
+	var changes []string
+	if status.Skipped == "" {
+		changes, err = inject(work, policy, settings, &status, before)
+		if err != nil {
+			return result, err
+		}
+	}
+	if err := annotate(work, status); err != nil {
+		return result, err
+	}
+	result.Skipped = status.Skipped
+	for _, c := range status.Containers {
+		switch note := "container " + c.Name + ": " + c.Note; {
+		case c.Note == "":
+		case c.Hook == hookOwn:
+			result.Warnings = append(result.Warnings, note)
+		default:
+			result.Notes = append(result.Notes, note)
+		}
+	}
+	if !equality.Semantic.DeepEqual(pod, work) {
+		result.Changes = append(changes, "wrote annotation "+StatusAnnotation)
+	}
+	result.Pod = work
+	return result, nil
+}
+
+// inject adds everything to a pod that has nothing of ours in it.
+func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, before *Status) ([]string, error) {
+	plans := planAll(pod, &policy)
+	if !slices.ContainsFunc(plans, func(p plan) bool { return p.hook }) {
+		status.Skipped = "no container can take the hook"
+		status.Containers = statusOf(plans, policy)
+		return nil, nil
+	}
+	if policy.Mode == v1alpha1.ModeAgent {
+		if err := reserve(pod, plans); err != nil {
+			return nil, err
+		}
+	}
+	var changes []string
+	grace := raiseGrace(pod, policy.Budget.Needs(), before)
+	status.Mode, status.Grace = policy.Mode, &grace
+	if grace.After != grace.Before {
+		changes = append(changes, fmt.Sprintf("raised the grace period from %d s to %d s", grace.Before, grace.After))
+	}
+	policy.Budget = policy.Budget.Split(time.Duration(grace.After) * time.Second)
+
+	for _, p := range plans {
+		if p.hook {
+			p.apply(&pod.Spec.Containers[p.index], policy, settings)
+			changes = append(changes, "hooked container "+p.name)
+		}
+	}
+	status.Containers = statusOf(plans, policy)
+	if policy.Mode == v1alpha1.ModeAgent {
+		addAgent(pod, policy, settings)
+		changes = append(changes, "added init container "+InitContainer)
+	}
+	return changes, nil
+}
+
+// skip says why a pod can't have a hook; empty if it can.
+func skip(pod *corev1.Pod, mode v1alpha1.Mode) string {
+	switch {
+	case pod.Annotations[corev1.MirrorPodAnnotationKey] != "":
+		return "a static pod: its node's files decide what it is, the API can't change it"
+	case pod.DeletionTimestamp != nil:
+		return "the pod is being deleted already"
+	case pod.Spec.OS != nil && pod.Spec.OS.Name == corev1.Windows, pod.Spec.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows):
+		return "a Windows pod: the agent runs on Linux"
+	case pod.Spec.RestartPolicy == corev1.RestartPolicyNever, pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure:
+		return "the pod runs to completion (restartPolicy " + string(pod.Spec.RestartPolicy) + "): preStop does not run then"
+	case pod.Spec.HostNetwork && mode == v1alpha1.ModeAgent:
+		return "host network: the agent would see all of the node's connections; a DrainPolicy with mode sleep can be used"
+	}
+	return ""
+}
+
+// raiseGrace makes the grace period at least as long as needed. A grace period that an
+// earlier injection raised is reported as it was before that.
+func raiseGrace(pod *corev1.Pod, needs time.Duration, before *Status) GraceStatus {
+	present := int64(defaultGrace)
+	if set := pod.Spec.TerminationGracePeriodSeconds; set != nil {
+		present = *set
+	}
+	grace := GraceStatus{Before: present, After: max(present, int64(needs/time.Second))}
+	if before != nil && before.Grace != nil && before.Grace.After == present && before.Grace.Before <= present {
+		grace.Before = before.Grace.Before
+	}
+	if grace.After != present {
+		pod.Spec.TerminationGracePeriodSeconds = &grace.After
+	}
+	return grace
+}
+
+// maxAnnotations is the API server's bound on all annotations of an object, keys included.
+const maxAnnotations = 256 << 10
+
+func annotate(pod *corev1.Pod, status Status) error {
+	text, err := json.Marshal(status)
+	if err != nil {
+		return fmt.Errorf("writing annotation %s: %w", StatusAnnotation, err)
+	}
+	if pod.Annotations == nil {
+		pod.Annotations = map[string]string{}
+	}
+	pod.Annotations[StatusAnnotation] = string(text)
+	size := 0
+	for key, value := range pod.Annotations {
+		size += len(key) + len(value)
+	}
+	if size > maxAnnotations {
+		return &Invalid{annotation(StatusAnnotation), "does not fit beside the pod's other annotations", "shorten them or the containers' preStop commands"}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package inject
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// Surroundings are what beside the pod itself decides about it.
+type Surroundings struct {
+	NamespaceLabels map[string]string
+	Policies        []v1alpha1.DrainPolicy // those of the pod's namespace, in any order
+}
+
+// Policy is what is asked for one pod, with nothing left open.
+type Policy struct {
+	OptedIn bool
+	Because string // what decided: "label on the pod", "DrainPolicy web", ...
+
+	Mode         v1alpha1.Mode
+	Budget       termination.Budget // the parts asked for; Grace is what they need together
+	MinWait      time.Duration
+	FallbackWait time.Duration
+	QuietFloor   time.Duration // 0: the agent's default
+	QuietCeiling time.Duration // 0: the agent's default
+	Ports        []int32       // none: the agent finds the listening ones
+	AtAnnounce   bool          // own hooks run at announce, not right before the stop
+	Containers   []string      // none: chosen by their ports
+
+	Warnings []string
+}
+
+// Resolve finds what is asked for the pod. Whether it is opted in is decided by, in this
+// order: the pod's label, a DrainPolicy that selects it, the namespace's label. Each value
+// comes from the pod's annotation, else from that DrainPolicy, else from the defaults.
+//
+// Of several DrainPolicies the one whose selector has the most requirements counts, then
+// the oldest, then the first by name. An *Invalid is returned for values that cannot be
+// read or contradict one another; a pod that is not opted in never causes one.
+func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
+	policy := Policy{Mode: v1alpha1.ModeAgent, Budget: termination.Default, FallbackWait: DefaultFallbackWait}
+	own, err := optedIn(pod.Labels, "metadata", "labels", Label)
+	if err != nil {
+		return policy, err
+	}
+	if own == no {
+		policy.Because = "label on the pod"
+		return policy, nil
+	}
+	chosen := choose(pod, around.Policies, &policy)
+	switch {
+	case own == yes:
+		policy.Because = "label on the pod"
+	case chosen != nil:
+		policy.Because = "DrainPolicy " + chosen.Name
+	default:
+		fromNamespace, err := optedIn(around.NamespaceLabels, "namespace", "metadata", "labels", Label)
+		if err != nil {
+			return policy, err
+		}
+		policy.Because = "label on the namespace"
+		if fromNamespace == unsaid {
+			policy.Because = "not asked for"
+		}
+		if fromNamespace != yes {
+			return policy, nil
+		}
+	}
+	policy.OptedIn = true
+
+	var asked wishes
+	if chosen != nil {
+		if err := CheckPolicy(chosen); err != nil {
+			return policy, fmt.Errorf("DrainPolicy %s: %w", chosen.Name, err)
+		}
+		asked = wishesOf(chosen)
+	}
+	if err := asked.override(pod, &policy); err != nil {
+		return policy, err
+	}
+	return policy, asked.apply(&policy)
+}
+
+// CheckPolicy reports what is wrong with a DrainPolicy, as an *Invalid. The API server
+// checks the same by the CRD; manifests that have not been there yet are checked here.
+func CheckPolicy(p *v1alpha1.DrainPolicy) error {
+	if p.Spec.Selector == nil {
+		return &Invalid{[]string{"spec", "selector"}, "is missing", "write {} to select every pod of the namespace"}
+	}
+	if _, err := metav1.LabelSelectorAsSelector(p.Spec.Selector); err != nil {
+		return &Invalid{[]string{"spec", "selector"}, err.Error(), "correct the selector"}
+	}
+	switch p.Spec.Mode {
+	case "", v1alpha1.ModeAgent, v1alpha1.ModeSleep:
+	default:
+		return &Invalid{[]string{"spec", "mode"}, fmt.Sprintf("is %q", p.Spec.Mode), "write agent or sleep"}
+	}
+	asked := wishesOf(p)
+	var policy Policy
+	policy.Budget = termination.Default
+	return asked.apply(&policy)
+}
+
+type answer int
+
+const (
+	unsaid answer = iota
+	yes
+	no
+)
+
+// optedIn reads the label; path says where it stands, for the error.
+func optedIn(set map[string]string, path ...string) (answer, error) {
+	switch value, there := set[Label]; {
+	case !there:
+		return unsaid, nil
+	case value == "true":
+		return yes, nil
+	case value == "false":
+		return no, nil
+	default:
+		return unsaid, &Invalid{path, fmt.Sprintf("is %q", value), `write "true" or "false"`}
+	}
+}
+
+// choose finds the one policy that counts for the pod. A policy whose selector cannot be
+// read selects nothing; the pod's owner is warned, since it may have been meant for it.
+func choose(pod *corev1.Pod, policies []v1alpha1.DrainPolicy, resolved *Policy) *v1alpha1.DrainPolicy {
+	var best *v1alpha1.DrainPolicy
+	for i := range policies {
+		candidate := &policies[i]
+		selector, err := metav1.LabelSelectorAsSelector(candidate.Spec.Selector)
+		if err != nil {
+			resolved.Warnings = append(resolved.Warnings, fmt.Sprintf("DrainPolicy %s is ignored: spec.selector: %v", candidate.Name, err))
+			continue
+		}
+		if selector.Matches(labels.Set(pod.Labels)) && (best == nil || before(candidate, best)) {
+			best = candidate
+		}
+	}
+	return best
+}
+
+// before reports whether a goes before b when both select a pod.
+func before(a, b *v1alpha1.DrainPolicy) bool {
+	if x, y := requirements(a), requirements(b); x != y {
+		return x > y
+	}
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return a.Name < b.Name
+}
+
+func requirements(p *v1alpha1.DrainPolicy) int {
+	return len(p.Spec.Selector.MatchLabels) + len(p.Spec.Selector.MatchExpressions)
+}

@@ -1,0 +1,116 @@
+package inject
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// wish is one duration that someone asked for, and the path where; none if it has no path.
+type wish struct {
+	value time.Duration
+	path  []string
+}
+
+func (w wish) there() bool { return len(w.path) > 0 }
+
+// or is the wished value, or the default.
+func (w wish) or(value time.Duration) time.Duration {
+	if w.there() {
+		return w.value
+	}
+	return value
+}
+
+// wishes are what differs from the defaults: a DrainPolicy's fields, overridden one by one
+// by the pod's annotations, and then checked together.
+type wishes struct {
+	mode                     v1alpha1.Mode
+	minWait, maxWait         wish
+	quietFloor, quietCeiling wish
+	stop, fallbackWait       wish
+}
+
+func wishesOf(p *v1alpha1.DrainPolicy) wishes {
+	from := func(d *metav1.Duration, path ...string) wish {
+		if d == nil {
+			return wish{}
+		}
+		return wish{d.Duration, append([]string{"spec"}, path...)}
+	}
+	asked := wishes{
+		mode:         p.Spec.Mode,
+		minWait:      from(p.Spec.MinWait, "minWait"),
+		maxWait:      from(p.Spec.MaxWait, "maxWait"),
+		stop:         from(p.Spec.Stop, "stop"),
+		fallbackWait: from(p.Spec.FallbackWait, "fallbackWait"),
+	}
+	if quiet := p.Spec.Quiet; quiet != nil {
+		asked.quietFloor = from(quiet.Floor, "quiet", "floor")
+		asked.quietCeiling = from(quiet.Ceiling, "quiet", "ceiling")
+	}
+	return asked
+}
+
+// apply checks the wishes and puts them into the policy. A part of the budget that nobody
+// asked for stretches to hold what was asked for.
+func (w wishes) apply(policy *Policy) error {
+	if err := w.check(); err != nil {
+		return err
+	}
+	if w.mode != "" {
+		policy.Mode = w.mode
+	}
+	budget := &policy.Budget
+	budget.Stop = w.stop.or(budget.Stop)
+	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value))
+	policy.MinWait = w.minWait.value
+	policy.FallbackWait = w.fallbackWait.or(min(DefaultFallbackWait, budget.Confirm))
+	policy.QuietFloor, policy.QuietCeiling = w.quietFloor.value, w.quietCeiling.value
+	if policy.Mode == v1alpha1.ModeSleep {
+		// Without an agent nothing is announced and no evidence is gathered: the sleep is
+		// all of the wait, in the full seconds that the kubelet's action knows.
+		budget.Announce = 0
+		budget.Confirm = wholeSeconds(max(policy.MinWait, w.maxWait.or(policy.FallbackWait)))
+	}
+	budget.Grace = budget.Needs()
+	return nil
+}
+
+func (w wishes) check() error {
+	for _, one := range []wish{w.minWait, w.stop, w.fallbackWait} {
+		if one.value < 0 || one.value > longest {
+			return &Invalid{one.path, "is " + one.value.String(), "write a duration from 0s to 24h"}
+		}
+	}
+	for _, one := range []wish{w.maxWait, w.quietFloor, w.quietCeiling} {
+		if one.there() && (one.value <= 0 || one.value > longest) {
+			return &Invalid{one.path, "is " + one.value.String(), "write a duration above 0s, up to 24h"}
+		}
+	}
+	for _, pair := range []struct{ less, more wish }{
+		{w.minWait, w.maxWait}, {w.fallbackWait, w.maxWait}, {w.quietFloor, w.quietCeiling},
+	} {
+		if pair.less.there() && pair.more.there() && pair.less.value > pair.more.value {
+			return contradiction(pair.less, pair.more)
+		}
+	}
+	return nil
+}
+
+// contradiction blames the pod's annotation if one of the two is one: the error is about a
+// pod then, not about its policy.
+func contradiction(less, more wish) error {
+	blamed, other, how, remedy := less, more, "longer", "lower it, or raise the other"
+	if less.path[0] != "metadata" && more.path[0] == "metadata" {
+		blamed, other, how, remedy = more, less, "shorter", "raise it, or lower the other"
+	}
+	return &Invalid{blamed.path, fmt.Sprintf("is %v, %s than %s, which is %v", blamed.value, how, FieldPath(other.path), other.value), remedy}
+}
+
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
+}

@@ -1,0 +1,119 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// DrainPolicy says how the pods that it selects leave. A pod that it selects is opted in;
+// the pod's own label and annotations go before it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=drp
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Min",type=string,JSONPath=`.spec.minWait`
+// +kubebuilder:printcolumn:name="Max",type=string,JSONPath=`.spec.maxWait`
+// +kubebuilder:printcolumn:name="Stop",type=string,JSONPath=`.spec.stop`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type DrainPolicy struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec DrainPolicySpec `json:"spec"`
+}
+
+// DrainPolicySpec holds what differs from the defaults. Durations are written as 500ms,
+// 15s or 1m30s, and are at most 24h.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.minWait) || !has(self.maxWait) || duration(self.minWait) <= duration(self.maxWait)",message="minWait is longer than maxWait: lower the one or raise the other"
+// +kubebuilder:validation:XValidation:rule="!has(self.fallbackWait) || !has(self.maxWait) || duration(self.fallbackWait) <= duration(self.maxWait)",message="fallbackWait is longer than maxWait: lower the one or raise the other"
+type DrainPolicySpec struct {
+	// Selector picks pods of the policy's own namespace by their labels; {} picks all of
+	// them. When several policies pick a pod, the one with the most requirements counts,
+	// then the oldest, then the first by name; they are not merged.
+	// +required
+	Selector *metav1.LabelSelector `json:"selector"`
+
+	// Mode is "agent" (the default: wait for evidence) or "sleep" (the kubelet's own sleep
+	// of a fixed time; nothing is added to the pod but the hook).
+	// +optional
+	Mode Mode `json:"mode,omitempty"`
+
+	// MinWait is the least time to wait before the pod may stop, whatever the evidence.
+	// Default: 0s.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="must be at most 24h"
+	MinWait *metav1.Duration `json:"minWait,omitempty"`
+
+	// MaxWait is the most time to wait for evidence that routers have stopped sending.
+	// Default: 30s. In mode sleep it is the time to sleep, if set.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('24h')",message="must be more than 0s and at most 24h"
+	MaxWait *metav1.Duration `json:"maxWait,omitempty"`
+
+	// Quiet bounds the window without new connections that the agent waits for; its length
+	// follows from the pod's own rate of arrivals.
+	// +optional
+	Quiet *Quiet `json:"quiet,omitempty"`
+
+	// Stop is the time that the application needs from SIGTERM to its exit. Default: 10s.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="must be at most 24h"
+	Stop *metav1.Duration `json:"stop,omitempty"`
+
+	// FallbackWait is the least time to wait when the hub cannot be asked. Default: 15s, or
+	// MaxWait if that is shorter. In mode sleep it is the time to sleep, unless MaxWait is set.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="must be at most 24h"
+	FallbackWait *metav1.Duration `json:"fallbackWait,omitempty"`
+}
+
+// Mode says who waits.
+//
+// +kubebuilder:validation:Enum=agent;sleep
+type Mode string
+
+const (
+	ModeAgent Mode = "agent" // the agent waits for evidence
+	ModeSleep Mode = "sleep" // the kubelet sleeps a fixed time
+)
+
+// Quiet bounds the window without new connections.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.floor) || !has(self.ceiling) || duration(self.floor) <= duration(self.ceiling)",message="floor is longer than ceiling: lower the one or raise the other"
+type Quiet struct {
+	// Floor is the shortest window. Default: the agent's.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('24h')",message="must be more than 0s and at most 24h"
+	Floor *metav1.Duration `json:"floor,omitempty"`
+
+	// Ceiling is the longest window. Default: the agent's.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('24h')",message="must be more than 0s and at most 24h"
+	Ceiling *metav1.Duration `json:"ceiling,omitempty"`
+}
+
+// DrainPolicyList is a list of policies.
+//
+// +kubebuilder:object:root=true
+type DrainPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []DrainPolicy `json:"items"`
+}
