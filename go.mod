@@ -5,11 +5,13 @@ go 1.26.0
 replace github.com/lameduck-dev/lameduck/graceful => ./graceful
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/lameduck-dev/lameduck/graceful v0.0.0
 	github.com/spf13/cobra v1.10.2
 	go.yaml.in/yaml/v3 v3.0.4
 	k8s.io/api v0.34.13
 	k8s.io/apimachinery v0.34.13
+	sigs.k8s.io/yaml v1.6.0
 )
 
 require (

@@ -36,7 +36,6 @@ func addAgent(pod *corev1.Pod, policy Policy, settings Settings) {
 		}},
 		Resources:                initResources(pod.Spec.Containers),
 		SecurityContext:          initSecurity(pod),
-		TerminationMessagePath:   corev1.TerminationMessagePathDefault,
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		VolumeMounts:             []corev1.VolumeMount{{Name: Volume, MountPath: Dir}},
 	})

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"net"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 // ownHook is what a container's own preStop becomes.
@@ -103,62 +104,44 @@ func resolvePort(port intstr.IntOrString, c *corev1.Container) (int32, bool) {
 	return number, number > 0 && number <= 65535
 }
 
-// runsAgent tells a hand-written hook: the agent under whatever path, or through a shell.
+// runsAgent tells a hand-written hook: the agent under whatever path, or in a script.
 func runsAgent(command []string) bool {
-	if len(command) > 1 && command[1] == "prestop" {
-		base := path.Base(command[0])
-		return base == path.Base(ImageAgentPath) || command[0] == AgentPath
+	for _, one := range script(command).Commands {
+		if args := one.Args(); len(args) > 1 && path.Base(args[0]) == path.Base(ImageAgentPath) && args[1] == "prestop" {
+			return true
+		}
 	}
-	script, shell := shellScript(command)
-	return shell && strings.Contains(script, path.Base(ImageAgentPath)+" prestop")
+	return false
 }
-
-var (
-	sleepCommand = regexp.MustCompile(`^(?:exec\s+)?(?:(?:/usr)?/bin/)?sleep\s+([0-9]+(?:\.[0-9]+)?)([smh]?)\s*;?$`)
-	sleepInside  = regexp.MustCompile(`(?:^|[\s;&|(/])sleep\s+([0-9]+(?:\.[0-9]+)?)([smh]?)`)
-)
 
 // onlySleep reports whether a command does nothing but sleep, and for how long.
 func onlySleep(command []string) (time.Duration, bool) {
-	text := strings.Join(command, " ")
-	if script, shell := shellScript(command); shell {
-		text = script
-	}
-	found := sleepCommand.FindStringSubmatch(strings.TrimSpace(text))
-	if found == nil {
+	read := script(command)
+	if !read.Complete || len(read.Commands) != 1 || read.Commands[0].Name() != "sleep" {
 		return 0, false
 	}
-	return sleepTime(found[1], found[2])
+	seconds, _ := read.Sleeps()
+	return asDuration(seconds), seconds > 0
 }
 
-// sleepsIn adds up the sleeps that a command's text shows. It's an estimate, and only ever
-// makes the grace period longer.
+// sleepsIn adds up the sleeps that a command is certain to wait for. It only ever makes the
+// grace period longer.
 func sleepsIn(command []string) time.Duration {
-	var sum time.Duration
-	for _, found := range sleepInside.FindAllStringSubmatch(strings.Join(command, " "), -1) {
-		wait, _ := sleepTime(found[1], found[2])
-		sum = min(sum+wait, longest)
-	}
-	return sum
+	seconds, _ := script(command).Sleeps()
+	return asDuration(seconds)
 }
 
-func sleepTime(number, unit string) (time.Duration, bool) {
-	if unit == "" {
-		unit = "s"
-	}
-	wait, err := time.ParseDuration(number + unit)
-	return wait, err == nil && wait <= longest
+func asDuration(seconds float64) time.Duration {
+	return time.Duration(min(seconds, longest.Seconds()) * float64(time.Second))
 }
 
-var shells = map[string]bool{"sh": true, "bash": true, "ash": true, "dash": true, "zsh": true, "busybox": true}
-
-// shellScript is the text that a command such as `sh -c TEXT` has its shell run.
-func shellScript(command []string) (string, bool) {
-	if len(command) > 1 && path.Base(command[0]) == "busybox" {
-		command = command[1:]
+// script is what a command runs: the text that it gives to a shell, or itself.
+func script(command []string) shell.Script {
+	if _, text, ok := shell.Unwrap(command); ok {
+		return shell.Parse(text)
 	}
-	if len(command) == 3 && shells[path.Base(command[0])] && strings.HasPrefix(command[1], "-") && strings.HasSuffix(command[1], "c") {
-		return command[2], true
+	if len(command) == 0 {
+		return shell.Script{}
 	}
-	return "", false
+	return shell.Script{Commands: []shell.Command{{Words: command}}, Complete: true}
 }

@@ -1,0 +1,91 @@
+package manifest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lameduck-dev/lameduck/inject"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var settings = inject.Settings{
+	AgentImage:   "registry.example/lameduck-agent:v1",
+	HubAddresses: []string{"10.96.0.17:80", "lameduck-hub.lameduck-system.svc:80"},
+	HubKey:       "aHViIGtleQ==",
+}
+
+// run injects one text and gives it back changed, with what the command would say.
+func run(t *testing.T, path, src string, settings inject.Settings) (out, said string) {
+	t.Helper()
+	file, problems := workload.Parse(path, src)
+	if len(problems) > 0 {
+		t.Fatalf("reading %s: %v", path, problems)
+	}
+	texts, reports, err := Inject([]*workload.File{file}, Options{Settings: settings, Namespace: "default"})
+	if err != nil {
+		return src, "error: " + err.Error() + "\n"
+	}
+	var b strings.Builder
+	for _, r := range reports {
+		fmt.Fprintf(&b, "%s:%d %s\n", r.Path, r.Line, r)
+	}
+	return texts[0], b.String()
+}
+
+// TestGolden runs every testdata/NAME/in.yaml (or in.json) and compares with out and said.txt.
+func TestGolden(t *testing.T) {
+	inputs, err := filepath.Glob("testdata/*/in.*")
+	if err != nil || len(inputs) == 0 {
+		t.Fatalf("no test data: %v", err)
+	}
+	for _, path := range inputs {
+		dir := filepath.Dir(path)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			src, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, said := run(t, filepath.Base(path), string(src), settings)
+			golden(t, filepath.Join(dir, "out"+filepath.Ext(path)), out)
+			golden(t, filepath.Join(dir, "said.txt"), said)
+
+			again, _ := run(t, "out", out, settings)
+			if diff := cmp.Diff(out, again); diff != "" {
+				t.Errorf("a second pass changes something (-once +twice):\n%s", diff)
+			}
+			renewed := settings
+			renewed.AgentImage = "registry.example/lameduck-agent:v2"
+			renewed.HubAddresses = []string{"10.96.0.18:80"}
+			want, _ := run(t, "in", string(src), renewed)
+			got, _ := run(t, "out", out, renewed)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("with another agent, renewing is not as injecting (-injected +renewed):\n%s", diff)
+			}
+		})
+	}
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}

@@ -1,0 +1,164 @@
+package manifest
+
+import (
+	"slices"
+	"strings"
+)
+
+// merge carries the changes between two layouts of a tree, before and after its edit, over
+// to the text that the tree was read from, so that what a layout does not know stays: blank
+// lines, quotes, widths, mixed indents. It reports false where the text has no line of its
+// own for something that changed; the layout after the edit has to do then.
+func merge(text, before, after string) (string, bool) {
+	lines, old, changed := cut(text), cut(before), cut(after)
+	at, ok := match(old, lines, func(a, b string) bool { return loose(a) == loose(b) })
+	if !ok {
+		return "", false
+	}
+	kept, ok := match(changed, old, func(a, b string) bool { return a == b })
+	if !ok {
+		return "", false
+	}
+	hunks := hunksOf(kept, len(old))
+	for _, h := range slices.Backward(hunks) {
+		start, end, ok := h.place(at, lines)
+		if !ok {
+			return "", false
+		}
+		var added []string
+		for _, line := range changed[h.newStart:h.newEnd] {
+			added = append(added, indented(line, h.shift(old, lines, at, changed[h.newStart])))
+		}
+		if start > 0 && len(added) > 0 && !strings.HasSuffix(lines[start-1], "\n") {
+			lines[start-1] += "\n"
+		}
+		lines = slices.Concat(lines[:start:start], added, lines[end:])
+	}
+	return strings.Join(lines, ""), true
+}
+
+// cut splits a text into lines that keep their ends.
+func cut(text string) []string {
+	lines := strings.SplitAfter(text, "\n")
+	if lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// loose is a line without its spaces: layouts differ in them.
+func loose(line string) string { return strings.Join(strings.Fields(line), "") }
+
+// hunk is a piece of the old layout and what stands in its place in the new one.
+type hunk struct{ oldStart, oldEnd, newStart, newEnd int }
+
+// hunksOf lists what differs; kept[i] is the old line that the new line i is, or -1.
+func hunksOf(kept []int, old int) []hunk {
+	var hunks []hunk
+	h := hunk{}
+	for i, from := range append(kept, old) {
+		if from < 0 {
+			continue
+		}
+		h.oldEnd, h.newEnd = from, i
+		if h.oldStart < h.oldEnd || h.newStart < h.newEnd {
+			hunks = append(hunks, h)
+		}
+		h = hunk{oldStart: from + 1, newStart: i + 1}
+	}
+	return hunks
+}
+
+// place finds the lines of the text that the hunk's old lines are; for an insertion the
+// place behind the line before it. Blank lines inside a replaced piece go with it.
+func (h hunk) place(at []int, lines []string) (start, end int, ok bool) {
+	if h.oldStart == h.oldEnd {
+		if h.oldStart == 0 {
+			return 0, 0, true
+		}
+		start = at[h.oldStart-1] + 1
+		return start, start, start > 0
+	}
+	start = at[h.oldStart]
+	for i := h.oldStart; i < h.oldEnd; i++ {
+		if at[i] < 0 {
+			return 0, 0, false
+		}
+		if i > h.oldStart && slices.ContainsFunc(lines[at[i-1]+1:at[i]], func(s string) bool { return strings.TrimSpace(s) != "" }) {
+			return 0, 0, false
+		}
+	}
+	return start, at[h.oldEnd-1] + 1, true
+}
+
+// shift is how much deeper the text stands than the old layout, at the line nearest to the
+// hunk that is as deep as what the hunk adds.
+func (h hunk) shift(old, lines []string, at []int, added string) int {
+	for distance := range len(old) {
+		for _, i := range []int{h.oldStart - 1 - distance, h.oldEnd + distance} {
+			if i >= 0 && i < len(old) && at[i] >= 0 && depth(old[i]) == depth(added) {
+				return depth(lines[at[i]]) - depth(old[i])
+			}
+		}
+	}
+	return 0
+}
+
+func depth(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
+
+func indented(line string, by int) string {
+	if by >= 0 {
+		return strings.Repeat(" ", by) + line
+	}
+	return line[min(-by, depth(line)):]
+}
+
+// maxCells bounds the table of match: two layouts that differ on 4,000 lines each.
+const maxCells = 16_000_000
+
+// match pairs the lines of a with equal lines of b, as many as possible and in order: the
+// index in b for each line of a, or -1. It reports false if they differ on too many lines.
+func match(a, b []string, equal func(a, b string) bool) ([]int, bool) {
+	pairs := make([]int, len(a))
+	for i := range pairs {
+		pairs[i] = -1
+	}
+	head := 0
+	for head < len(a) && head < len(b) && equal(a[head], b[head]) {
+		pairs[head] = head
+		head++
+	}
+	tail := 0
+	for tail < len(a)-head && tail < len(b)-head && equal(a[len(a)-1-tail], b[len(b)-1-tail]) {
+		pairs[len(a)-1-tail] = len(b) - 1 - tail
+		tail++
+	}
+	rows, columns := len(a)-head-tail+1, len(b)-head-tail+1
+	if rows*columns > maxCells {
+		return nil, false
+	}
+	// common[i*columns+j] is how many lines the rests of a from i and of b from j share.
+	common := make([]uint16, rows*columns)
+	for i := rows - 2; i >= 0; i-- {
+		for j := columns - 2; j >= 0; j-- {
+			if equal(a[head+i], b[head+j]) {
+				common[i*columns+j] = common[(i+1)*columns+j+1] + 1
+			} else {
+				common[i*columns+j] = max(common[(i+1)*columns+j], common[i*columns+j+1])
+			}
+		}
+	}
+	for i, j := 0, 0; i < rows-1 && j < columns-1; {
+		switch {
+		case equal(a[head+i], b[head+j]):
+			pairs[head+i] = head + j
+			i++
+			j++
+		case common[(i+1)*columns+j] >= common[i*columns+j+1]:
+			i++
+		default:
+			j++
+		}
+	}
+	return pairs, true
+}
