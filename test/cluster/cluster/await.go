@@ -44,12 +44,17 @@ func (s starter) awaitAPIServer(ctx context.Context) error {
 	}, s.Etcd, s.APIServer)
 }
 
+// awaitNodes returns when pods can be created and will run.
 func (s starter) awaitNodes(ctx context.Context) error {
 	client, err := s.Client()
 	if err != nil {
 		return err
 	}
 	return await(ctx, 2*time.Minute, "all nodes to be Ready", func(ctx context.Context) error {
+		// Without its namespace's service account a pod is refused.
+		if _, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{}); err != nil {
+			return err
+		}
 		nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err

@@ -109,7 +109,8 @@ func (c *Cluster) Apply(ctx context.Context, manifests string) error {
 }
 
 func (c *Cluster) kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, c.KubectlPath(), append([]string{"--kubeconfig", c.Kubeconfig()}, args...)...)
+	own := []string{"--kubeconfig", c.Kubeconfig(), "--cache-dir", c.plan.Path("kubectl-cache")}
+	cmd := exec.CommandContext(ctx, c.KubectlPath(), append(own, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	output, err := cmd.Output()
 	if err != nil {

@@ -22,7 +22,10 @@ func (c *Cluster) Stop(ctx context.Context) error { return Remove(ctx, c.Name())
 // Remove takes down the instance called name, however far it came up and however it was left. It fails with
 // ErrNotUp if there is none, and if another process is just bringing it up.
 func Remove(ctx context.Context, name string) error {
-	dir := filepath.Join(base, filepath.Base(name))
+	if err := plan.ValidateName(name); err != nil {
+		return err
+	}
+	dir := filepath.Join(base, name)
 	release, held, err := lock.Try(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("cluster %q: %w", name, ErrNotUp)
@@ -69,6 +72,13 @@ func forget(ctx context.Context, p plan.Plan) error {
 		return err
 	}
 	defer unlock()
+	mounts, err := host.Mounts(p.Dir)
+	if err == nil && len(mounts) > 0 {
+		err = fmt.Errorf("still mounted, and files must not be removed through a mount: %v", mounts)
+	}
+	if err != nil {
+		return fmt.Errorf("taking down cluster %q: %w", p.Name, err)
+	}
 	if err := os.RemoveAll(p.Dir); err != nil {
 		return fmt.Errorf("taking down cluster %q: %w", p.Name, err)
 	}

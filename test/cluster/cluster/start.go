@@ -106,6 +106,7 @@ func (s starter) run(ctx context.Context, programs programs) error {
 	if err := s.prepare(ctx, programs); err != nil {
 		return err
 	}
+	s.progress.say("starting the control plane and %d container runtimes", s.plan.Nodes)
 	group, nodes := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.controlPlane(nodes) })
 	pause := s.plan.Path("pause.tar")
@@ -115,7 +116,7 @@ func (s starter) run(ctx context.Context, programs programs) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	s.progress.say("the control plane and %d container runtimes answer", s.plan.Nodes)
+	s.progress.say("they answer; starting kubelets and kube-proxies")
 	for _, node := range s.Nodes() {
 		if err := s.agents(node); err != nil {
 			return err

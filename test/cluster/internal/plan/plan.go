@@ -42,13 +42,22 @@ var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
 
 // Validate reports the first mistake, in words for the one who called the command.
 func (p Plan) Validate() error {
+	if err := ValidateName(p.Name); err != nil {
+		return err
+	}
 	switch {
-	case !validName.MatchString(p.Name):
-		return fmt.Errorf("instance name %q: use at most 20 lower-case letters, digits and dashes, a letter first", p.Name)
 	case p.Nodes < 1 || p.Nodes > MaxNodes:
 		return fmt.Errorf("%d nodes: ask for 1 to %d", p.Nodes, MaxNodes)
 	case p.Proxy != "nftables" && p.Proxy != "iptables":
 		return fmt.Errorf("proxy mode %q: use nftables or iptables", p.Proxy)
+	}
+	return nil
+}
+
+// ValidateName reports whether name can be an instance's: it becomes a folder and part of other names.
+func ValidateName(name string) error {
+	if !validName.MatchString(name) {
+		return fmt.Errorf("instance name %q: use at most 20 lower-case letters, digits and dashes, a letter first", name)
 	}
 	return nil
 }
@@ -123,6 +132,9 @@ var ErrNotUp = errors.New("no such cluster is up")
 
 // Load reads the plan of the instance called name in base.
 func Load(base, name string) (Plan, error) {
+	if err := ValidateName(name); err != nil {
+		return Plan{}, err
+	}
 	data, err := os.ReadFile(filepath.Join(base, name, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Plan{}, fmt.Errorf("cluster %q: %w", name, ErrNotUp)
