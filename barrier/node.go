@@ -1,0 +1,100 @@
+package barrier
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/version"
+)
+
+// IgnoreLabel on a node, with the value "true", takes it out of the barrier: for nodes that
+// run no kube-proxy and send no Service traffic of their own.
+const IgnoreLabel = "lameduck.dev/no-kube-proxy"
+
+// Node is what the barrier needs to know of a node.
+type Node struct {
+	Name    string
+	Address netip.Addr // where its kube-proxy is asked; the zero value: nowhere, it can't pass
+	Ready   bool
+	// Unordered: its kube-proxy may take in the objects of a relist in another order than
+	// that of their keys, so that only a second write proves anything.
+	Unordered bool
+}
+
+// Nodes reads the barrier's members from Node objects, for one address family. A node is
+// asked at its InternalIP, of the family if it has one. Where several nodes claim the same
+// address, only the one that is Ready is asked there: the answer does not name the node.
+func Nodes(objects []*corev1.Node, family corev1.IPFamily) []Node {
+	var nodes []Node
+	claims := map[netip.Addr][]int{}
+	for _, object := range objects {
+		if object.Labels[IgnoreLabel] == "true" {
+			continue
+		}
+		node := Node{
+			Name:      object.Name,
+			Address:   internalIP(object, family),
+			Ready:     ready(object),
+			Unordered: unordered(object.Status.NodeInfo.KubeletVersion),
+		}
+		if node.Address.IsValid() {
+			claims[node.Address] = append(claims[node.Address], len(nodes))
+		}
+		nodes = append(nodes, node)
+	}
+	for _, claimants := range claims {
+		notReady := func(i int) bool { return !nodes[i].Ready }
+		if len(claimants) == 1 {
+			continue
+		}
+		if owners := slices.DeleteFunc(slices.Clone(claimants), notReady); len(owners) == 1 {
+			claimants = slices.DeleteFunc(claimants, func(i int) bool { return i == owners[0] })
+		}
+		for _, i := range claimants {
+			nodes[i].Address = netip.Addr{}
+		}
+	}
+	slices.SortFunc(nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
+	return nodes
+}
+
+func internalIP(object *corev1.Node, family corev1.IPFamily) netip.Addr {
+	var other netip.Addr
+	for _, address := range object.Status.Addresses {
+		if address.Type != corev1.NodeInternalIP {
+			continue
+		}
+		ip, err := netip.ParseAddr(address.Address)
+		if err != nil {
+			continue
+		}
+		ip = ip.Unmap()
+		if ip.Is6() == (family == corev1.IPv6Protocol) {
+			return ip
+		}
+		if !other.IsValid() {
+			other = ip
+		}
+	}
+	return other
+}
+
+func ready(object *corev1.Node) bool {
+	for _, condition := range object.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// unordered reports whether a kube-proxy of the kubelet's version may hand on a relist in an
+// order of its own. Up to 1.32 client-go queues by key, so that a slice already waiting in
+// the queue keeps its place (InOrderInformers is on since 1.33); from 1.35 on the list comes
+// as a stream that is collected in a map (WatchListClient). An unknown version counts as such.
+func unordered(kubelet string) bool {
+	v, err := version.ParseGeneric(kubelet)
+	return err != nil || v.LessThan(version.MustParseGeneric("1.33.0")) || v.AtLeast(version.MustParseGeneric("1.35.0"))
+}

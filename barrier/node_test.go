@@ -1,0 +1,70 @@
+package barrier
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func nodeObject(name, kubelet string, ready corev1.ConditionStatus, addresses ...string) *corev1.Node {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{}}}
+	node.Status.NodeInfo.KubeletVersion = kubelet
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: name}}
+	for _, address := range addresses {
+		node.Status.Addresses = append(node.Status.Addresses, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: address})
+	}
+	return node
+}
+
+func TestNodes(t *testing.T) {
+	ignored := nodeObject("virtual", "v1.34.0", corev1.ConditionTrue, "10.0.0.9")
+	ignored.Labels[IgnoreLabel] = "true"
+	objects := []*corev1.Node{
+		ignored,
+		nodeObject("b-dual", "v1.34.4", corev1.ConditionTrue, "10.0.0.2", "fd00::2"),
+		nodeObject("a-old", "v1.32.9", corev1.ConditionFalse, "10.0.0.1"),
+		nodeObject("c-new", "v1.35.0-rc.1", corev1.ConditionTrue, "10.0.0.3"),
+		nodeObject("d-strange", "custom", corev1.ConditionUnknown, "not an address"),
+		nodeObject("e-replaced", "v1.33.1", corev1.ConditionUnknown, "10.0.0.5"),
+		nodeObject("e-successor", "v1.33.1", corev1.ConditionTrue, "10.0.0.5"),
+		nodeObject("f-twin", "v1.34.0", corev1.ConditionTrue, "10.0.0.6"),
+		nodeObject("g-twin", "v1.34.0", corev1.ConditionTrue, "10.0.0.6"),
+	}
+	ip := func(s string) netip.Addr {
+		if s == "" {
+			return netip.Addr{}
+		}
+		return netip.MustParseAddr(s)
+	}
+	want := func(dual string) []Node {
+		return []Node{
+			{Name: "a-old", Address: ip("10.0.0.1"), Unordered: true},
+			{Name: "b-dual", Address: ip(dual), Ready: true},
+			{Name: "c-new", Address: ip("10.0.0.3"), Ready: true, Unordered: true},
+			{Name: "d-strange", Unordered: true},
+			{Name: "e-replaced"},
+			{Name: "e-successor", Address: ip("10.0.0.5"), Ready: true},
+			{Name: "f-twin", Ready: true},
+			{Name: "g-twin", Ready: true},
+		}
+	}
+	same := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
+	if diff := cmp.Diff(want("10.0.0.2"), Nodes(objects, corev1.IPv4Protocol), same); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want("fd00::2"), Nodes(objects, corev1.IPv6Protocol), same); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLate(t *testing.T) {
+	for namespace, want := range map[string]bool{"default": false, "zzzz": true, "zzzz-lameduc": false, "zzzz-lameduck-2": false, "zzzz-lameduck0": true, "zzzzz": true} {
+		if got := Late("zzzz-lameduck", namespace); got != want {
+			t.Errorf("Late(%q) = %v", namespace, got)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package barrier
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Verdict is what is known about one node at the end of a pass.
+type Verdict struct {
+	Node   string
+	Passed bool
+	Time   time.Time // when it was seen to have passed, or when it was given up
+	Why    string    // why it has not passed
+}
+
+// waiter is one pass in progress.
+type waiter struct {
+	change  Change
+	pending map[string]struct{}
+	passed  []Verdict
+	done    chan struct{}
+	closed  bool
+}
+
+// Pass waits until every node has programmed change, and tells about each by name. It gives
+// up on those that have not after the configured timeout, or when ctx is done; and at once
+// on those known to be silent, when all others have passed. A node that joins later is not
+// waited for: its kube-proxy programs nothing before it has read a newer state. Neither is
+// one that is not Ready and has never answered since it joined: it has no rules yet.
+func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
+	w := &waiter{change: change, pending: map[string]struct{}{}, done: make(chan struct{})}
+	b.mu.Lock()
+	b.waiters[w] = struct{}{}
+	for name, node := range b.nodes {
+		m := b.member(name)
+		switch {
+		case m != nil && m.passed(change):
+			w.passed = append(w.passed, Verdict{Node: name, Passed: true, Time: m.acked})
+		case m != nil && !m.founder && !m.answered && !node.Ready:
+		default:
+			w.pending[name] = struct{}{}
+			if m != nil {
+				m.wake()
+			}
+		}
+	}
+	b.settle(w)
+	if b.era != nil {
+		b.era.advance()
+	}
+	b.mu.Unlock()
+
+	timer := time.NewTimer(b.config.Timeout)
+	defer timer.Stop()
+	select {
+	case <-w.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.waiters, w)
+	slices.SortFunc(w.passed, func(a, b Verdict) int { return strings.Compare(a.Node, b.Node) })
+	return append(w.passed, b.missed(w)...)
+}
+
+func (b *Barrier) missed(w *waiter) []Verdict {
+	var verdicts []Verdict
+	now := time.Now()
+	for _, name := range slices.Sorted(maps.Keys(w.pending)) {
+		why := "the barrier's Service could not be written"
+		if m := b.member(name); m != nil {
+			why = m.why()
+		}
+		verdicts = append(verdicts, Verdict{Node: name, Time: now, Why: why})
+	}
+	return verdicts
+}
+
+func (b *Barrier) member(name string) *member {
+	if b.era == nil {
+		return nil
+	}
+	return b.era.members[name]
+}
+
+// settle ends w when nobody is left to wait for.
+func (b *Barrier) settle(w *waiter) {
+	if w.closed {
+		return
+	}
+	for name := range w.pending {
+		if m := b.member(name); m == nil || !m.silent {
+			return
+		}
+	}
+	w.closed = true
+	close(w.done)
+}
+
+// acknowledged tells every waiter what m has newly passed.
+func (b *Barrier) acknowledged(m *member) {
+	for w := range b.waiters {
+		if _, waits := w.pending[m.node.Name]; waits && m.passed(w.change) {
+			delete(w.pending, m.node.Name)
+			w.passed = append(w.passed, Verdict{Node: m.node.Name, Passed: true, Time: m.acked})
+		}
+		b.settle(w)
+	}
+}
+
+// highest gives the largest resourceVersion waited for: with one acknowledged write above
+// it, and with two.
+func (b *Barrier) highest() (one, two uint64) {
+	for w := range b.waiters {
+		if w.closed {
+			continue
+		}
+		if w.change.Late {
+			two = max(two, w.change.ResourceVersion)
+		} else {
+			one = max(one, w.change.ResourceVersion)
+		}
+	}
+	return one, two
+}
