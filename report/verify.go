@@ -1,0 +1,192 @@
+package report
+
+import (
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// VerifySchema names the JSON form of Verify. It changes when a field changes its meaning.
+const VerifySchema = "lameduck.dev/verify/v1"
+
+// Verify is the result of one verify run: what was asked for, what was lost, and the
+// timeline of every pod that was on its way out meanwhile.
+type Verify struct {
+	Schema  string    `json:"schema"`
+	Target  string    `json:"target"` // URL
+	Rate    float64   `json:"rate"`   // requests per second, all lanes together
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+	Action  *Action   `json:"action,omitempty"`
+	Totals  Counts    `json:"totals"`
+	Lanes   []Lane    `json:"lanes"`
+	// Phases counts lost and masked requests by the phase of the pod that they were given
+	// to; besides the phases of a termination there are Elsewhere and Several.
+	Phases        map[string]int `json:"phases,omitempty"`
+	Losses        []Loss         `json:"losses,omitempty"`        // lost and masked requests, in the order of their intended start
+	LossesOmitted int            `json:"lossesOmitted,omitempty"` // counted, but not listed and not in Phases
+	Pods          []PodLine      `json:"pods,omitempty"`          // pods that left during the run
+	Ledger        *Ledger        `json:"ledger,omitempty"`        // only when the target keeps one
+	Lateness      Quantiles      `json:"lateness"`                // from a request's intended start until the load generator began with it
+	Notes         []string       `json:"notes,omitempty"`         // what could not be seen, and why
+}
+
+// Action is what was done to the workload while the load ran.
+type Action struct {
+	Name    string    `json:"name"`
+	Began   time.Time `json:"began"`
+	Ended   time.Time `json:"ended"`             // the action was complete and the pods it stopped were gone
+	Failure string    `json:"failure,omitempty"` // why it failed; the run then proves nothing
+}
+
+// Counts of requests. Requests = OK + Lost + Masked, and Unsent is a part of Lost.
+type Counts struct {
+	Requests int          `json:"requests"` // intended by the schedule
+	OK       int          `json:"ok"`
+	Lost     int          `json:"lost"`
+	Unsent   int          `json:"unsent"`
+	Masked   int          `json:"masked"`
+	Kinds    map[Kind]int `json:"kinds,omitempty"` // lost and masked requests by kind
+}
+
+// Add adds o to c.
+func (c *Counts) Add(o Counts) {
+	c.Requests += o.Requests
+	c.OK += o.OK
+	c.Lost += o.Lost
+	c.Unsent += o.Unsent
+	c.Masked += o.Masked
+	for kind, n := range o.Kinds {
+		if c.Kinds == nil {
+			c.Kinds = map[Kind]int{}
+		}
+		c.Kinds[kind] += n
+	}
+}
+
+// Kind says how a request was lost.
+type Kind string
+
+const (
+	Refused     Kind = "refused"     // the connection was refused
+	Reset       Kind = "reset"       // the connection was reset
+	EOF         Kind = "eof"         // the connection was closed before the answer was whole
+	Timeout     Kind = "timeout"     // no whole answer within the timeout, counted from the intended start
+	Unreachable Kind = "unreachable" // no route to host or network, or the name did not resolve
+	Status      Kind = "status"      // an answer that says that it failed: status 400 and above
+	BadBody     Kind = "badBody"     // an answer that is not the answer to this request
+	Unsent      Kind = "unsent"      // could not be sent in time
+	Masked      Kind = "masked"      // answered, but only because the client tried again in silence
+	Other       Kind = "other"       // anything else; see the detail
+)
+
+// Kinds lists every kind, in the order in which they are shown.
+var Kinds = []Kind{Refused, Reset, EOF, Timeout, Unreachable, Status, BadBody, Unsent, Other, Masked}
+
+// Lane is the part of the load that was sent in one way.
+type Lane struct {
+	Name   string  `json:"name"`
+	Rate   float64 `json:"rate"` // requests per second
+	Counts Counts  `json:"counts"`
+	// Latency of the requests that were answered, from their intended start, in the windows
+	// Before, During and After the action.
+	Latency map[Window]Quantiles `json:"latency"`
+}
+
+// Window is a part of the run: a request belongs to the one in which it was intended to start.
+type Window string
+
+const (
+	Before Window = "before"
+	During Window = "during"
+	After  Window = "after"
+)
+
+// Windows lists the windows in order.
+var Windows = []Window{Before, During, After}
+
+// Quantiles of durations, in milliseconds.
+type Quantiles struct {
+	Count int64   `json:"count"`
+	P50   float64 `json:"p50Ms"`
+	P90   float64 `json:"p90Ms"`
+	P99   float64 `json:"p99Ms"`
+	P999  float64 `json:"p999Ms"`
+	Max   float64 `json:"maxMs"`
+}
+
+// What a loss was given to when it was not one pod in a phase of its own.
+const (
+	Elsewhere = "Elsewhere" // no pod was on its way out at that moment
+	Several   = "Several"   // more than one pod was, in different phases
+)
+
+// Confidence says how sure it is that a loss belongs to its pod.
+type Confidence string
+
+const (
+	Certain Confidence = "certain" // the pod's address or name was seen with this very request or connection
+	ByTime  Confidence = "by time" // the pod was on its way out at that moment
+)
+
+// Loss is one lost or masked request.
+type Loss struct {
+	Lane       string     `json:"lane"`
+	ID         string     `json:"id"`
+	Kind       Kind       `json:"kind"`
+	Window     Window     `json:"window"`
+	Intended   time.Time  `json:"intended"`
+	Seen       time.Time  `json:"seen"` // when it was known to be lost
+	Status     int        `json:"status,omitempty"`
+	Attempts   int        `json:"attempts,omitempty"` // connections that the request was given to
+	Reused     bool       `json:"reused,omitempty"`   // its first connection had served before
+	Detail     string     `json:"detail,omitempty"`
+	Pods       []string   `json:"pods,omitempty"` // one, or all that were on their way out at that moment
+	Phase      string     `json:"phase"`
+	Confidence Confidence `json:"confidence"`
+	Applied    *bool      `json:"applied,omitempty"` // by the ledger; absent when no ledger can tell
+}
+
+// Moment is a time and who told it.
+type Moment struct {
+	Time   time.Time `json:"time"`
+	Source string    `json:"source"`
+}
+
+// PodLine is the timeline of one pod's termination as verify saw it. Absent times were not
+// seen. Times from the API server and kubelet have full seconds only; those that end in
+// Seen, SliceNotReady and Gone were taken when the watch showed them.
+type PodLine struct {
+	Pod               termination.Pod    `json:"pod"`
+	GraceSeconds      int64              `json:"graceSeconds"`
+	DeletionTimestamp time.Time          `json:"deletionTimestamp,omitzero"` // when the grace period is over
+	DeletionAsked     time.Time          `json:"deletionAsked,omitzero"`     // deletionTimestamp - grace period
+	DeletionSeen      time.Time          `json:"deletionSeen,omitzero"`
+	SliceNotReady     time.Time          `json:"sliceNotReady,omitzero"` // no EndpointSlice offered it any more
+	Hook              string             `json:"hook"`                   // "none", or what the preStop hooks are
+	HookEnd           *Moment            `json:"hookEnd,omitempty"`
+	Sigterm           *Moment            `json:"sigterm,omitempty"`
+	Exits             []termination.Exit `json:"exits,omitempty"`
+	Killed            bool               `json:"killed"` // a container had to be ended by SIGKILL
+	Gone              time.Time          `json:"gone,omitzero"`
+	Steps             []termination.Step `json:"steps,omitempty"`
+	Events            []PodEvent         `json:"events,omitempty"`
+	Losses            int                `json:"losses"` // lost and masked requests given to this pod alone
+}
+
+// PodEvent is an Event about a pod.
+type PodEvent struct {
+	Time    time.Time `json:"time"`
+	Reason  string    `json:"reason"`
+	Message string    `json:"message"`
+}
+
+// Ledger compares what the clients saw with what the application recorded.
+type Ledger struct {
+	Received       int `json:"received"`       // requests of this run that a pod received
+	Applied        int `json:"applied"`        // requests of this run that a pod applied
+	AppliedTwice   int `json:"appliedTwice"`   // applied more than once
+	LostButApplied int `json:"lostButApplied"` // the client saw an error, but it was applied
+	OKNotApplied   int `json:"okNotApplied"`   // the client saw success, but no pod says that it applied it
+	Missing        int `json:"missing"`        // ledger lines that did not reach this run
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/verify/ledger"
+)
+
+const (
+	workMax = time.Minute // of ?ms=
+	bodyMax = 1 << 20
+)
+
+// app answers requests.
+type app struct {
+	config   *config
+	book     *book
+	server   *http.Server
+	stopping atomic.Bool
+
+	mu    sync.Mutex
+	conns map[net.Conn]connState
+}
+
+// connState is what a connection does, and since when.
+type connState struct {
+	state http.ConnState
+	since time.Time
+}
+
+func newApp(c *config, b *book) *app {
+	a := &app{config: c, book: b, conns: map[net.Conn]connState{}}
+	a.server = &http.Server{Handler: a, ConnState: a.connState, ReadHeaderTimeout: 10 * time.Second}
+	return a
+}
+
+// connState keeps track of the connections.
+func (a *app) connState(c net.Conn, state http.ConnState) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch state {
+	case http.StateClosed, http.StateHijacked:
+		delete(a.conns, c)
+	default:
+		a.conns[c] = connState{state: state, since: time.Now()}
+	}
+}
+
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/readyz", "/livez":
+		w.WriteHeader(http.StatusOK)
+	case "/ledger":
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(a.book.summary())
+	case "/":
+		a.serve(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// serve does the work of one request. The ledger says applied before the answer is written, as
+// an application that commits before it answers.
+func (a *app) serve(w http.ResponseWriter, r *http.Request) {
+	id := r.Header.Get("X-Request-Id")
+	if !ledger.ValidID(id) {
+		http.Error(w, "the header X-Request-Id must hold 1 to 128 printable bytes", http.StatusBadRequest)
+		return
+	}
+	work := a.config.work
+	if text := r.URL.Query().Get("ms"); text != "" {
+		ms, err := strconv.ParseUint(text, 10, 32)
+		work = time.Duration(ms) * time.Millisecond
+		if err != nil || work > workMax {
+			http.Error(w, "?ms= must be a number of milliseconds, at most 60000", http.StatusBadRequest)
+			return
+		}
+	}
+	a.book.received(id)
+	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, bodyMax)); err != nil {
+		http.Error(w, "reading the body: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	time.Sleep(work)
+	a.book.applied(id)
+	w.Header().Set("Content-Type", "application/json")
+	if a.stopping.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "pod": a.config.pod, "ledger": true})
+}

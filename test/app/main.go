@@ -1,0 +1,140 @@
+// Command app is the application that lameduck's proofs stop. It answers every request with the
+// request's id and its pod's name, keeps a ledger of what it received and applied on its standard
+// output, and stops in the way it is told to, good or bad.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// config is how the application behaves. Each flag can be set by the environment too: --stop-timeout
+// by APP_STOP_TIMEOUT.
+type config struct {
+	port        int
+	stop        string
+	stopTimeout time.Duration
+	startDelay  time.Duration
+	work        time.Duration
+	pod         string
+}
+
+const usage = `app: a server to be stopped, for lameduck's proofs
+
+  GET or POST /   answers {"id", "pod", "ledger"} after --work (or ?ms=N milliseconds)
+  GET /ledger     what it received and applied, as JSON
+  GET /readyz     200 while it listens; it stays ready while it stops
+  GET /livez      200
+
+How it takes SIGTERM (--stop):
+  ignore     not at all: only SIGKILL ends it
+  exit       exits at once, with code 0
+  shutdown   http.Server.Shutdown of Go: closes idle connections at once, which races with clients
+             that are about to use them
+  graceful   closes the listener, answers on the connections it has with "Connection: close" until
+             each was told or was idle for 2 s, then exits with code 0
+
+Exit codes: 0 stopped as told, 1 could not listen or serve, 2 wrong flags.
+
+Flags:
+`
+
+func main() {
+	c, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "app:", err)
+		os.Exit(2)
+	}
+	if err := run(c); err != nil {
+		fmt.Fprintln(os.Stderr, "app:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (*config, error) {
+	var c config
+	flags := flag.NewFlagSet("app", flag.ExitOnError)
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
+	}
+	flags.IntVar(&c.port, "port", 8080, "port to listen on")
+	flags.StringVar(&c.stop, "stop", "graceful", "what SIGTERM does: ignore, exit, shutdown or graceful")
+	flags.DurationVar(&c.stopTimeout, "stop-timeout", 10*time.Second, "longest time that shutdown and graceful take")
+	flags.DurationVar(&c.startDelay, "start-delay", 0, "time before it listens")
+	flags.DurationVar(&c.work, "work", 5*time.Millisecond, "time that a request takes")
+	flags.StringVar(&c.pod, "pod", os.Getenv("POD_NAME"), "its name; default: POD_NAME, or the host's name")
+	var err error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := "APP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value, set := os.LookupEnv(name); set && err == nil {
+			if setErr := f.Value.Set(value); setErr != nil {
+				err = fmt.Errorf("%s=%q: %w", name, value, setErr)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q, see --help", flags.Arg(0))
+	}
+	switch c.stop {
+	case "ignore", "exit", "shutdown", "graceful":
+	default:
+		return nil, fmt.Errorf("--stop %q: must be ignore, exit, shutdown or graceful", c.stop)
+	}
+	if c.stopTimeout < 0 || c.startDelay < 0 || c.work < 0 {
+		return nil, errors.New("durations must not be negative")
+	}
+	if c.pod == "" {
+		if c.pod, err = os.Hostname(); err != nil {
+			return nil, fmt.Errorf("its own name (set POD_NAME): %w", err)
+		}
+	}
+	return &c, nil
+}
+
+func run(c *config) error {
+	book := newBook(os.Stdout)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	select {
+	case <-time.After(c.startDelay):
+	case <-signals:
+		return nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf(":%d", c.port))
+	if err != nil {
+		return fmt.Errorf("listening on port %d: %w", c.port, err)
+	}
+	app := newApp(c, book)
+	book.start()
+	served := make(chan error, 1)
+	go func() { served <- app.server.Serve(listener) }()
+	for {
+		select {
+		case err := <-served:
+			return fmt.Errorf("serving: %w", err)
+		case <-signals:
+			book.sigterm()
+			if c.stop == "ignore" {
+				continue
+			}
+			app.stop(listener)
+			book.exit()
+			return nil
+		}
+	}
+}

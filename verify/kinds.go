@@ -1,0 +1,47 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/lameduck-dev/lameduck/report"
+)
+
+// kindOf says how a request was lost, from the error of Target.Send.
+func kindOf(err error) (kind report.Kind, status int) {
+	var failed *statusError
+	if errors.As(err, &failed) {
+		return report.Status, failed.status
+	}
+	var body *bodyError
+	if errors.As(err, &body) {
+		return report.BadBody, 0
+	}
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return report.Refused, 0
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
+		return report.Reset, 0
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return report.Unreachable, 0
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+		return report.Timeout, 0
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return report.EOF, 0
+	// net/http keeps this error to itself.
+	case strings.HasSuffix(err.Error(), "server closed idle connection"):
+		return report.EOF, 0
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return report.Timeout, 0
+	case errors.As(err, &dns):
+		return report.Unreachable, 0
+	}
+	return report.Other, 0
+}

@@ -1,0 +1,126 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	logLineMax = 16 << 10 // bytes; longer lines are skipped
+	logRetry   = 200 * time.Millisecond
+	logTries   = 25 // in a row, without a line between
+)
+
+// logs follows the logs of containers until they end. The logs of a pod are gone with the pod,
+// so they are followed, not read at the end.
+type logs struct {
+	ctx     context.Context
+	cluster *Cluster
+	since   time.Time
+	line    func(c container, at time.Time, line []byte)
+
+	wg        sync.WaitGroup
+	mu        sync.Mutex
+	following map[string]bool
+	failed    []string
+}
+
+// container is one run of one container.
+type container struct {
+	uid      types.UID
+	pod      string
+	name     string
+	restarts int32
+}
+
+func (c container) key() string { return fmt.Sprintf("%s/%s/%d", c.uid, c.name, c.restarts) }
+
+// follow follows each container of pod that runs and is not followed yet.
+func (l *logs) follow(pod *corev1.Pod) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, status := range pod.Status.ContainerStatuses {
+		c := container{uid: pod.UID, pod: pod.Name, name: status.Name, restarts: status.RestartCount}
+		if status.State.Waiting != nil || l.following[c.key()] {
+			continue
+		}
+		l.following[c.key()] = true
+		l.wg.Go(func() { l.read(c) })
+	}
+}
+
+// read follows one container's log through cuts of the connection.
+func (l *logs) read(c container) {
+	since := l.since
+	for tries := 0; ; tries++ {
+		last, err := l.stream(c, since)
+		if err == nil || l.ctx.Err() != nil {
+			return
+		}
+		if last.After(since) {
+			since, tries = last, 0
+		}
+		if tries == logTries {
+			l.mu.Lock()
+			l.failed = append(l.failed, fmt.Sprintf("the log of pod %s, container %s, could not be followed to its end: %v", c.pod, c.name, err))
+			l.mu.Unlock()
+			return
+		}
+		if pause(l.ctx, logRetry) != nil {
+			return
+		}
+	}
+}
+
+// stream reads a log until it ends (no error) or the connection is cut, and says how far it came.
+func (l *logs) stream(c container, since time.Time) (last time.Time, err error) {
+	from := metav1.NewTime(since)
+	options := &corev1.PodLogOptions{Container: c.name, Follow: true, Timestamps: true, SinceTime: &from}
+	body, err := l.cluster.Client.CoreV1().Pods(l.cluster.Namespace).GetLogs(c.pod, options).Stream(l.ctx)
+	if err != nil {
+		return since, err
+	}
+	defer body.Close()
+	last = since
+	reader := bufio.NewReaderSize(body, logLineMax)
+	for {
+		line, err := reader.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			for err == bufio.ErrBufferFull {
+				_, err = reader.ReadSlice('\n')
+			}
+			line = nil
+		}
+		if err == io.EOF {
+			return last, nil
+		}
+		if err != nil {
+			return last, err
+		}
+		stamp, text, ok := bytes.Cut(line, []byte(" "))
+		if at, stampErr := time.Parse(time.RFC3339Nano, string(stamp)); ok && stampErr == nil {
+			last = at
+			l.line(c, at, text)
+		}
+	}
+}
+
+func (l *logs) wait() { l.wg.Wait() }
+
+// failures says which logs are not whole.
+func (l *logs) failures() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slices.Sort(l.failed)
+	return l.failed
+}

@@ -1,0 +1,212 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/report"
+)
+
+// Result is what Run found out.
+type Result = report.Verify
+
+// run is one run under way.
+type run struct {
+	Options
+	url     *url.URL
+	prefix  string // of all request ids
+	start   time.Time
+	windows windows
+	lanes   []*lane
+	targets []Target
+	stop    chan struct{} // closed when the load ends
+	watch   *watch        // nil without a Cluster
+	action  *report.Action
+}
+
+// Run sends load, does the action meanwhile, and says what was lost, and where.
+//
+// An error means that nothing was proved: the options are wrong, the target does not answer at
+// all, or the cluster can't be watched. That requests were lost, or that the action failed, is
+// in the result. When ctx ends early the result covers the time until then, with the error.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	o, target, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{Options: o, url: target, prefix: runID()}
+	probe, err := r.probe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.Cluster != nil {
+		r.watch, err = startWatch(ctx, o.Cluster, r.prefix, probe.Ledgered)
+		if err != nil {
+			return nil, err
+		}
+		defer r.watch.close()
+	}
+	r.prepare(probe.Echoed)
+	loadErr := r.load(ctx)
+	return r.result(ctx), loadErr
+}
+
+// runID tells the requests of this run from those of others.
+func runID() string {
+	return strconv.FormatUint(rand.Uint64N(1<<35)+1<<35, 36) + "-"
+}
+
+// probe asks once in every way that the load will ask, so that a wrong URL is an error and not
+// a heap of lost requests, and learns whether answers carry the request's id.
+func (r *run) probe(ctx context.Context) (Shot, error) {
+	const tries = 20
+	var seen Shot
+	for _, method := range r.methods() {
+		target := newHTTP1(r.targetOptions(method, true, false))
+		var err error
+		for try := range tries {
+			shot := Shot{ID: fmt.Sprintf("probe-%s%s-%d", r.prefix, method, try)}
+			askCtx, cancel := context.WithTimeout(ctx, r.Timeout)
+			err = target.Send(askCtx, &shot)
+			cancel()
+			if seen = shot; err == nil {
+				break
+			}
+			if pauseErr := pause(ctx, 250*time.Millisecond); pauseErr != nil {
+				return seen, pauseErr
+			}
+		}
+		target.Close()
+		if err != nil {
+			return seen, fmt.Errorf("the target must answer before anything is done to it: %s %s: %w", method, r.URL, err)
+		}
+	}
+	return seen, nil
+}
+
+func (r *run) methods() []string {
+	var methods []string
+	for _, lane := range r.Lanes {
+		method := methodOf(lane)
+		if !slices.Contains(methods, method) {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}
+
+func methodOf(lane string) string {
+	if lane == LanePost {
+		return http.MethodPost
+	}
+	return http.MethodGet
+}
+
+func (r *run) targetOptions(method string, fresh, echo bool) http1Options {
+	return http1Options{
+		url: r.url, method: method, header: r.Header, conns: r.Conns, fresh: fresh,
+		idle: r.IdleTimeout, echo: echo, tls: r.TLS, timeout: r.Timeout, dial: r.dialer(),
+	}
+}
+
+// prepare makes the lanes. They share the rate, and their requests interleave.
+func (r *run) prepare(echo bool) {
+	r.start = time.Now()
+	r.stop = make(chan struct{})
+	rate := r.Rate / float64(len(r.Lanes))
+	for i, name := range r.Lanes {
+		r.lanes = append(r.lanes, &lane{
+			name:    name,
+			prefix:  r.prefix + name + "-",
+			target:  newHTTP1(r.targetOptions(methodOf(name), name == LaneFresh, echo)),
+			pacer:   pacer{rate: rate, offset: time.Duration(float64(i) * float64(time.Second) / r.Rate)},
+			tally:   newTally(name, r.start, &r.windows),
+			limit:   r.MaxInFlight,
+			timeout: r.Timeout,
+			start:   r.start,
+			stop:    r.stop,
+		})
+	}
+}
+
+// load runs the lanes, and the action in its time.
+func (r *run) load(ctx context.Context) error {
+	var sending sync.WaitGroup
+	for _, l := range r.lanes {
+		sending.Go(func() { l.run(ctx) })
+	}
+	progressCtx, quiet := context.WithCancel(ctx)
+	sending.Go(func() { r.progress(progressCtx) })
+
+	err := r.script(ctx)
+	end := time.Since(r.start)
+	for _, l := range r.lanes {
+		l.finish(end)
+	}
+	close(r.stop)
+	quiet()
+	sending.Wait()
+	for _, l := range r.lanes {
+		for _, masked := range l.target.Close() {
+			l.tally.demote(masked, l.intended(masked.ID))
+		}
+	}
+	return err
+}
+
+// script is what happens while the load runs.
+func (r *run) script(ctx context.Context) error {
+	if r.Action == nil {
+		return pause(ctx, r.Duration)
+	}
+	if err := pause(ctx, r.Before); err != nil {
+		return err
+	}
+	r.action = &report.Action{Name: r.ActionName, Began: time.Now()}
+	r.windows.began.Store(int64(time.Since(r.start)))
+	actionCtx, cancel := context.WithTimeoutCause(ctx, r.ActionTimeout, fmt.Errorf("not complete within %v", r.ActionTimeout))
+	err := r.Action(actionCtx)
+	if err != nil && actionCtx.Err() != nil && ctx.Err() == nil {
+		err = errors.Join(context.Cause(actionCtx), err)
+	}
+	cancel()
+	if r.watch != nil && ctx.Err() == nil {
+		err = errors.Join(err, r.watch.settled(ctx))
+	}
+	r.action.Ended = time.Now()
+	r.windows.ended.Store(int64(time.Since(r.start)))
+	if err != nil {
+		r.action.Failure = err.Error()
+	}
+	return pause(ctx, r.After)
+}
+
+// progress writes a line every two seconds.
+func (r *run) progress(ctx context.Context) {
+	if r.Progress == nil {
+		return
+	}
+	for pause(ctx, 2*time.Second) == nil {
+		elapsed := time.Since(r.start)
+		var sum report.Counts
+		for _, l := range r.lanes {
+			sum.Add(l.tally.now())
+		}
+		line := fmt.Sprintf("%4.0fs  %-6s  %d requests, %d lost, %d masked", elapsed.Seconds(), r.windows.of(elapsed), sum.Requests, sum.Lost, sum.Masked)
+		if r.watch != nil {
+			if leaving, _ := r.watch.leaving(); len(leaving) > 0 {
+				line += "; leaving: " + strings.Join(leaving, ", ")
+			}
+		}
+		fmt.Fprintln(r.Progress, line)
+	}
+}
