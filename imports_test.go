@@ -17,6 +17,7 @@ const module = "github.com/lameduck-dev/lameduck/"
 var house = []string{
 	"test/e2e",
 	"cmd/",
+	"deploy",
 	"test/app",
 	"controller",
 	"agent",

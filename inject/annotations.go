@@ -75,7 +75,7 @@ func durationWish(key, value string) (wish, error) {
 		}
 		return wish{}, &Invalid{annotation(key), fmt.Sprintf("is %q", value), remedy}
 	}
-	return wish{d, annotation(key)}, nil
+	return wish{value: d, path: annotation(key)}, nil
 }
 
 // portList reads numbers, names of the containers' ports, or "declared" for all their TCP ports.

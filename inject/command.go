@@ -38,12 +38,8 @@ func installArgs(pod *corev1.Pod, policy Policy, settings Settings) []string {
 	duration("margin", budget.Margin)
 	duration("min-wait", policy.MinWait)
 	duration("fallback-wait", policy.FallbackWait)
-	if policy.QuietFloor > 0 {
-		duration("quiet-floor", policy.QuietFloor)
-	}
-	if policy.QuietCeiling > 0 {
-		duration("quiet-ceiling", policy.QuietCeiling)
-	}
+	duration("quiet-floor", policy.QuietFloor)
+	duration("quiet-ceiling", policy.QuietCeiling)
 	for _, port := range policy.Ports {
 		args = append(args, "--port="+strconv.Itoa(int(port)))
 	}

@@ -96,7 +96,7 @@ func (p plan) apply(c *corev1.Container, policy Policy, settings Settings) {
 }
 
 func (p plan) sleepSeconds(policy Policy) int64 {
-	return int64(max(policy.Budget.Confirm, wholeSeconds(p.own.minWait), time.Second) / time.Second)
+	return int64(max(policy.Sleep, wholeSeconds(p.own.minWait)) / time.Second)
 }
 
 func statusOf(plans []plan, policy Policy) []ContainerStatus {

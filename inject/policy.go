@@ -25,13 +25,14 @@ type Policy struct {
 
 	Mode         v1alpha1.Mode
 	Budget       termination.Budget // the parts asked for; Grace is what they need together
+	Sleep        time.Duration      // in mode sleep: how long, in full seconds
 	MinWait      time.Duration
 	FallbackWait time.Duration
-	QuietFloor   time.Duration // 0: the agent's default
-	QuietCeiling time.Duration // 0: the agent's default
-	Ports        []int32       // none: the agent finds the listening ones
-	AtAnnounce   bool          // own hooks run at announce, not right before the stop
-	Containers   []string      // none: chosen by their ports
+	QuietFloor   time.Duration
+	QuietCeiling time.Duration
+	Ports        []int32  // none: the agent finds the listening ones
+	AtAnnounce   bool     // own hooks run at announce, not right before the stop
+	Containers   []string // none: chosen by their ports
 
 	Warnings []string
 }

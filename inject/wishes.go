@@ -13,6 +13,7 @@ import (
 type wish struct {
 	value time.Duration
 	path  []string
+	of    string // whose path it is, if not the pod's: "DrainPolicy web"
 }
 
 func (w wish) there() bool { return len(w.path) > 0 }
@@ -39,7 +40,7 @@ func wishesOf(p *v1alpha1.DrainPolicy) wishes {
 		if d == nil {
 			return wish{}
 		}
-		return wish{d.Duration, append([]string{"spec"}, path...)}
+		return wish{d.Duration, append([]string{"spec"}, path...), "DrainPolicy " + p.Name}
 	}
 	asked := wishes{
 		mode:         p.Spec.Mode,
@@ -69,12 +70,13 @@ func (w wishes) apply(policy *Policy) error {
 	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value))
 	policy.MinWait = w.minWait.value
 	policy.FallbackWait = w.fallbackWait.or(min(DefaultFallbackWait, budget.Confirm))
-	policy.QuietFloor, policy.QuietCeiling = w.quietFloor.value, w.quietCeiling.value
+	policy.QuietFloor = w.quietFloor.or(min(DefaultQuietFloor, w.quietCeiling.or(DefaultQuietFloor)))
+	policy.QuietCeiling = w.quietCeiling.or(max(DefaultQuietCeiling, policy.QuietFloor))
 	if policy.Mode == v1alpha1.ModeSleep {
 		// Without an agent nothing is announced and no evidence is gathered: the sleep is
 		// all of the wait, in the full seconds that the kubelet's action knows.
-		budget.Announce = 0
-		budget.Confirm = wholeSeconds(max(policy.MinWait, w.maxWait.or(policy.FallbackWait)))
+		policy.Sleep = wholeSeconds(max(policy.MinWait, w.maxWait.or(policy.FallbackWait), time.Second))
+		budget.Announce, budget.Confirm = 0, policy.Sleep
 	}
 	budget.Grace = budget.Needs()
 	return nil
@@ -105,10 +107,14 @@ func (w wishes) check() error {
 // pod then, not about its policy.
 func contradiction(less, more wish) error {
 	blamed, other, how, remedy := less, more, "longer", "lower it, or raise the other"
-	if less.path[0] != "metadata" && more.path[0] == "metadata" {
+	if less.of != "" && more.of == "" {
 		blamed, other, how, remedy = more, less, "shorter", "raise it, or lower the other"
 	}
-	return &Invalid{blamed.path, fmt.Sprintf("is %v, %s than %s, which is %v", blamed.value, how, FieldPath(other.path), other.value), remedy}
+	place := FieldPath(other.path)
+	if other.of != blamed.of {
+		place += " of " + other.of
+	}
+	return &Invalid{blamed.path, fmt.Sprintf("is %v, %s than %s, which is %v", blamed.value, how, place, other.value), remedy}
 }
 
 func wholeSeconds(d time.Duration) time.Duration {

@@ -49,9 +49,6 @@ func Inject(files []*workload.File, options Options) ([]string, []Report, error)
 	for _, file := range files {
 		in.read(file)
 	}
-	if len(in.errs) > 0 {
-		return nil, nil, errors.Join(in.errs...)
-	}
 	for _, docs := range in.files {
 		for _, d := range docs {
 			in.change(d)
@@ -287,9 +284,13 @@ func decode(node *yaml.Node, into any) error {
 	if err := sigsyaml.Unmarshal(data, into); err != nil {
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &kind) {
-			return fmt.Errorf("%s is a %s: write what the API wants there", kind.Field, kind.Value)
+			return fmt.Errorf("%s is %s, where the API wants something else: correct it", kind.Field, kind.Value)
 		}
-		return err
+		_, cause, found := strings.Cut(err.Error(), "while decoding JSON: ")
+		if !found {
+			return err
+		}
+		return errors.New(cause)
 	}
 	return nil
 }

@@ -25,10 +25,7 @@ func merge(text, before, after string) (string, bool) {
 		if !ok {
 			return "", false
 		}
-		var added []string
-		for _, line := range changed[h.newStart:h.newEnd] {
-			added = append(added, indented(line, h.shift(old, lines, at, changed[h.newStart])))
-		}
+		added := h.indented(changed[h.newStart:h.newEnd], old, lines, at)
 		if start > 0 && len(added) > 0 && !strings.HasSuffix(lines[start-1], "\n") {
 			lines[start-1] += "\n"
 		}
@@ -91,12 +88,31 @@ func (h hunk) place(at []int, lines []string) (start, end int, ok bool) {
 	return start, at[h.oldEnd-1] + 1, true
 }
 
+// indented are the hunk's new lines as deep as the text around them: a line that no line
+// above it in the hunk holds stands like its neighbours, and what it holds moves with it.
+func (h hunk) indented(added, old, lines []string, at []int) []string {
+	var out []string
+	top, shift := -1, 0
+	for _, line := range added {
+		if d := depth(line); top < 0 || d <= top {
+			top, shift = d, h.shift(old, lines, at, d)
+		}
+		if shift >= 0 {
+			line = strings.Repeat(" ", shift) + line
+		} else {
+			line = line[min(-shift, depth(line)):]
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
 // shift is how much deeper the text stands than the old layout, at the line nearest to the
-// hunk that is as deep as what the hunk adds.
-func (h hunk) shift(old, lines []string, at []int, added string) int {
+// hunk that has the wanted depth in that layout.
+func (h hunk) shift(old, lines []string, at []int, wanted int) int {
 	for distance := range len(old) {
 		for _, i := range []int{h.oldStart - 1 - distance, h.oldEnd + distance} {
-			if i >= 0 && i < len(old) && at[i] >= 0 && depth(old[i]) == depth(added) {
+			if i >= 0 && i < len(old) && at[i] >= 0 && depth(old[i]) == wanted {
 				return depth(lines[at[i]]) - depth(old[i])
 			}
 		}
@@ -105,13 +121,6 @@ func (h hunk) shift(old, lines []string, at []int, added string) int {
 }
 
 func depth(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }
-
-func indented(line string, by int) string {
-	if by >= 0 {
-		return strings.Repeat(" ", by) + line
-	}
-	return line[min(-by, depth(line)):]
-}
 
 // maxCells bounds the table of match: two layouts that differ on 4,000 lines each.
 const maxCells = 16_000_000

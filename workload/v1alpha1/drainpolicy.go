@@ -91,7 +91,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.floor) || !has(self.ceiling) || duration(self.floor) <= duration(self.ceiling)",message="floor is longer than ceiling: lower the one or raise the other"
 type Quiet struct {
-	// Floor is the shortest window. Default: the agent's.
+	// Floor is the shortest window. Default: 300ms, or Ceiling if that is shorter.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16
@@ -99,7 +99,7 @@ type Quiet struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('24h')",message="must be more than 0s and at most 24h"
 	Floor *metav1.Duration `json:"floor,omitempty"`
 
-	// Ceiling is the longest window. Default: the agent's.
+	// Ceiling is the longest window. Default: 1s, or Floor if that is longer.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16

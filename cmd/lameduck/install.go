@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/lameduck-dev/lameduck/deploy"
+)
+
+// imageRepository is where the images are; the linker stamps it in a release.
+var imageRepository = "registry.local"
+
+func defaultImage() string      { return imageRepository + "/lameduck:" + version }
+func defaultAgentImage() string { return imageRepository + "/lameduck-agent:" + version }
+
+const installHelp = `Prints the manifests that install lameduck in a cluster, to be given to kubectl:
+
+  lameduck install | kubectl apply -f -
+
+Nothing is changed in the cluster, but it is read: the CA of the webhook and the key of the
+hub are kept if an earlier installation has made them (pods that carry the old key could not
+ask a hub with a new one until they are replaced). --offline does not look and makes new ones.
+
+Everything but the keys is the same each time. The same output takes lameduck out again:
+  lameduck install --offline | kubectl delete -f -
+Pods keep the agent that they were started with; without a hub it waits by local evidence.
+
+Exit codes:
+  0  written
+  1  the cluster could not be asked, or its keys can't be used; nothing written
+  2  wrong usage`
+
+type installFlags struct {
+	options    deploy.Options
+	offline    bool
+	kubeconfig string
+	context    string
+}
+
+// keyStore reads the keys of an earlier installation; nil if there are none.
+type keyStore func(ctx context.Context, namespace string) (map[string][]byte, error)
+
+func newInstall() *cobra.Command {
+	var flags installFlags
+	cmd := &cobra.Command{
+		Use:     "install",
+		Short:   "Print the manifests that install lameduck in a cluster",
+		Long:    installHelp,
+		Example: "  lameduck install | kubectl apply -f -\n  lameduck install --offline --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 > lameduck.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runInstall(cmd, flags, flags.clusterKeys)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.options.Namespace, "namespace", deploy.Namespace, "namespace of the controller")
+	f.StringVar(&flags.options.Image, "image", defaultImage(), "image that holds the controller")
+	f.StringVar(&flags.options.AgentImage, "agent-image", defaultAgentImage(), "image that holds the agent, for injected pods")
+	f.StringVar(&flags.options.PullPolicy, "pull-policy", "", "imagePullPolicy of both images (default: the cluster's)")
+	f.IntVar(&flags.options.Replicas, "replicas", 2, "replicas of the controller")
+	f.BoolVar(&flags.offline, "offline", false, "do not ask the cluster for the keys of an earlier installation")
+	f.StringVar(&flags.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
+	f.StringVar(&flags.context, "context", "", "context of the kubeconfig (default: its current one)")
+	return cmd
+}
+
+func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
+	if err := flags.options.Validate(); err != nil {
+		return err
+	}
+	note := func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+	namespace := flags.options.Namespace
+	var data map[string][]byte
+	if !flags.offline {
+		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
+		defer cancel()
+		var err error
+		if data, err = stored(ctx, namespace); err != nil {
+			return &exitError{1, fmt.Errorf("asking the cluster for the keys of an earlier installation: %w: mend that, or add --offline to have new keys", err)}
+		}
+	}
+	var err error
+	switch {
+	case data != nil:
+		if flags.options.Keys, err = deploy.KeysFrom(data, time.Now()); err != nil {
+			return &exitError{1, fmt.Errorf("Secret %s/%s: %w: delete it to have new keys made", namespace, deploy.KeysSecret, err)}
+		}
+		note("kept the keys of Secret %s/%s", namespace, deploy.KeysSecret)
+	default:
+		if flags.options.Keys, err = deploy.NewKeys(time.Now()); err != nil {
+			return &exitError{1, err}
+		}
+		if flags.offline {
+			note("made new keys without looking at the cluster: where lameduck is installed already, its pods can't ask the hub until they are replaced")
+		} else {
+			note("made new keys: there is no Secret %s/%s yet", namespace, deploy.KeysSecret)
+		}
+	}
+	manifests, err := deploy.Render(flags.options)
+	if err != nil {
+		return &exitError{1, err}
+	}
+	if _, err := cmd.OutOrStdout().Write(manifests); err != nil {
+		return &exitError{1, fmt.Errorf("writing the manifests: %w", err)}
+	}
+	public, err := flags.options.Keys.HubPublic()
+	if err != nil {
+		return &exitError{1, err}
+	}
+	note("the hub is %s, its public key %s", deploy.HubAddress(namespace), public)
+	return nil
+}
+
+// askTimeout bounds one small GET; client-go retries within it.
+const askTimeout = 15 * time.Second
+
+// clusterKeys reads the Secret by the user's kubeconfig.
+func (f installFlags) clusterKeys(ctx context.Context, namespace string) (map[string][]byte, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = f.kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context}).ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, errors.New("there is no kubeconfig: set KUBECONFIG or --kubeconfig")
+	}
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := client.CoreV1().Secrets(namespace).Get(ctx, deploy.KeysSecret, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case secret.Data == nil:
+		return map[string][]byte{}, nil
+	}
+	return secret.Data, nil
+}
+
+// pullPolicy reads the flag --pull-policy.
+func pullPolicy(text string) (corev1.PullPolicy, error) {
+	switch policy := corev1.PullPolicy(text); policy {
+	case "", corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
+		return policy, nil
+	}
+	return "", fmt.Errorf("--pull-policy %q: write Always, IfNotPresent or Never", text)
+}

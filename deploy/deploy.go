@@ -1,0 +1,116 @@
+// Package deploy holds the manifests by which lameduck is installed in a cluster.
+package deploy
+
+import (
+	"bytes"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"strings"
+	"text/template"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// Names that the manifests, the controller and the command line agree on.
+const (
+	Namespace        = "lameduck-system" // the default
+	BarrierNamespace = "zzzz-lameduck"
+	KeysSecret       = "lameduck-keys"
+	HubService       = "lameduck-hub"
+)
+
+//go:embed manifests/*.yaml
+var files embed.FS
+
+// order is that in which a cluster can take the manifests; the CRD goes after the namespaces.
+var order = []string{"10-namespaces", "20-crd", "30-rbac", "40-keys", "50-services", "60-controller", "70-webhook"}
+
+// Options are what differs between installations.
+type Options struct {
+	Namespace  string // of the controller
+	Image      string // holds /lameduck
+	AgentImage string // holds /lameduck-agent, and is what pods are given
+	PullPolicy string // of both images; empty leaves it to the cluster
+	Replicas   int
+	Keys       Keys
+}
+
+// Validate names the first option that makes no sense.
+func (o Options) Validate() error {
+	if problems := validation.IsDNS1123Label(o.Namespace); len(problems) > 0 {
+		return fmt.Errorf("namespace %q: %s", o.Namespace, problems[0])
+	}
+	for _, image := range []string{o.Image, o.AgentImage} {
+		if !imageName.MatchString(image) {
+			return fmt.Errorf("image %q: write it as host/name:tag", image)
+		}
+	}
+	switch o.PullPolicy {
+	case "", "Always", "IfNotPresent", "Never":
+	default:
+		return fmt.Errorf("pull policy %q: write Always, IfNotPresent or Never", o.PullPolicy)
+	}
+	if o.Replicas < 1 {
+		return fmt.Errorf("replicas %d: write 1 or more; 2 keep the webhook and the hub while one is replaced", o.Replicas)
+	}
+	return nil
+}
+
+var imageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]*$`)
+
+// HubAddress is where agents find the hub by name.
+func HubAddress(namespace string) string { return HubService + "." + namespace + ".svc:80" }
+
+// Render gives all manifests as one YAML text, in the order in which a cluster can take them.
+// The same options give the same bytes.
+func Render(o Options) ([]byte, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	public, err := o.Keys.HubPublic()
+	if err != nil {
+		return nil, err
+	}
+	values := struct {
+		Options
+		BarrierNamespace, HubAddress, HubPublicKey string
+		ControllerArgs                             []string
+	}{o, BarrierNamespace, HubAddress(o.Namespace), public, o.controllerArgs()}
+	parsed, err := template.New("manifests").Option("missingkey=error").Funcs(template.FuncMap{
+		"base64": base64.StdEncoding.EncodeToString,
+	}).ParseFS(files, "manifests/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var all bytes.Buffer
+	for _, name := range order {
+		if all.Len() > 0 {
+			all.WriteString("---\n")
+		}
+		if name == "20-crd" {
+			all.WriteString(strings.TrimPrefix(string(v1alpha1.CRD), "---\n"))
+			continue
+		}
+		if err := parsed.ExecuteTemplate(&all, name+".yaml", values); err != nil {
+			return nil, err
+		}
+	}
+	return all.Bytes(), nil
+}
+
+func (o Options) controllerArgs() []string {
+	args := []string{
+		"--namespace=" + o.Namespace,
+		"--barrier-namespace=" + BarrierNamespace,
+		"--keys=/etc/lameduck/keys",
+		"--agent-image=" + o.AgentImage,
+	}
+	if o.PullPolicy != "" {
+		args = append(args, "--agent-pull-policy="+o.PullPolicy)
+	}
+	return append(args, "--webhook-port=9443", "--hub-port=8080", "--metrics-port=8081", "--health-port=8082")
+}
