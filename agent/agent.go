@@ -1,0 +1,191 @@
+// Package agent is the sequence that runs in a pod while it stops, as its preStop hook:
+// announce, confirm, quiet, drain, the pod's own hook, report.
+//
+// It fails safe: what can't be asked or seen makes it wait for the fallback time, never less,
+// and no wait outlasts its part of the budget.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/agent/sockets"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// Hub announces that the pod leaves and knows whether its routers have stopped.
+type Hub interface {
+	// Confirm asks once; the hub may hold its answer for wait.
+	Confirm(ctx context.Context, wait time.Duration) (hubapi.ConfirmResponse, error)
+	Report(ctx context.Context, line termination.Timeline) error
+}
+
+// Sockets sees the pod's connections. What it returns is valid until the next look.
+type Sockets interface {
+	Look() (sockets.Look, error)
+}
+
+// Hook is the pod's own preStop. It ends when ctx does, and says in a few words how it ended.
+type Hook interface {
+	Run(ctx context.Context) (result string, err error)
+}
+
+// Parts are what Run works with. Only Sockets is required.
+type Parts struct {
+	Hub     Hub // nil: the agent goes by what it sees itself
+	Sockets Sockets
+	Hook    Hook
+	// AtAnnounce runs the pod's own hook at the beginning, beside everything else, and not
+	// after the drain.
+	AtAnnounce bool
+	// Inside tells the connections of the pod with itself, which no router makes. Default:
+	// the peer is a loopback address or the connection's own.
+	Inside func(sockets.Conn) bool
+}
+
+// ErrCut is returned when ctx ended first: somebody cut the hook short.
+var ErrCut = errors.New("the hook was cut short")
+
+// reportTime is the last part of the hook's time, kept for telling the hub what was seen.
+const reportTime = 500 * time.Millisecond
+
+// Run waits until the pod may stop and returns what it saw. Whatever happens, it has waited
+// for the fallback time when an error other than ErrCut is returned, or for the evidence.
+func Run(ctx context.Context, config Config, parts Parts) (outcome Outcome, err error) {
+	r := newRun(config, parts)
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			sleepUntil(ctx, earlier(r.start.Add(config.FallbackWait), r.drainBy()))
+			err = errors.Join(err, r.ownHook(ctx))
+			outcome = r.outcome
+		}
+	}()
+	err = r.sequence(ctx)
+	return r.outcome, err
+}
+
+// run is one termination on its way.
+type run struct {
+	config    Config
+	parts     Parts
+	start     time.Time
+	budget    termination.Budget // only ever shrinks, when the hub tells the real grace period
+	hub       hubState
+	answers   chan answer
+	eyes      *eyes
+	watch     watch
+	blindness error           // of the last look that failed
+	hooking   chan hookResult // of the pod's own hook, once started
+	stopHook  context.CancelFunc
+	outcome   Outcome
+}
+
+func newRun(config Config, parts Parts) *run {
+	if parts.Inside == nil {
+		parts.Inside = func(c sockets.Conn) bool { return c.Self || c.Peer.IsLoopback() }
+	}
+	r := &run{config: config, parts: parts, start: time.Now(), budget: config.Budget}
+	r.watch = newWatch(config, parts.Inside)
+	r.outcome.Timeline.Budget = r.budget
+	r.enter(termination.LameDuck)
+	return r
+}
+
+func (r *run) sequence(ctx context.Context) error {
+	r.eyes = openEyes(r.parts.Sockets)
+	defer r.eyes.close()
+	if r.parts.AtAnnounce {
+		r.startHook(ctx)
+	}
+	err := r.untilRoutersStopped(ctx)
+	if err == nil {
+		r.enter(termination.Draining)
+		err = r.untilDrained(ctx)
+	}
+	var hookErr error
+	if err == nil || r.hooking != nil { // cut short, a hook that runs must end with us
+		hookErr = r.ownHook(ctx)
+	}
+	r.outcome.Total = time.Since(r.start)
+	if ctx.Err() != nil {
+		return ErrCut
+	}
+	r.report(ctx)
+	return hookErr
+}
+
+// confirmBy, drainBy and hookBy are the deadlines of the waits. They are asked again at each
+// step, since they move closer when the real grace period is shorter than configured.
+func (r *run) confirmBy() time.Time {
+	return earlier(r.start.Add(r.budget.Announce+r.budget.Confirm), r.drainBy())
+}
+
+func (r *run) drainBy() time.Time {
+	by := r.hookBy()
+	if r.parts.Hook != nil && !r.parts.AtAnnounce {
+		by = by.Add(-r.budget.Drain / 3) // what the pod's own hook has at the least
+	}
+	return by
+}
+
+func (r *run) hookBy() time.Time {
+	hook := r.budget.Hook()
+	return r.start.Add(hook - min(reportTime, hook/10))
+}
+
+// tighten takes note of the pod's real grace period. A longer one changes nothing: the
+// budget is what the pod asked for.
+func (r *run) tighten(grace time.Duration) {
+	if grace <= 0 || grace >= r.budget.Grace {
+		return
+	}
+	r.budget = r.config.Budget.Split(grace)
+	r.outcome.Timeline.Budget = r.budget
+}
+
+func (r *run) enter(phase termination.Phase) {
+	if err := r.outcome.Timeline.Enter(phase, time.Now()); err != nil {
+		r.saw(termination.Unreachable, "timeline", err.Error())
+	}
+}
+
+// saw records a fact that the agent itself has seen.
+func (r *run) saw(kind termination.Kind, subject, detail string) {
+	source := "agent"
+	if r.config.Container != "" {
+		source += "/" + r.config.Container
+	}
+	r.outcome.Timeline.Add(termination.Evidence{Time: time.Now(), Kind: kind, Source: source, Subject: subject, Detail: detail})
+}
+
+func (r *run) report(ctx context.Context) {
+	if r.parts.Hub == nil || r.hub.verdict == unheard || r.hub.verdict == failed {
+		return
+	}
+	ctx, cancel := context.WithDeadline(ctx, earlier(time.Now().Add(reportTime), r.start.Add(r.budget.Hook())))
+	defer cancel()
+	if err := r.parts.Hub.Report(ctx, r.outcome.Timeline); err != nil {
+		r.saw(termination.Unreachable, "hub", "reporting: "+err.Error())
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func sleepUntil(ctx context.Context, at time.Time) {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,77 @@
+package agent
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// Config is what the agent has to know about its pod. Default is a working one.
+type Config struct {
+	Container string // names the container in what is reported; may be empty
+	Budget    termination.Budget
+	// MinWait is the least time from the hook's start to the drain, whatever was confirmed.
+	MinWait time.Duration
+	// FallbackWait is the least time from the hook's start to the drain when the routers
+	// could not be confirmed, or the pod's connections not be seen.
+	FallbackWait time.Duration
+	Quiet        Quiet
+	// Ports count for quiet and drain; none means every port that the pod listens on.
+	Ports []uint16
+	// Probes are the kubelet's; none means unknown: then one a second to each port is taken
+	// for a probe.
+	Probes []Probe
+	// NodeAddresses are where the kubelet's probes come from.
+	NodeAddresses []netip.Addr
+	// Age is how long the pod has been accepting connections; zero means unknown.
+	Age time.Duration
+}
+
+// Probe is one of the kubelet's probes that goes on while the pod stops: only readiness
+// probes do.
+type Probe struct {
+	Port   uint16
+	Period time.Duration
+}
+
+// DefaultGrace is the grace period that Kubernetes gives a pod that doesn't set one.
+const DefaultGrace = 30 * time.Second
+
+// Default is for a pod of which nothing is known.
+//
+// FallbackWait is what is waited without evidence: propagation has no published objective,
+// a few seconds are common, 10 to 25 s were seen on large clusters.
+func Default() Config {
+	return Config{
+		Budget:       termination.Default.Split(DefaultGrace),
+		FallbackWait: 15 * time.Second,
+		Quiet:        Quiet{Floor: 300 * time.Millisecond, Ceiling: time.Second},
+	}
+}
+
+// Validate names the first value that makes no sense.
+func (c Config) Validate() error {
+	if err := c.Budget.Validate(); err != nil {
+		return err
+	}
+	if c.Budget.Grace <= 0 {
+		return fmt.Errorf("grace is %v, must be more than zero", c.Budget.Grace)
+	}
+	if c.MinWait < 0 {
+		return fmt.Errorf("min-wait is %v, must not be negative", c.MinWait)
+	}
+	if c.FallbackWait < 0 {
+		return fmt.Errorf("fallback-wait is %v, must not be negative", c.FallbackWait)
+	}
+	if c.Quiet.Floor <= 0 || c.Quiet.Ceiling < c.Quiet.Floor {
+		return fmt.Errorf("quiet goes from %v to %v, must go from more than zero upward", c.Quiet.Floor, c.Quiet.Ceiling)
+	}
+	for _, probe := range c.Probes {
+		if probe.Port == 0 || probe.Period <= 0 {
+			return fmt.Errorf("probe %d/%v needs a port and a period", probe.Port, probe.Period)
+		}
+	}
+	return nil
+}

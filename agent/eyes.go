@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/agent/sockets"
+)
+
+// lookEvery is the pause between looks: short beside the shortest quiet window, and a look
+// at a common pod costs less than a hundredth of it.
+const lookEvery = 25 * time.Millisecond
+
+// costShare bounds what looking costs where there are very many connections: a pause is at
+// least that many times as long as the look before it took.
+const costShare = 10
+
+// eyes look at the sockets from a goroutine of their own, so that a call to the kernel that
+// hangs does not hang the sequence. At most one look is under way.
+type eyes struct {
+	ask     chan struct{}
+	looks   chan look
+	next    *time.Timer
+	started time.Time
+}
+
+type look struct {
+	sockets.Look
+	err error
+}
+
+// openEyes starts at once. A look that hangs outlives close, and ends with the process.
+func openEyes(source Sockets) *eyes {
+	e := &eyes{ask: make(chan struct{}, 1), looks: make(chan look, 1), next: time.NewTimer(0)}
+	go func() {
+		for range e.ask {
+			e.looks <- lookOnce(source)
+		}
+	}()
+	return e
+}
+
+func lookOnce(source Sockets) (got look) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			got = look{err: fmt.Errorf("panic: %v", cause)}
+		}
+	}()
+	if source == nil {
+		return look{err: errors.New("no sockets to look at")}
+	}
+	found, err := source.Look()
+	return look{Look: found, err: err}
+}
+
+// start asks for a look; its answer must be handled and done called before the next.
+func (e *eyes) start() {
+	e.started = time.Now()
+	e.ask <- struct{}{}
+}
+
+func (e *eyes) done() {
+	e.next.Reset(max(lookEvery, costShare*time.Since(e.started)))
+}
+
+func (e *eyes) close() {
+	e.next.Stop()
+	close(e.ask)
+}

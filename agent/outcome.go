@@ -1,0 +1,85 @@
+package agent
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// Outcome is what Run saw, for the hub and for people.
+type Outcome struct {
+	Timeline termination.Timeline
+
+	Hub      string        // what the hub said, in words
+	Waited   time.Duration // until the routers had stopped, or their time was over
+	Late     bool          // their time was over
+	Blind    bool          // the connections could not be seen
+	Silence  time.Duration // since the last new connection, at the end of the wait
+	Window   time.Duration // how long it should have been
+	Arrivals int           // new connections since the hook began
+
+	Drained   time.Duration
+	Undrained bool // the time for the drain was over
+	Busy      int  // connections still busy
+
+	Hook     string // how the pod's own hook ended; empty without one
+	HookTook time.Duration
+	Total    time.Duration
+}
+
+// String is the one line for the container's log.
+func (o Outcome) String() string {
+	var parts []string
+	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	say("%s", o.Hub)
+	switch {
+	case o.Blind:
+		say("connections can't be seen, so waited %s", seconds(o.Waited))
+	case o.Late && o.Silence < o.Window:
+		say("STILL NOT QUIET after %s: %d new connections, the last %s ago", seconds(o.Waited), o.Arrivals, seconds(o.Silence))
+	case o.Late:
+		say("its time of %s was over, quiet %s", seconds(o.Waited), seconds(o.Silence))
+	default:
+		say("quiet %s", seconds(o.Silence))
+	}
+	switch {
+	case o.Undrained:
+		say("NOT DRAINED in %s (%d connections busy)", seconds(o.Drained), o.Busy)
+	case o.Busy > 0:
+		say("drained %s (%d connections kept alive are busy with later requests)", seconds(o.Drained), o.Busy)
+	default:
+		say("drained %s", seconds(o.Drained))
+	}
+	if o.Hook != "" {
+		say("own hook %s in %s", o.Hook, seconds(o.HookTook))
+	}
+	say("total %s of %s", seconds(o.Total), seconds(o.Timeline.Budget.Hook()))
+	return "lameduck: " + strings.Join(parts, ", ")
+}
+
+// describe puts into words what came of asking the hub.
+func (h hubState) describe(asked bool, start time.Time) string {
+	switch {
+	case !asked:
+		return "no hub, going by the connections alone"
+	case h.verdict == confirmed && h.nodes > 0:
+		return fmt.Sprintf("routers confirmed after %s (%d nodes)", seconds(h.at.Sub(start)), h.nodes)
+	case h.verdict == confirmed:
+		return fmt.Sprintf("routers confirmed after %s", seconds(h.at.Sub(start)))
+	case h.verdict == final:
+		return "routers NOT CONFIRMED: " + strings.Join(h.missed[:min(len(h.missed), 3)], ", ")
+	case h.verdict == failed:
+		return "hub NOT REACHED: " + clip(h.err.Error(), 300)
+	}
+	return "routers NOT CONFIRMED in time"
+}
+
+// seconds writes a duration for people: two digits below ten seconds, tenths above.
+func seconds(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.2fs", d.Seconds())
+	}
+	return fmt.Sprintf("%.1fs", d.Seconds())
+}

@@ -1,0 +1,77 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// hookEnds is what the pod's own hook has to end after its context did.
+const hookEnds = 100 * time.Millisecond
+
+// hookResult is how the pod's own hook ended.
+type hookResult struct {
+	text string
+	err  error
+}
+
+// startHook starts the pod's own hook, if it has one.
+func (r *run) startHook(ctx context.Context) {
+	if r.parts.Hook == nil {
+		return
+	}
+	r.hooking = make(chan hookResult, 1)
+	ctx, r.stopHook = context.WithCancel(ctx)
+	go func() { r.hooking <- runHook(ctx, r.parts.Hook) }()
+}
+
+func runHook(ctx context.Context, hook Hook) (result hookResult) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			result = hookResult{"panicked", fmt.Errorf("panic: %v", cause)}
+		}
+	}()
+	text, err := hook.Run(ctx)
+	return hookResult{text, err}
+}
+
+// ownHook runs the pod's own hook, or waits for it if it has run since the announcement. It
+// is over by the hook's deadline even if the pod's own is not.
+func (r *run) ownHook(ctx context.Context) error {
+	if r.parts.Hook == nil || r.outcome.Hook != "" {
+		return nil
+	}
+	began := time.Now()
+	if r.hooking == nil {
+		r.startHook(ctx)
+	}
+	result := r.hookEnd(ctx)
+	r.outcome.Hook, r.outcome.HookTook = result.text, time.Since(began)
+	if result.err != nil {
+		r.saw(termination.HookDone, "", result.text+": "+result.err.Error())
+		return fmt.Errorf("the pod's own hook: %w", result.err)
+	}
+	r.saw(termination.HookDone, "", result.text)
+	return nil
+}
+
+func (r *run) hookEnd(ctx context.Context) hookResult {
+	defer r.stopHook()
+	ctx, cancel := context.WithDeadline(ctx, r.hookBy())
+	defer cancel()
+	select {
+	case result := <-r.hooking:
+		return result
+	case <-ctx.Done():
+		r.stopHook()
+	}
+	select {
+	case result := <-r.hooking:
+		return result
+	case <-time.After(hookEnds):
+		return hookResult{"hangs", errors.New("it did not end when its time was over")}
+	}
+}

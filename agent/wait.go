@@ -1,0 +1,133 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+const (
+	// settle is what must pass after the confirmation: a connection that was being made in
+	// that moment shows in the looks that fit in here.
+	settle = 100 * time.Millisecond
+	// blindAfter is how old the last look may be until the agent counts as blind.
+	blindAfter = 3 * time.Second
+)
+
+// untilRoutersStopped announces and waits until the routers have stopped: confirmed by the hub and
+// quiet; or, when the hub can't tell, quiet for longer; or until the budget for it is spent.
+//
+// Silence before the confirmation counts, too. What it has to rule out are routers that the
+// hub did not ask, and those may have stopped at any time; for the others the barrier is the
+// proof, and they are silent from then on. So the wait ends a window after the last router's
+// last connection, not a window after the barrier.
+func (r *run) untilRoutersStopped(ctx context.Context) error {
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	r.answers = make(chan answer)
+	if r.parts.Hub != nil {
+		go askHub(asking, r.parts.Hub, r.start, r.answers)
+	}
+	for !r.routersStopped(time.Now()) {
+		late, err := r.next(ctx, r.confirmBy())
+		if err != nil {
+			return err
+		}
+		if late && !r.routersStopped(time.Now()) {
+			r.waited(time.Now(), true)
+			return nil
+		}
+	}
+	r.waited(time.Now(), false)
+	return nil
+}
+
+// routersStopped is the decision on which a pod's stop hangs.
+func (r *run) routersStopped(now time.Time) bool {
+	if now.Before(earlier(r.start.Add(r.config.MinWait), r.confirmBy())) {
+		return false
+	}
+	elapsed := now.Sub(r.start)
+	if r.blind(now) {
+		// Nothing was seen of the connections: the hub's word alone is not waited less for
+		// than no word at all.
+		return elapsed >= r.config.FallbackWait && r.hub.verdict != waiting
+	}
+	switch r.hub.verdict {
+	case confirmed:
+		return now.Sub(r.hub.at) >= settle && r.quiet()
+	case waiting:
+		return false
+	case unheard:
+		if r.parts.Hub != nil {
+			return false
+		}
+	}
+	return elapsed >= r.config.FallbackWait && r.quiet()
+}
+
+func (r *run) quiet() bool { return r.watch.silence() >= r.window() }
+
+func (r *run) window() time.Duration {
+	return r.config.Quiet.window(r.watch.rate(), r.hub.verdict == confirmed)
+}
+
+func (r *run) blind(now time.Time) bool {
+	last := r.start
+	if r.watch.looks > 0 {
+		last = r.watch.last
+	}
+	return now.Sub(last) >= blindAfter
+}
+
+// pulse is how often the state is judged again though nothing happened: time alone can
+// decide, also when a look hangs.
+const pulse = 100 * time.Millisecond
+
+// next waits for the next thing to happen and takes note of it; late means that by has come.
+func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
+	timer := time.NewTimer(min(time.Until(by), pulse))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false, ErrCut
+	case <-r.eyes.next.C:
+		r.eyes.start()
+	case look := <-r.eyes.looks:
+		if look.err == nil {
+			r.watch.see(look.Look, time.Now())
+		} else {
+			r.blindness = look.err
+		}
+		r.eyes.done()
+	case a := <-r.answers:
+		r.hear(a)
+	case <-timer.C:
+	}
+	return !time.Now().Before(by), nil
+}
+
+// waited records how the wait ended.
+func (r *run) waited(now time.Time, late bool) {
+	o := &r.outcome
+	o.Waited = now.Sub(r.start)
+	o.Late = late
+	o.Silence = r.watch.silence()
+	o.Window = r.window()
+	o.Arrivals = r.watch.arrivals
+	if o.Blind = r.blind(now); o.Blind {
+		r.saw(termination.Unreachable, "sockets", fmt.Sprint(r.blindness))
+	}
+	o.Hub = r.hub.describe(r.parts.Hub != nil, r.start)
+	if r.hub.verdict == failed {
+		r.saw(termination.Unreachable, "hub", r.hub.err.Error())
+	}
+	if late {
+		r.saw(termination.DeadlineReached, "confirm", o.Hub)
+	}
+	if !o.Blind && r.quiet() {
+		r.saw(termination.Quiet, "", fmt.Sprintf("no new connection for %s, window %s at %.1f/s", seconds(o.Silence), seconds(o.Window), r.watch.rate()))
+	}
+}

@@ -1,0 +1,184 @@
+package agent
+
+import (
+	"slices"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/agent/sockets"
+)
+
+// forgetAfter is for how many looks a connection that is gone is remembered (10 s and more):
+// the kernel tells of its end later than a look that misses it.
+const forgetAfter = 400
+
+// watch makes sense of the looks: which connections are new, and which of those a router sent.
+type watch struct {
+	config Config
+	inside func(sockets.Conn) bool
+	probes probes
+
+	looks uint32
+	first time.Time
+	last  time.Time // of the looks
+	seen  map[uint64]uint32
+
+	opensAtFirst uint64
+	explained    int64 // new connections seen
+	missing      int64 // opens that neither the last look nor those before explain
+	surplus      int64 // seen, but not counted as opened
+	unseen       int64 // opens taken for arrivals, since no look explained them
+
+	arrivals    int       // new connections from outside, probes aside
+	lastArrival time.Time // zero before the first
+
+	exact    bool
+	busy     int             // connections with a request in flight
+	open     int             // connections from outside
+	calm     int             // looks in a row with none busy
+	draining time.Time       // when the drain began; zero before
+	marked   bool            // a look since then has filled inFlight
+	inFlight map[uint64]bool // of the connections busy when the drain began, those not yet answered
+}
+
+func newWatch(config Config, inside func(sockets.Conn) bool) watch {
+	return watch{config: config, inside: inside, probes: newProbes(config), seen: map[uint64]uint32{}}
+}
+
+// see takes note of one look. The first is what was there before.
+func (w *watch) see(look sockets.Look, now time.Time) {
+	w.looks++
+	arrived := 0
+	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
+		for _, c := range conns {
+			_, known := w.seen[c.ID]
+			w.seen[c.ID] = w.looks
+			if known || w.looks == 1 {
+				continue
+			}
+			w.explained++
+			if w.fromRouter(c) && !w.probes.excuse(c, now) {
+				arrived++
+			}
+		}
+	}
+	if w.looks == 1 {
+		w.first, w.opensAtFirst = now, look.Opens
+	}
+	arrived += w.unexplained(look.Opens)
+	if arrived > 0 {
+		w.arrivals += arrived
+		w.lastArrival = now
+	}
+	w.last = now
+	w.requests(look)
+	w.forget()
+}
+
+// unexplained compares the kernel's count of opens with what was seen, and gives how many
+// are newly taken for arrivals. The two are not read at once, so only what two looks in a
+// row show counts.
+func (w *watch) unexplained(opens uint64) int {
+	lacking := int64(opens-w.opensAtFirst) - w.explained
+	// Seen for good, but never counted: it was there before the first look. It must not
+	// hide a later one.
+	if excess := min(w.surplus, -lacking); excess > 0 {
+		w.explained -= excess
+		lacking += excess
+	}
+	w.surplus = max(-lacking, 0)
+	w.unseen = min(w.unseen, max(lacking, 0)) // explained after all
+	lacking -= w.unseen
+	taken := max(min(w.missing, lacking), 0)
+	w.unseen += taken
+	w.missing = max(lacking-taken, 0)
+	return int(taken)
+}
+
+// fromRouter tells connections that a router can have sent, if they are no probe.
+func (w *watch) fromRouter(c sockets.Conn) bool {
+	return w.counts(c.Port) && !w.inside(c)
+}
+
+func (w *watch) counts(port uint16) bool {
+	return len(w.config.Ports) == 0 || slices.Contains(w.config.Ports, port)
+}
+
+// requests takes note of what is in flight.
+func (w *watch) requests(look sockets.Look) {
+	w.exact, w.busy, w.open = look.Exact, 0, 0
+	since := w.last.Sub(w.draining)
+	var unanswered map[uint64]bool
+	for _, c := range look.Conns {
+		if !c.Established || !w.fromRouter(c) {
+			continue
+		}
+		w.open++
+		if !c.Busy() {
+			continue
+		}
+		w.busy++
+		if w.draining.IsZero() || w.marked && (!w.inFlight[c.ID] || movedOn(c, since)) {
+			continue
+		}
+		if unanswered == nil {
+			unanswered = map[uint64]bool{}
+		}
+		unanswered[c.ID] = true
+	}
+	w.inFlight = unanswered
+	w.marked = !w.draining.IsZero()
+	w.calm++
+	if w.busy > 0 {
+		w.calm = 0
+	}
+}
+
+// movedOn reports whether data went both ways within since: on a connection with one
+// request at a time, a next request follows the answer to the last.
+func movedOn(c sockets.Conn, since time.Duration) bool {
+	ms := since.Milliseconds()
+	return c.Sent && int64(c.SentAgo) < ms && int64(c.RecvAgo) < ms
+}
+
+// answered reports whether every request that was in flight when the drain began has been
+// answered. What is busy now began later, on connections that are kept alive.
+func (w *watch) answered() bool { return w.marked && len(w.inFlight) == 0 }
+
+func (w *watch) forget() {
+	if w.looks%forgetAfter != 0 {
+		return
+	}
+	for id, look := range w.seen {
+		if w.looks-look >= forgetAfter {
+			delete(w.seen, id)
+		}
+	}
+}
+
+// silence is how long, up to the last look, no router has sent a new connection. Before the
+// first arrival it counts from the first look. While the kernel has counted an open that
+// may yet turn out to be a router's, there is none.
+func (w *watch) silence() time.Duration {
+	switch {
+	case w.looks == 0 || w.missing > 0:
+		return 0
+	case w.lastArrival.IsZero():
+		return w.last.Sub(w.first)
+	}
+	return w.last.Sub(w.lastArrival)
+}
+
+// rate is the pod's rate of new connections a second: its lifetime's average without the
+// probes, or that since the hook began, whichever is larger. The latter counts up to the last
+// arrival, so that silence doesn't lengthen its own window, and over a second at least, so
+// that one early arrival doesn't make an idle pod look busy.
+func (w *watch) rate() float64 {
+	rate := 0.0
+	if w.arrivals > 0 {
+		rate = float64(w.arrivals) / max(w.lastArrival.Sub(w.first), time.Second).Seconds()
+	}
+	if w.config.Age > 0 {
+		rate = max(rate, float64(w.opensAtFirst)/w.config.Age.Seconds()-w.probes.rate())
+	}
+	return rate
+}
