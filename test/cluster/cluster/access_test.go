@@ -56,7 +56,7 @@ func TestCluster(t *testing.T) {
 	t.Run("service from every node", func(t *testing.T) {
 		for _, node := range e.Nodes() {
 			eventually(t, 10*time.Second, "an answer on "+node.Name(), func() bool {
-				body, err := get(t.Context(), node, service)
+				body, err := get(t.Context(), node, service, "/")
 				return err == nil && body == "probe"
 			})
 		}
@@ -69,11 +69,11 @@ func TestCluster(t *testing.T) {
 	})
 }
 
-func get(ctx context.Context, node *cluster.Node, address netip.AddrPort) (string, error) {
+func get(ctx context.Context, node *cluster.Node, address netip.AddrPort, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	client := http.Client{Transport: &http.Transport{DialContext: node.DialContext, DisableKeepAlives: true}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address.String()+path, nil)
 	if err != nil {
 		return "", err
 	}

@@ -34,14 +34,16 @@ func await(ctx context.Context, limit time.Duration, what string, check func(con
 	}
 }
 
-func (s starter) awaitAPIServer(ctx context.Context) error {
-	client, err := s.Client()
+// AwaitAPIServer returns when the API server is ready, as after a restart. It waits for at most a minute, and not for
+// an API server or an etcd that does not run.
+func (c *Cluster) AwaitAPIServer(ctx context.Context) error {
+	client, err := c.Client()
 	if err != nil {
 		return err
 	}
 	return await(ctx, time.Minute, "the API server to be ready", func(ctx context.Context) error {
 		return client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-	}, s.Etcd, s.APIServer)
+	}, c.Etcd, c.APIServer)
 }
 
 // awaitNodes returns when pods can be created and will run.

@@ -99,7 +99,7 @@ func buildProbe(t *testing.T) string {
 // saveLogs keeps the logs of a cluster that failed a test where LAMEDUCK_TEST_LOGS says.
 func saveLogs(t *testing.T, c *cluster.Cluster) {
 	if to := os.Getenv("LAMEDUCK_TEST_LOGS"); t.Failed() && to != "" {
-		if err := os.CopyFS(filepath.Join(to, c.Name()), os.DirFS(filepath.Join(c.Dir(), "logs"))); err != nil {
+		if err := os.CopyFS(filepath.Join(to, fmt.Sprint(c.Name(), "-", time.Now().Unix())), os.DirFS(filepath.Join(c.Dir(), "logs"))); err != nil {
 			t.Log(err)
 		}
 	}

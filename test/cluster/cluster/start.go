@@ -191,7 +191,7 @@ func (s starter) controlPlane(ctx context.Context) error {
 	if err := s.start(s.APIServer, render.APIServer(s.plan), ""); err != nil {
 		return err
 	}
-	if err := s.awaitAPIServer(ctx); err != nil {
+	if err := s.AwaitAPIServer(ctx); err != nil {
 		return err
 	}
 	if err := s.start(s.ControllerManager, render.ControllerManager(s.plan), ""); err != nil {

@@ -6,6 +6,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"net/url"
 	"path"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -48,11 +50,17 @@ func New(server *url.URL, transport http.RoundTripper, log *slog.Logger) *Relay 
 			}
 			return nil
 		},
-		// An API server that is not there is a broken connection to kube-proxy, as it would be without a relay.
-		ErrorHandler: func(_ http.ResponseWriter, request *http.Request, err error) {
+		ErrorHandler: func(response http.ResponseWriter, request *http.Request, err error) {
 			log.Info("the API server did not answer", "path", request.URL.Path, "error", err)
+			// A watch whose connection is refused is tried again from where it was, without a list. kube-proxy's own
+			// connection was not refused, but this answer makes it do the same.
+			if _, isWatch := watched(request.URL); isWatch && errors.Is(err, syscall.ECONNREFUSED) {
+				refuse(response, http.StatusTooManyRequests, "TooManyRequests", "the API server refuses connections")
+				return
+			}
 			panic(http.ErrAbortHandler)
 		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelInfo),
 	}
 	return r
 }
@@ -60,13 +68,18 @@ func New(server *url.URL, transport http.RoundTripper, log *slog.Logger) *Relay 
 // ServeHTTP passes a request on, unless a fault answers it.
 func (r *Relay) ServeHTTP(response http.ResponseWriter, request *http.Request) {
 	if resource, isWatch := watched(request.URL); isWatch && r.faults.takeGone(resource) {
-		response.Header().Set("Content-Type", "application/json")
-		response.WriteHeader(http.StatusGone)
-		_, _ = io.WriteString(response, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired",`+
-			`"message":"too old resource version (made so by the relay)","code":410}`)
+		refuse(response, http.StatusGone, "Expired", "too old resource version, says the relay")
 		return
 	}
 	r.proxy.ServeHTTP(response, request)
+}
+
+// refuse answers as the API server does.
+func refuse(response http.ResponseWriter, code int, reason, message string) {
+	response.Header().Set("Content-Type", "application/json")
+	response.WriteHeader(code)
+	fmt.Fprintf(response, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":%q,"message":%q,"code":%d}`,
+		reason, message, code)
 }
 
 // watched returns the resource that a request watches.

@@ -17,11 +17,11 @@ type watch struct {
 	current  chunk
 }
 
-// chunk is what came at once, and when it may go on. A read error is its last.
+// chunk is what came at once, and when it may go on.
 type chunk struct {
 	bytes []byte
 	due   time.Time
-	err   error
+	last  bool
 }
 
 // pump reads the API server's bytes as they come, so that a delay does not push back on it.
@@ -32,7 +32,7 @@ func (w *watch) pump() {
 		next := chunk{
 			bytes: append([]byte(nil), buffer[:n]...),
 			due:   time.Now().Add(w.faults.delay(w.resource)),
-			err:   err,
+			last:  err != nil,
 		}
 		select {
 		case w.chunks <- next:
@@ -45,11 +45,12 @@ func (w *watch) pump() {
 	}
 }
 
-// Read returns the next bytes once they are due; a cut is the end of the stream.
+// Read returns the next bytes once they are due. A broken connection to the API server is an ordinary end of the
+// stream, as a cut is: client-go takes the one for the other, and would take any other error for a reason to list.
 func (w *watch) Read(into []byte) (int, error) {
 	for len(w.current.bytes) == 0 {
-		if w.current.err != nil {
-			return 0, w.current.err
+		if w.current.last {
+			return 0, io.EOF
 		}
 		select {
 		case w.current = <-w.chunks:
