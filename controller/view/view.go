@@ -1,0 +1,201 @@
+// Package view keeps what was seen of Services and EndpointSlices, and tells from it whether
+// any kube-proxy that has programmed what was seen still sends to a pod.
+//
+// It follows the rules of kube-proxy (pkg/proxy/topology.go, CategorizeEndpoints, in
+// Kubernetes 1.34): ready endpoints are used; where there is none, those that are serving and
+// terminating, and this is decided by itself for traffic of policy Local on each node. So a
+// pod is out only while another endpoint is ready in its place.
+package view
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// key names a Service or a slice.
+type key struct{ namespace, name string }
+
+// Pod is the pod in question.
+type Pod struct {
+	Namespace, Name, UID, Node string
+	IPs                        []string
+}
+
+// View is fed by informers, which call it one after another for each kind.
+type View struct {
+	mu       sync.Mutex
+	services map[key]*corev1.Service
+	slices   map[key]*discoveryv1.EndpointSlice
+	of       map[key]map[key]*discoveryv1.EndpointSlice // by Service
+	holding  map[string]map[key]struct{}                // slices by the pods in them
+	versions map[string]uint64                          // by namespace, the highest seen
+	floor    uint64
+	vague    bool
+	watches  map[string]map[*Watch]struct{} // by namespace
+}
+
+// New gives an empty View. It is vague until Settle was called.
+func New() *View {
+	return &View{
+		services: map[key]*corev1.Service{},
+		slices:   map[key]*discoveryv1.EndpointSlice{},
+		of:       map[key]map[key]*discoveryv1.EndpointSlice{},
+		holding:  map[string]map[key]struct{}{},
+		versions: map[string]uint64{},
+		watches:  map[string]map[*Watch]struct{}{},
+		vague:    true,
+	}
+}
+
+// SetService takes in a Service as it now is.
+func (v *View) SetService(service *corev1.Service) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	k := key{service.Namespace, service.Name}
+	v.services[k] = service
+	v.tell(k)
+}
+
+// DropService takes in that a Service is gone.
+func (v *View) DropService(namespace, name string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	k := key{namespace, name}
+	delete(v.services, k)
+	v.tell(k)
+}
+
+// SetSlice takes in a slice as it now is.
+func (v *View) SetSlice(slice *discoveryv1.EndpointSlice) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	k := key{slice.Namespace, slice.Name}
+	v.unlink(k)
+	v.slices[k] = slice
+	service := serviceOf(slice)
+	if v.of[service] == nil {
+		v.of[service] = map[key]*discoveryv1.EndpointSlice{}
+	}
+	v.of[service][k] = slice
+	for i := range slice.Endpoints {
+		for _, holder := range holders(slice, &slice.Endpoints[i]) {
+			if v.holding[holder] == nil {
+				v.holding[holder] = map[key]struct{}{}
+			}
+			v.holding[holder][k] = struct{}{}
+		}
+	}
+	v.saw(slice)
+	v.tell(service)
+}
+
+// DropSlice takes in that a slice was deleted. Exact says that the object carries the
+// resourceVersion of its deletion; if not, the View is vague until Settle is called.
+func (v *View) DropSlice(slice *discoveryv1.EndpointSlice, exact bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.unlink(key{slice.Namespace, slice.Name})
+	v.saw(slice)
+	v.vague = v.vague || !exact
+	v.tell(serviceOf(slice))
+}
+
+// Vague reports whether something was seen at an unknown resourceVersion.
+func (v *View) Vague() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.vague
+}
+
+// Settle says that version was read from the API after Vague had been true.
+func (v *View) Settle(version uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.floor, v.vague = max(v.floor, version), false
+	for _, watches := range v.watches {
+		for w := range watches {
+			w.since = max(w.since, version)
+		}
+	}
+}
+
+func (v *View) unlink(k key) {
+	slice := v.slices[k]
+	if slice == nil {
+		return
+	}
+	service := serviceOf(slice)
+	for w := range v.watches[k.namespace] {
+		if v.holds(service, w) {
+			w.services[service] = struct{}{}
+		}
+	}
+	if delete(v.of[service], k); len(v.of[service]) == 0 {
+		delete(v.of, service)
+	}
+	for i := range slice.Endpoints {
+		for _, holder := range holders(slice, &slice.Endpoints[i]) {
+			if delete(v.holding[holder], k); len(v.holding[holder]) == 0 {
+				delete(v.holding, holder)
+			}
+		}
+	}
+	delete(v.slices, k)
+}
+
+func (v *View) saw(slice *discoveryv1.EndpointSlice) {
+	version, err := strconv.ParseUint(slice.ResourceVersion, 10, 64)
+	v.vague = v.vague || err != nil
+	v.versions[slice.Namespace] = max(v.versions[slice.Namespace], version)
+}
+
+func serviceOf(slice *discoveryv1.EndpointSlice) key {
+	return key{slice.Namespace, slice.Labels[discoveryv1.LabelServiceName]}
+}
+
+// holders gives the names under which an endpoint's pod is found: its uid, or if the slice
+// does not tell it, its addresses.
+func holders(slice *discoveryv1.EndpointSlice, endpoint *discoveryv1.Endpoint) []string {
+	if ref := endpoint.TargetRef; ref != nil && ref.Kind == "Pod" && ref.UID != "" {
+		return []string{byUID(string(ref.UID))}
+	}
+	names := make([]string, len(endpoint.Addresses))
+	for i, address := range endpoint.Addresses {
+		names[i] = byAddress(slice.Namespace, address)
+	}
+	return names
+}
+
+func byUID(uid string) string                    { return "uid " + uid }
+func byAddress(namespace, address string) string { return namespace + " " + address }
+
+// names are all those under which a slice may hold p.
+func (p Pod) names() []string {
+	names := []string{byUID(p.UID)}
+	for _, ip := range p.IPs {
+		names = append(names, byAddress(p.Namespace, ip))
+	}
+	return names
+}
+
+// held gives the slices that hold p, in the order of their names.
+func (v *View) held(p Pod) []*discoveryv1.EndpointSlice {
+	found := map[key]*discoveryv1.EndpointSlice{}
+	for _, name := range p.names() {
+		for k := range v.holding[name] {
+			if k.namespace == p.Namespace {
+				found[k] = v.slices[k]
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b *discoveryv1.EndpointSlice) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Namespace, b.Namespace))
+	})
+}

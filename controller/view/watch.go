@@ -1,0 +1,98 @@
+package view
+
+import "maps"
+
+// Watch follows one pod.
+type Watch struct {
+	view     *View
+	pod      Pod
+	names    map[string]struct{}
+	services map[key]struct{} // those that hold the pod or held it
+
+	look    Look
+	since   uint64
+	changed chan struct{}
+}
+
+// State is what is known of a pod at one moment.
+type State struct {
+	Look
+	// Since is a resourceVersion such that the pod was out, without a break, in everything
+	// seen from there on; if the pod is out.
+	Since uint64
+	// Changed is closed when the next State may differ.
+	Changed <-chan struct{}
+}
+
+// Watch begins to follow a pod; Close ends it.
+func (v *View) Watch(pod Pod) *Watch {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w := &Watch{view: v, pod: pod, names: map[string]struct{}{}, services: map[key]struct{}{}, changed: make(chan struct{})}
+	for _, name := range pod.names() {
+		w.names[name] = struct{}{}
+	}
+	if v.watches[pod.Namespace] == nil {
+		v.watches[pod.Namespace] = map[*Watch]struct{}{}
+	}
+	v.watches[pod.Namespace][w] = struct{}{}
+	w.look = v.at(pod)
+	w.since = v.version(pod.Namespace)
+	w.remember()
+	return w
+}
+
+// Close ends w.
+func (w *Watch) Close() {
+	v := w.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if delete(v.watches[w.pod.Namespace], w); len(v.watches[w.pod.Namespace]) == 0 {
+		delete(v.watches, w.pod.Namespace)
+	}
+}
+
+// State gives the present state.
+func (w *Watch) State() State {
+	w.view.mu.Lock()
+	defer w.view.mu.Unlock()
+	return State{Look: w.look, Since: w.since, Changed: w.changed}
+}
+
+// version is a resourceVersion not below any change seen in the namespace.
+func (v *View) version(namespace string) uint64 { return max(v.floor, v.versions[namespace]) }
+
+// tell has those look again who follow a pod of the Service.
+func (v *View) tell(service key) {
+	for w := range v.watches[service.namespace] {
+		_, known := w.services[service]
+		if !known && !v.holds(service, w) {
+			continue
+		}
+		before := w.look
+		w.look = v.at(w.pod)
+		w.remember()
+		if !before.Out() {
+			w.since = v.version(service.namespace)
+		}
+		close(w.changed)
+		w.changed = make(chan struct{})
+	}
+}
+
+// holds reports whether a slice of the Service holds w's pod.
+func (v *View) holds(service key, w *Watch) bool {
+	for name := range w.names {
+		for k := range v.holding[name] {
+			if serviceOf(v.slices[k]) == service {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// remember adds the Services that hold the pod now to those it follows.
+func (w *Watch) remember() {
+	maps.Copy(w.services, w.look.services)
+}
