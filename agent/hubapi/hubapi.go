@@ -70,7 +70,7 @@ func (r ConfirmResponse) Check() error {
 	}
 	for _, fact := range r.Evidence {
 		switch fact.Kind {
-		case termination.BarrierMissed, termination.NotTerminating, termination.Unreachable, termination.DeadlineReached:
+		case termination.StillOffered, termination.BarrierMissed, termination.NotTerminating, termination.Unreachable, termination.DeadlineReached:
 			return fmt.Errorf("the hub confirmed against its own evidence: %s %s", fact.Kind, fact.Subject)
 		}
 	}

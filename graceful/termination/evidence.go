@@ -7,6 +7,7 @@ type Kind string
 
 const (
 	SliceNotReady   Kind = "SliceNotReady"   // an EndpointSlice no longer offers the pod; subject: namespace/name
+	StillOffered    Kind = "StillOffered"    // something goes on offering the pod; subject: the slice or Service; detail: why
 	BarrierPassed   Kind = "BarrierPassed"   // a node's kube-proxy has programmed that change; subject: node
 	BarrierMissed   Kind = "BarrierMissed"   // a node did not answer within the barrier's bound; subject: node
 	RouterPassed    Kind = "RouterPassed"    // an L7 router said that it stopped; subject: router

@@ -1,0 +1,177 @@
+package hub
+
+import (
+	"context"
+	"crypto/hpke"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+const (
+	// maxCalls bounds the calls of one pod that are open at once: one for each container.
+	maxCalls = 16
+	// maxOpen bounds the calls of all pods that are open at once.
+	maxOpen = 10_000
+	// grasp is how long the hub waits to see a pod's deletionTimestamp. The kubelet may start
+	// the hook before the hub's informer has heard of it.
+	grasp      = 2 * time.Second
+	graspEvery = 20 * time.Millisecond
+)
+
+// Server is the hub's HTTP handler.
+type Server struct {
+	hub        *Hub
+	key        hpke.PrivateKey
+	identities *Identities
+	open       chan struct{}
+	mux        http.ServeMux
+}
+
+// NewServer gives the handler of both calls.
+func NewServer(h *Hub, key hpke.PrivateKey, identities *Identities) *Server {
+	s := &Server{hub: h, key: key, identities: identities, open: make(chan struct{}, maxOpen)}
+	s.mux.HandleFunc("POST "+hubapi.ConfirmPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.confirm) })
+	s.mux.HandleFunc("POST "+hubapi.ReportPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.take) })
+	return s
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.open <- struct{}{}:
+		defer func() { <-s.open }()
+		s.mux.ServeHTTP(w, r)
+	default:
+		http.Error(w, "too many calls at once", http.StatusServiceUnavailable)
+	}
+}
+
+// serve opens a request, has it answered and seals the answer.
+func serve[Request, Response any](s *Server, w http.ResponseWriter, r *http.Request, answer func(context.Context, Request) Response) {
+	sealed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, hubapi.MaxRequest))
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		return
+	}
+	plain, respond, err := seal.Open(s.key, sealed)
+	if err != nil {
+		http.Error(w, "can't be opened: is it sealed to this hub's key?", http.StatusBadRequest)
+		return
+	}
+	var request Request
+	if err := json.Unmarshal(plain, &request); err != nil {
+		http.Error(w, "is not the JSON of this call", http.StatusBadRequest)
+		return
+	}
+	body, err := json.Marshal(answer(r.Context(), request))
+	if err == nil {
+		body, err = respond(body)
+	}
+	if err != nil {
+		s.hub.config.Log.Error("hub: sealing an answer", "error", err)
+		http.Error(w, "internal error", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", hubapi.ContentType)
+	if _, err := w.Write(body); err != nil {
+		s.hub.config.Log.Debug("hub: writing an answer", "error", err)
+	}
+}
+
+// pod gives the pod that a token stands for.
+func (s *Server) pod(ctx context.Context, token string) (*corev1.Pod, error) {
+	identity, err := s.identities.Of(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	pod := s.hub.config.Cluster.Pod(identity.Namespace, identity.Name)
+	if pod == nil || string(pod.UID) != identity.UID {
+		return nil, fmt.Errorf("pod %s/%s with uid %s is not known", identity.Namespace, identity.Name, identity.UID)
+	}
+	return pod, nil
+}
+
+func (s *Server) confirm(ctx context.Context, request hubapi.ConfirmRequest) hubapi.ConfirmResponse {
+	wait := min(time.Duration(max(request.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	pod, err := s.pod(ctx, request.Token)
+	if err != nil {
+		return hubapi.ConfirmResponse{Error: err.Error()}
+	}
+	if pod = s.leaving(ctx, pod); pod.DeletionTimestamp == nil {
+		return hubapi.ConfirmResponse{Final: true, Evidence: []termination.Evidence{{
+			Time: time.Now(), Kind: termination.NotTerminating, Source: "hub",
+			Detail: "the pod has no deletionTimestamp: no EndpointSlice will stop offering it before it stops being ready",
+		}}}
+	}
+	r, err := s.hub.record(pod)
+	if err != nil {
+		return hubapi.ConfirmResponse{Error: err.Error()}
+	}
+	return s.hub.await(ctx, r)
+}
+
+// leaving gives the pod once it is seen to terminate, or as it is after a moment.
+func (s *Server) leaving(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
+	ctx, cancel := context.WithTimeout(ctx, grasp)
+	defer cancel()
+	ticker := time.NewTicker(graspEvery)
+	defer ticker.Stop()
+	for pod.DeletionTimestamp == nil {
+		select {
+		case <-ctx.Done():
+			return pod
+		case <-ticker.C:
+		}
+		if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now != nil && now.UID == pod.UID {
+			pod = now
+		}
+	}
+	return pod
+}
+
+// await gives r's answer once it is settled, or as it stands when ctx is done.
+func (h *Hub) await(ctx context.Context, r *record) hubapi.ConfirmResponse {
+	h.mu.Lock()
+	if r.calls >= maxCalls {
+		h.mu.Unlock()
+		return hubapi.ConfirmResponse{Error: fmt.Sprintf("this pod has %d calls open already", maxCalls)}
+	}
+	r.calls++
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		r.calls--
+		h.mu.Unlock()
+	}()
+	for {
+		h.mu.Lock()
+		settled := r.settled
+		h.mu.Unlock()
+		select {
+		case <-settled:
+			if !h.valid(r) {
+				continue
+			}
+		case <-ctx.Done():
+		case <-h.ctx.Done():
+			return hubapi.ConfirmResponse{Error: "the hub is stopping; ask again"}
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return r.answer
+	}
+}
