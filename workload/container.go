@@ -201,3 +201,17 @@ func (p *Probe) Same(q *Probe) bool {
 
 // atLeast gives zero and less the API's meaning: the default.
 func atLeast(n, least int64) int64 { return max(n, least) }
+
+// PathNode is where the path of an HTTP probe stands.
+func (p *Probe) PathNode() *Node {
+	if p == nil {
+		return nil
+	}
+	return p.HTTP.Get("path")
+}
+
+// SamePort reports whether two names or numbers mean one port of a container.
+func (c *Container) SamePort(a, b *Node) bool {
+	x, y := c.portNumber(a.Str()), c.portNumber(b.Str())
+	return x != "" && x == y
+}

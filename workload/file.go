@@ -14,6 +14,9 @@ type File struct {
 	Src     string
 	Objects []*Object
 
+	docs   []*Node // every document, ours or not
+	broken bool    // a part could not be read
+
 	once  sync.Once
 	lines []int
 }
@@ -145,8 +148,10 @@ func Parse(path, src string) (*File, []Problem) {
 				p.Line, p.Text = d.line+at.line-1, at.text
 			}
 			problems = append(problems, p)
+			f.broken = true
 			continue
 		}
+		f.docs = append(f.docs, root)
 		problems = append(problems, f.add(root)...)
 	}
 	return f, problems
@@ -176,3 +181,7 @@ func encoding(src string) string {
 	}
 	return ""
 }
+
+// ParseValue reads YAML that stands in a value, an annotation's for example.
+// Its nodes have no place in the file.
+func ParseValue(text string) (*Node, error) { return parseSlow(text, 0, &arena{}) }

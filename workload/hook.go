@@ -2,6 +2,7 @@ package workload
 
 import (
 	"math"
+	"strings"
 
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
@@ -73,4 +74,13 @@ func (h *Hook) Wait() (seconds int64, at *Node) {
 	total, _ := h.Script().Sleeps()
 	_, at = h.Text()
 	return int64(math.Ceil(total)), at
+}
+
+// Path is the path of an httpGet hook without its query.
+func (h *Hook) Path() string {
+	if h == nil {
+		return ""
+	}
+	path, _, _ := strings.Cut(h.HTTP.Get("path").Str(), "?")
+	return path
 }

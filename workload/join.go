@@ -15,6 +15,8 @@ type Set struct {
 
 	byKind map[string][]*Object
 	byName map[name][]*Object
+
+	byNamespace map[string][]*Workload
 }
 
 type name struct{ kind, namespace, name string }
@@ -39,6 +41,7 @@ func Join(files []*File) *Set {
 		}
 	}
 	index := newIndex(s.Workloads)
+	s.byNamespace = index.byNamespace
 	for _, service := range s.Services {
 		service.Workloads = index.bySelector(service.Object, service.Selector)
 		for _, w := range service.Workloads {
@@ -52,6 +55,7 @@ func Join(files []*File) *Set {
 		}
 	}
 	s.joinScalers()
+	s.joinRoutes()
 	return s
 }
 
@@ -91,6 +95,26 @@ func (s *Set) joinScalers() {
 		for _, w := range nearest(h.Object, byName[name{kind, h.Namespace, target}]) {
 			h.Workload = w
 			w.HPAs = append(w.HPAs, h)
+		}
+	}
+}
+
+func (s *Set) joinRoutes() {
+	var services map[*Object]*Service
+	for _, kind := range routeKinds {
+		for _, route := range s.byKind[kind] {
+			if services == nil {
+				services = make(map[*Object]*Service, len(s.Services))
+				for _, service := range s.Services {
+					services[service.Object] = service
+				}
+			}
+			backends(route, func(namespace, name string) {
+				service := services[s.Find(route, "Service", namespace, name)]
+				if service != nil && !slices.Contains(service.Routes, route) {
+					service.Routes = append(service.Routes, route)
+				}
+			})
 		}
 	}
 }
@@ -216,3 +240,6 @@ func distance(a, b *Object) int {
 	}
 	return far
 }
+
+// Namespaced lists the workloads of a namespace, in order.
+func (s *Set) Namespaced(namespace string) []*Workload { return s.byNamespace[namespace] }

@@ -7,6 +7,7 @@ type Service struct {
 	*Object
 	Selector  *Node
 	Workloads []*Workload
+	Routes    []*Object // the Ingresses and Gateway routes that lead to it
 }
 
 // Headless reports whether the Service has no address of its own.
@@ -109,4 +110,30 @@ func (h *HPA) Target() (kind, name string) {
 		kind = "Deployment"
 	}
 	return kind, ref.Get("name").Str()
+}
+
+// routeKinds are the objects that lead requests to Services.
+var routeKinds = []string{"Ingress", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"}
+
+// backends calls see with the namespace and name of every Service that a
+// route leads to.
+func backends(route *Object, see func(namespace, name string)) {
+	if route.Kind == "Ingress" {
+		see(route.Namespace, route.Spec("defaultBackend", "service", "name").Str())
+		for rule := range route.Spec("rules").All() {
+			for p := range rule.Get("http", "paths").All() {
+				see(route.Namespace, p.Get("backend", "service", "name").Str())
+			}
+		}
+		return
+	}
+	for rule := range route.Spec("rules").All() {
+		for ref := range rule.Get("backendRefs").All() {
+			namespace := ref.Get("namespace").Str()
+			if namespace == "" {
+				namespace = route.Namespace
+			}
+			see(namespace, ref.Get("name").Str())
+		}
+	}
 }

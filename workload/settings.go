@@ -124,8 +124,10 @@ func (c *Container) Property(property string) (Setting, bool) {
 			}
 		}
 	}
-	if s, ok := c.Env(envName(property)); ok {
-		return s, true
+	for _, dash := range []string{"", "_"} {
+		if s, ok := c.Env(envName(property, dash)); ok {
+			return s, true
+		}
 	}
 	for _, file := range c.applicationFiles() {
 		if v, ok := fileProperty(file, property); ok {
@@ -136,9 +138,10 @@ func (c *Container) Property(property string) (Setting, bool) {
 	return Setting{}, false
 }
 
-// envName is Spring's relaxed binding: dots become underscores, dashes go.
-func envName(property string) string {
-	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "").Replace(property))
+// envName is Spring's relaxed binding: dots become underscores, dashes go or,
+// in the older form, become underscores too.
+func envName(property, dash string) string {
+	return strings.ToUpper(strings.NewReplacer(".", "_", "-", dash).Replace(property))
 }
 
 // applicationFiles are the mounted Spring configuration files, in the order

@@ -8,6 +8,9 @@ func Parse(text string) Script {
 	for p.next() {
 	}
 	p.end("")
+	if n := len(p.commands); n > 0 && p.commands[n-1].Op == ";" {
+		p.commands[n-1].Op = "" // nothing follows
+	}
 	return Script{Commands: p.commands, Complete: p.complete}
 }
 

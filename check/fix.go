@@ -1,0 +1,118 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// FixOptions says what may be mended.
+type FixOptions struct {
+	Options
+	Allow []string // rules whose fix changes meaning and is wanted all the same
+}
+
+// Change is what a fix makes of one file.
+type Change struct {
+	Path          string
+	Before, After string
+	Mended        []report.Finding
+}
+
+// maxRounds bounds how often the mended text is checked again. A fix that
+// makes room for another needs two.
+const maxRounds = 8
+
+// Fix mends what can be mended, in memory, and returns the files that change.
+// Each round's text is parsed and checked again before the next, so that two
+// fixes of one place never see each other's half.
+// What a fix could not do is told in errs, one error a finding.
+func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Change, errs []error, err error) {
+	files := slices.Clone(in.Files)
+	changed := map[int]*Change{}
+	failed := map[string]bool{}
+	for range maxRounds {
+		drafts, err := find(ctx, workload.Join(files), o.Options)
+		if err != nil {
+			return nil, nil, err
+		}
+		again := false
+		for i, f := range files {
+			mine := o.choose(f, drafts, failed)
+			if len(mine) == 0 {
+				continue
+			}
+			text, mended, problems := mend(f, mine)
+			for _, p := range problems {
+				failed[p.key] = true
+				errs = append(errs, p.err)
+			}
+			if len(mended) == 0 {
+				continue
+			}
+			if changed[i] == nil {
+				changed[i] = &Change{Path: f.Path, Before: f.Src}
+			}
+			changed[i].After = text
+			changed[i].Mended = append(changed[i].Mended, mended...)
+			files[i], _ = workload.Parse(f.Path, text)
+			again = true
+		}
+		if !again {
+			break
+		}
+	}
+	for i := range files {
+		if c := changed[i]; c != nil {
+			changes = append(changes, *c)
+		}
+	}
+	return changes, errs, nil
+}
+
+// choose picks the findings of a file that may be mended.
+func (o FixOptions) choose(f *workload.File, drafts []*Draft, failed map[string]bool) []*Draft {
+	var out []*Draft
+	for _, d := range drafts {
+		if d.object.File != f || len(d.edits) == 0 || !workload.Editable(f, d.edits) {
+			continue
+		}
+		if d.fix == report.FixAllow && !slices.Contains(o.Allow, d.rule.Name) {
+			continue
+		}
+		finding, suppressed := o.Config.apply(d)
+		if !suppressed && !o.Baseline.has(d) && !failed[fingerprint(finding)] {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+type failure struct {
+	key string
+	err error
+}
+
+// mend applies the findings' edits together; where that does not work, one
+// after the other, leaving out those that cannot be done beside the others.
+func mend(f *workload.File, drafts []*Draft) (text string, mended []report.Finding, problems []failure) {
+	var edits []workload.Edit
+	for _, d := range drafts {
+		if slices.ContainsFunc(d.edits, func(e workload.Edit) bool { return workload.Overlap(e, edits) }) {
+			continue // its turn comes in the next round
+		}
+		next := append(slices.Clone(edits), d.edits...)
+		tried, err := workload.Apply(f, next)
+		if err != nil {
+			finding := d.finding()
+			problems = append(problems, failure{fingerprint(finding), fmt.Errorf("mending %s at %s:%d: %w", finding.Rule, finding.File, finding.Line, err)})
+			continue
+		}
+		text, edits = tried, next
+		mended = append(mended, d.finding())
+	}
+	return text, mended, problems
+}

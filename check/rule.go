@@ -1,0 +1,122 @@
+package check
+
+import (
+	"fmt"
+
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// Rule is one flaw that can be found. The texts are data: explain, the pages
+// under docs/rules and every report print them.
+type Rule struct {
+	Name       string // kebab-case; never changes, suppressions name it
+	Family     string // budget, hooks, signals, probes, routing, rollout, sidecars, deprecated
+	Severity   report.Severity
+	Confidence report.Confidence
+	Title      string // what is wrong, in one line
+	Why        string // what it does to a stop's two timelines
+	Remedy     string // what to do
+	Source     string // where the behaviour can be read
+
+	// Exactly one of these looks for it; each is called with every object of
+	// its kind, from several goroutines.
+	Workload func(*Pass, *workload.Workload)
+	Service  func(*Pass, *workload.Service)
+	PDB      func(*Pass, *workload.PDB)
+	HPA      func(*Pass, *workload.HPA)
+	Object   func(*Pass, *workload.Object)
+}
+
+// Text is what reports tell of the rule.
+func (r *Rule) Text() report.RuleText {
+	return report.RuleText{
+		Name: r.Name, Title: r.Title, Why: r.Why, Remedy: r.Remedy, Source: r.Source, Severity: r.Severity,
+	}
+}
+
+// Pass is one rule's view of the input, and takes its findings.
+type Pass struct {
+	Input  *workload.Set
+	Target Version // the cluster's version
+	Images Images  // what is known of images
+
+	rule   *Rule
+	drafts []*Draft
+}
+
+// Report adds a finding at a node of an object. The message says what was
+// found, with its numbers; the rule's texts say the rest. A nil node means the
+// object as a whole: its name.
+func (p *Pass) Report(o *workload.Object, at *workload.Node, format string, args ...any) *Draft {
+	if at == nil {
+		if at = o.Root.Get("metadata", "name"); at == nil {
+			at = o.Root.Get("kind")
+		}
+	}
+	d := &Draft{
+		rule: p.rule, object: o, at: at, message: fmt.Sprintf(format, args...),
+		severity: p.rule.Severity, confidence: p.rule.Confidence, remedy: p.rule.Remedy,
+	}
+	p.drafts = append(p.drafts, d)
+	return d
+}
+
+// Draft is a finding that a rule is still writing.
+type Draft struct {
+	rule       *Rule
+	object     *workload.Object
+	also       *workload.Object // whose annotations may suppress it too
+	at         *workload.Node
+	message    string
+	remedy     string
+	severity   report.Severity
+	confidence report.Confidence
+	edits      []workload.Edit
+	fix        report.Fix
+}
+
+// As overrides the rule's severity and confidence for this finding.
+func (d *Draft) As(s report.Severity, c report.Confidence) *Draft {
+	d.severity, d.confidence = s, c
+	return d
+}
+
+// Do overrides the rule's remedy with one that has this finding's numbers.
+func (d *Draft) Do(format string, args ...any) *Draft {
+	d.remedy = fmt.Sprintf(format, args...)
+	return d
+}
+
+// Of names a workload that the finding is about when the place is in another
+// object, so that the workload's annotations can suppress it.
+func (d *Draft) Of(w *workload.Workload) *Draft {
+	d.also = w.Object
+	return d
+}
+
+// Fix offers edits that lose nothing in any case.
+func (d *Draft) Fix(edits ...workload.Edit) *Draft {
+	d.edits, d.fix = edits, report.FixSafe
+	return d
+}
+
+// FixIfAllowed offers edits that change what the manifest means.
+func (d *Draft) FixIfAllowed(edits ...workload.Edit) *Draft {
+	d.edits, d.fix = edits, report.FixAllow
+	return d
+}
+
+func (d *Draft) finding() report.Finding {
+	s := d.object.File.Span(d.at)
+	f := report.Finding{
+		Rule: d.rule.Name, Severity: d.severity, Confidence: d.confidence,
+		File: d.object.File.Path, Line: s.Line, Column: s.Column, EndLine: s.EndLine, EndColumn: s.EndColumn,
+		Object: d.object.String(), Message: d.message, Remedy: d.remedy,
+		Text: d.object.File.Line(s.Line),
+	}
+	if workload.Editable(d.object.File, d.edits) {
+		f.Fix = d.fix
+	}
+	return f
+}

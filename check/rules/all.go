@@ -1,0 +1,95 @@
+package rules
+
+import (
+	"slices"
+
+	"github.com/lameduck-dev/lameduck/check"
+)
+
+// Families group the rules, in the order in which they are listed.
+var Families = []string{"budget", "hooks", "signals", "probes", "routing", "rollout", "sidecars", "deprecated"}
+
+// All lists every rule, by family and in the order in which they are read
+// best. A rule is registered here and nowhere else.
+func All() []*check.Rule {
+	all := []*check.Rule{
+		prestopExceedsGrace,
+		shutdownExceedsGrace,
+		graceZero,
+		springImmediateShutdown,
+		deregistrationExceedsGrace,
+		registryNotWithdrawn,
+		registryWaitShort,
+		sidecarStarved,
+		policyCapsGrace,
+
+		noPrestop,
+		hookWithoutShell,
+		tcpHook,
+		httpHookStatus,
+		httpHookMethod,
+		sleepActionUnsupported,
+		registryHookNoEffect,
+		hookStopsFirst,
+		fastStopHook,
+		hookBackgrounds,
+		blockingPoststart,
+
+		shellPID1,
+		stopSignal,
+		pid1Manager,
+		supervisorStopWait,
+
+		noReadiness,
+		readinessIsLiveness,
+		livenessBeforeStart,
+		livenessOutside,
+		tcpReadiness,
+		probePortMissing,
+		probeTimeout,
+		readyBeforeRouter,
+
+		serviceSelectsNothing,
+		servicePortMissing,
+		publishNotReady,
+		hostPort,
+		dnsTTLExceedsWait,
+		serviceMixesVersions,
+		localTrafficWait,
+
+		singleReplica,
+		maxUnavailableAll,
+		recreateStrategy,
+		warmupExceedsMinReady,
+		statefulsetParallel,
+		daemonsetMaxUnavailable,
+		hpaStaticReplicas,
+		hpaMinOne,
+		pdbMissing,
+		pdbBlocking,
+		pdbSelectsNothing,
+		pdbOverlap,
+		pdbUnhealthyPolicy,
+		noSpread,
+		antiAffinityBlocksSurge,
+		progressDeadlineShort,
+		workExceedsGrace,
+
+		proxyExitsFirst,
+		sidecarOrder,
+		istioDrain,
+
+		removedAPI,
+	}
+	return append(all, ignoreAnnotation(all))
+}
+
+// Find is the rule of a name, nil if there is none.
+func Find(name string) *check.Rule {
+	all := All()
+	i := slices.IndexFunc(all, func(r *check.Rule) bool { return r.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return all[i]
+}

@@ -1,0 +1,42 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/shell"
+)
+
+var fastStopHook = &check.Rule{
+	Name: "fast-stop-hook", Family: "hooks",
+	Severity: report.Error, Confidence: report.Certain,
+	Title:  "The hook ends the server at once, with its requests",
+	Why:    "nginx -s stop and apachectl stop are the servers' fast ways out: open connections are closed in the middle of their responses.",
+	Remedy: "Use nginx -s quit or apachectl graceful-stop, after a wait, or leave the stop to the stop signal.",
+	Source: "https://nginx.org/en/docs/control.html, https://httpd.apache.org/docs/current/stopping.html",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		for _, c := range w.Running() {
+			for _, command := range c.PreStop.Script().Commands {
+				if stopsFast(command) {
+					_, at := c.PreStop.Text()
+					p.Report(w.Object, at, "preStop of container %s runs `%s`, which closes open connections", c.Name, short(strings.Join(command.Words, " ")))
+				}
+			}
+		}
+	},
+}
+
+func stopsFast(command shell.Command) bool {
+	args := command.Args()
+	switch command.Name() {
+	case "nginx", "openresty":
+		i := slices.Index(args, "-s")
+		return i >= 0 && i+1 < len(args) && args[i+1] == "stop"
+	case "apachectl", "apache2ctl", "httpd":
+		return slices.Contains(args, "stop")
+	}
+	return false
+}

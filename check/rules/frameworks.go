@@ -1,0 +1,163 @@
+package rules
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// shutdownAnnotation tells what no manifest shows: how many seconds the
+// application takes to finish its requests after SIGTERM.
+const shutdownAnnotation = "lameduck.dev/shutdown-seconds"
+
+// framework says where a server's own shutdown time is set.
+type framework struct {
+	name     string
+	program  string         // what runs, if the flag is only this program's
+	flag     string         // command-line flag
+	env      string         // environment variable
+	property string         // Spring property, or another name that Spring's rules resolve
+	file     *regexp.Regexp // in a mounted ConfigMap; the first group is the time
+	unit     time.Duration  // of a bare number
+}
+
+// frameworks are the servers whose shutdown time can be read off a manifest.
+// Each bounds how long requests in flight may take after SIGTERM.
+var frameworks = []framework{
+	{name: "Spring Boot", property: "spring.lifecycle.timeout-per-shutdown-phase", unit: time.Millisecond},
+	{name: "Quarkus", property: "quarkus.shutdown.timeout", unit: time.Second},
+	{name: "Dubbo", property: "dubbo.service.shutdown.wait", unit: time.Millisecond},
+	{name: "gunicorn", program: "gunicorn", flag: "graceful-timeout", unit: time.Second},
+	{name: "gunicorn", env: "GUNICORN_CMD_ARGS", flag: "graceful-timeout", unit: time.Second},
+	{name: "uvicorn", program: "uvicorn", flag: "timeout-graceful-shutdown", unit: time.Second},
+	{name: "hypercorn", program: "hypercorn", flag: "graceful-timeout", unit: time.Second},
+	{name: "ASP.NET Core", env: "ASPNETCORE_SHUTDOWNTIMEOUTSECONDS", unit: time.Second},
+	{name: "Puma", file: regexp.MustCompile(`(?m)^\s*force_shutdown_after\s*\(?\s*([0-9.]+)`), unit: time.Second},
+	{name: "nginx", file: regexp.MustCompile(`(?m)^\s*worker_shutdown_timeout\s+([0-9]+[a-z]*)\s*;`), unit: time.Second},
+	{name: "HAProxy", file: regexp.MustCompile(`(?m)^\s*hard-stop-after\s+([0-9]+[a-z]*)`), unit: time.Millisecond},
+	{name: "Caddy", file: regexp.MustCompile(`(?m)^\s*grace_period\s+([0-9]+[a-z]+)`), unit: time.Second},
+}
+
+// shutdown is a server's own shutdown time.
+type shutdown struct {
+	name       string
+	seconds    int64
+	setting    workload.Setting
+	confidence report.Confidence
+}
+
+// shutdownTime reads how long a container's server lets requests finish after
+// SIGTERM; false if the input does not say.
+func shutdownTime(c *workload.Container) (shutdown, bool) {
+	if n := c.Pod.PodAnnotation(shutdownAnnotation); n != nil {
+		if seconds, err := strconv.ParseFloat(n.Value, 64); err == nil {
+			return shutdown{"the application (by annotation)", ceil(seconds), workload.Setting{Value: n.Value, Object: c.Pod.Object, Node: n}, report.Certain}, true
+		}
+	}
+	for _, f := range frameworks {
+		if s, ok := f.setting(c); ok {
+			if d, ok := duration(s.Value, f.unit); ok {
+				return shutdown{f.name, ceil(d.Seconds()), s, report.Certain}, true
+			}
+		}
+	}
+	return defaultShutdown(c)
+}
+
+func (f framework) setting(c *workload.Container) (workload.Setting, bool) {
+	switch {
+	case f.property != "":
+		return c.Property(f.property)
+	case f.program != "" && !runs(c, f.program):
+		return workload.Setting{}, false
+	case f.env != "":
+		s, ok := c.Env(f.env)
+		if ok && f.flag != "" {
+			return flagIn(s, f.flag)
+		}
+		return s, ok
+	case f.flag != "":
+		v, at, ok := c.Flag(f.flag)
+		return workload.Setting{Value: v, Object: c.Pod.Object, Node: at}, ok
+	}
+	for _, file := range c.Files() {
+		if m := f.file.FindStringSubmatch(file.Value); m != nil {
+			file.Value = m[1]
+			return file, true
+		}
+	}
+	return workload.Setting{}, false
+}
+
+// flagIn finds --name=value or --name value in the text of a setting.
+func flagIn(s workload.Setting, name string) (workload.Setting, bool) {
+	_, rest, ok := strings.Cut(s.Value, "--"+name)
+	fields := strings.Fields(strings.TrimPrefix(rest, "="))
+	if !ok || len(fields) == 0 {
+		return s, false
+	}
+	s.Value = fields[0]
+	return s, true
+}
+
+// runs reports whether the manifest's command line starts a program, itself
+// or from a shell.
+func runs(c *workload.Container, program string) bool {
+	for _, arg := range c.Args() {
+		for _, word := range strings.Fields(arg) {
+			if word[strings.LastIndexByte(word, '/')+1:] == program {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// defaultShutdown knows the frameworks that wait by default, where it is
+// plain that one runs and that nothing overrides it here.
+func defaultShutdown(c *workload.Container) (shutdown, bool) {
+	if s, ok := c.Property("server.shutdown"); ok && strings.EqualFold(s.Value, "graceful") {
+		return shutdown{"Spring Boot (by default)", 30, s, report.Likely}, true
+	}
+	if runs(c, "gunicorn") {
+		if _, _, configured := c.Flag("config"); configured {
+			return shutdown{}, false
+		}
+		if _, _, configured := c.Flag("c"); configured {
+			return shutdown{}, false
+		}
+		n := c.Node.Get("command")
+		if n == nil {
+			n = c.Node.Get("args")
+		}
+		return shutdown{"gunicorn (by default)", 30, workload.Setting{Value: "30", Object: c.Pod.Object, Node: n}, report.Likely}, true
+	}
+	return shutdown{}, false
+}
+
+var iso = regexp.MustCompile(`(?i)^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$`)
+
+// duration reads the forms that the frameworks take: 30, 30s, 1m30s, 500ms,
+// PT30S.
+func duration(s string, unit time.Duration) (time.Duration, bool) {
+	s = strings.TrimSpace(strings.Trim(strings.TrimSpace(s), `"'`))
+	if f, err := strconv.ParseFloat(s, 64); err == nil && f >= 0 {
+		return time.Duration(f * float64(unit)), true
+	}
+	if m := iso.FindStringSubmatch(s); m != nil {
+		var total float64
+		for i, scale := range []float64{3600, 60, 1} {
+			if m[i+1] != "" {
+				f, _ := strconv.ParseFloat(m[i+1], 64) // digits, by the expression
+				total += f * scale
+			}
+		}
+		return time.Duration(total * float64(time.Second)), true
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d >= 0
+}

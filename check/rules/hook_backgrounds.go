@@ -1,0 +1,56 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/shell"
+)
+
+var hookBackgrounds = &check.Rule{
+	Name: "hook-backgrounds", Family: "hooks",
+	Severity: report.Warning, Confidence: report.Certain,
+	Title:  "The hook sends its work to the background and returns",
+	Why:    "The kubelet waits for the hook's own process only. A command behind & does not hold SIGTERM up, whatever it sleeps or waits for.",
+	Remedy: "Remove the &, or end the script with wait; put a URL that contains & in quotes.",
+	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		for _, c := range w.Running() {
+			if c.PreStop == nil || c.PreStop.Exec == nil {
+				continue
+			}
+			_, at := c.PreStop.Text()
+			if lost, url := backgrounded(c.PreStop.Script()); url {
+				p.Report(w.Object, at, "preStop of container %s has a URL with & outside of quotes: the shell cuts it there and does not wait for %s", c.Name, lost)
+			} else if lost != "" {
+				p.Report(w.Object, at, "preStop of container %s does not wait for %s, which runs in the background", c.Name, lost)
+			}
+		}
+	},
+}
+
+// backgrounded finds a command that nothing waits for. One whose place is
+// taken by a sleep in the foreground is waited for well enough.
+func backgrounded(s shell.Script) (name string, url bool) {
+	for i, command := range s.Commands {
+		if command.Op != "&" {
+			continue
+		}
+		waited := false
+		for _, later := range s.Commands[i+1:] {
+			if n := later.Name(); n == "wait" || n == "sleep" && later.Op != "&" {
+				waited = true
+			}
+		}
+		last := command.Words[len(command.Words)-1]
+		if strings.Contains(last, "://") && strings.Contains(last, "?") {
+			return command.Name(), true
+		}
+		if !waited {
+			return command.Name(), false
+		}
+	}
+	return "", false
+}

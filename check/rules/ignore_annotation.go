@@ -1,0 +1,41 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// ignoreAnnotation knows the names of the other rules.
+func ignoreAnnotation(others []*check.Rule) *check.Rule {
+	const self = "ignore-annotation"
+	known := func(name string) bool {
+		return name == self || slices.ContainsFunc(others, func(r *check.Rule) bool { return r.Name == name })
+	}
+	return &check.Rule{
+		Name: self, Family: "deprecated",
+		Severity: report.Warning, Confidence: report.Certain,
+		Title: "An annotation that is to suppress a rule does not",
+		Why: "An annotation without a reason, or with a rule's name that does not exist, suppresses nothing; whoever wrote it believes that it does, " +
+			"on either timeline of the stop that the rule is about.",
+		Remedy: "Write lameduck.dev/ignore.RULE: \"the reason\", with a name that `lameduck rules` lists.",
+		Source: "docs/check.md",
+		Object: func(p *check.Pass, o *workload.Object) {
+			for _, annotations := range []*workload.Node{o.Root.Get("metadata", "annotations"), o.Spec("template", "metadata", "annotations")} {
+				for n := range annotations.All() {
+					name, ok := strings.CutPrefix(n.Key, check.IgnorePrefix)
+					switch {
+					case !ok:
+					case !known(name):
+						p.Report(o, n, "no rule is called %q", name)
+					case strings.TrimSpace(n.Str()) == "":
+						p.Report(o, n, "the annotation for %s gives no reason", name)
+					}
+				}
+			}
+		},
+	}
+}

@@ -1,0 +1,47 @@
+package rules
+
+import (
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+var maxUnavailableAll = &check.Rule{
+	Name: "max-unavailable-all", Family: "rollout",
+	Severity: report.Error, Confidence: report.Certain,
+	Title:  "A rolling update may take all pods away at once",
+	Why:    "maxUnavailable is how many pods may be missing. Where that is all of them, the update stops every old pod before one new pod is ready.",
+	Remedy: "Set maxUnavailable to 0 or to a small part of the replicas, with maxSurge of at least 1.",
+	Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		var at *workload.Node
+		switch w.Kind {
+		case "Deployment":
+			at = w.Spec("strategy", "rollingUpdate", "maxUnavailable")
+		case "Rollout":
+			at = w.Spec("strategy", "canary", "maxUnavailable")
+		case "StatefulSet":
+			at = w.Spec("updateStrategy", "rollingUpdate", "maxUnavailable")
+		}
+		if !at.Set() || !serves(w) {
+			return
+		}
+		n, _ := w.Replicas()
+		if taken, ok := workload.Amount(at, n, false); ok && n > 0 && taken >= n {
+			d := p.Report(w.Object, at, "maxUnavailable %s of %d replicas lets a rolling update take all of them", at.Str(), n)
+			if w.Kind == "Deployment" && surges(w, n) {
+				d.FixIfAllowed(workload.Replace(at, "0"))
+			}
+		}
+	},
+}
+
+// surges reports whether a Deployment's update may start a pod more.
+func surges(w *workload.Workload, n int64) bool {
+	at := w.Spec("strategy", "rollingUpdate", "maxSurge")
+	if !at.Set() {
+		return true // 25 %, rounded up
+	}
+	more, ok := workload.Amount(at, n, true)
+	return ok && more > 0
+}

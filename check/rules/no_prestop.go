@@ -1,0 +1,88 @@
+package rules
+
+import (
+	"strconv"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// The waits that a fix writes, in seconds: routers inside the cluster were
+// seen to take up to 12 s at a few thousand nodes, cloud load balancers about
+// 20 s (an ALB).
+const (
+	clusterWait      = 15
+	loadBalancerWait = 30
+)
+
+var noPrestop = &check.Rule{
+	Name: "no-prestop", Family: "hooks",
+	Severity: report.Warning, Confidence: report.Likely,
+	Title: "Nothing holds the pod up while routers learn that it leaves",
+	Why: "Without a preStop hook SIGTERM comes in the same moment in which the EndpointSlice changes. Most servers stop " +
+		"accepting at once; kube-proxy, ingresses and load balancers go on sending for another 30 ms to 20 s, and each of " +
+		"those connections is refused. A rolling update of 3 pods at 200 requests/s lost 44 to 63 requests this way.",
+	Remedy: "Add a preStop hook that waits until the routers know: lameduck's agent, or a sleep.",
+	Source: "https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		if !serves(w) || switchedOff(w) || injected(w) {
+			return
+		}
+		for _, c := range w.ServingContainers() {
+			if c.PreStop != nil || waitsByItself(c) {
+				continue
+			}
+			wait := routerWait(w)
+			p.Report(w.Object, c.Node.Get("name"), "container %s serves %s and has no preStop hook", c.Name, w.Serving()[0]).
+				Do("Add a preStop hook that waits until the routers know: lameduck's agent, or `sleep: {seconds: %d}`.", wait).
+				Fix(addSleep(p, w, c, wait)...)
+		}
+	},
+}
+
+// switchedOff reports whether no pod is wanted.
+func switchedOff(w *workload.Workload) bool {
+	n, at := w.Replicas()
+	return n == 0 && at.Set() && w.Scales()
+}
+
+// routerWait is the wait that covers the routers which the input shows.
+func routerWait(w *workload.Workload) int64 {
+	for _, s := range w.Serving() {
+		if s.Spec("type").Str() == "LoadBalancer" || len(s.Routes) > 0 {
+			return loadBalancerWait
+		}
+	}
+	return clusterWait
+}
+
+// addSleep gives a container a sleep hook, and the pod the time for it. A
+// cluster without the sleep action gets none: whether the image has a sleep
+// of its own is not known.
+func addSleep(p *check.Pass, w *workload.Workload, c *workload.Container, wait int64) []workload.Edit {
+	if p.Target < sleepAction {
+		return nil
+	}
+	seconds := strconv.FormatInt(wait, 10)
+	var edits []workload.Edit
+	if lifecycle := c.Node.Get("lifecycle"); lifecycle.Set() {
+		edits = append(edits, workload.Insert(lifecycle, "preStop", "sleep:\n  seconds: "+seconds))
+	} else {
+		edits = append(edits, workload.Insert(c.Node, "lifecycle", "preStop:\n  sleep:\n    seconds: "+seconds))
+	}
+	return append(edits, roomFor(w, wait)...)
+}
+
+// roomFor raises the grace period so that what the application had before is
+// left after a wait.
+func roomFor(w *workload.Workload, wait int64) []workload.Edit {
+	grace, at := w.Grace()
+	if at != nil && !at.Set() {
+		return nil
+	}
+	if longest, _ := w.LongestWait(); longest >= wait {
+		return nil
+	}
+	return []workload.Edit{setGrace(w, grace+wait)}
+}

@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"strconv"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+var prestopExceedsGrace = &check.Rule{
+	Name: "prestop-exceeds-grace", Family: "budget",
+	Severity: report.Error, Confidence: report.Certain,
+	Title: "The preStop hook waits as long as the whole grace period",
+	Why: "The hook's seconds are taken off the grace period. When nothing is left, the kubelet cuts the hook off, " +
+		"sends SIGTERM and, 2 s later, SIGKILL: the requests in flight die with the process.",
+	Remedy: "Raise terminationGracePeriodSeconds to the hook's wait plus the time that the application needs to stop.",
+	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		grace, at := w.Grace()
+		if grace == 0 {
+			return // grace-zero says it
+		}
+		for _, c := range w.Running() {
+			wait, node := c.PreStop.Wait()
+			if wait < grace {
+				continue
+			}
+			need := wait + workload.DefaultGrace
+			p.Report(w.Object, node, "preStop of container %s waits %d s, the grace period is %d s%s", c.Name, wait, grace, byDefault(at)).
+				Do("Raise terminationGracePeriodSeconds to %d: the hook's %d s and %d s to stop in.", need, wait, workload.DefaultGrace).
+				Fix(setGrace(w, need))
+		}
+	},
+}
+
+// byDefault marks a value that no one wrote.
+func byDefault(at *workload.Node) string {
+	if at.Set() {
+		return ""
+	}
+	return " (the default)"
+}
+
+func setGrace(w *workload.Workload, seconds int64) workload.Edit {
+	value := strconv.FormatInt(seconds, 10)
+	if _, at := w.Grace(); at != nil {
+		return workload.Replace(at, value)
+	}
+	return workload.InsertBefore(w.Pod.Get("containers"), graceField, value)
+}

@@ -1,0 +1,28 @@
+package rules
+
+import (
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+var recreateStrategy = &check.Rule{
+	Name: "recreate-strategy", Family: "rollout",
+	Severity: report.Warning, Confidence: report.Certain,
+	Title:  "Every update stops all pods before it starts new ones",
+	Why:    "Recreate waits until the old pods are gone, then starts the new: from the first stop until the first new pod is ready, every request is refused.",
+	Remedy: "Use RollingUpdate, if two versions may run side by side. A pod with a volume of its own is not reported: it may have no choice.",
+	Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#recreate-deployment",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		at := w.Spec("strategy", "type")
+		if at.Str() != "Recreate" || w.Kind != "Deployment" || !serves(w) || switchedOff(w) {
+			return
+		}
+		for volume := range w.Pod.Get("volumes").All() {
+			if volume.Get("persistentVolumeClaim") != nil || volume.Get("hostPath") != nil {
+				return
+			}
+		}
+		p.Report(w.Object, at, "%s serves %s and is updated with Recreate", w, w.Serving()[0])
+	},
+}

@@ -1,0 +1,47 @@
+package rules
+
+import (
+	"strconv"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+var servicePortMissing = &check.Rule{
+	Name: "service-port-missing", Family: "routing",
+	Severity: report.Error, Confidence: report.Certain,
+	Title:  "The Service's targetPort names a port that no selected pod has",
+	Why:    "The name is resolved pod by pod. A pod without it gets no endpoint for the port, and the Service refuses every request to it.",
+	Remedy: "Use the name of one of the pods' ports, or the number.",
+	Source: "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
+	Service: func(p *check.Pass, s *workload.Service) {
+		for port := range s.Spec("ports").All() {
+			target := port.Get("targetPort")
+			if target.Str() == "" || isNumber(target.Str()) {
+				continue
+			}
+			for _, w := range s.Workloads {
+				if !hasPort(w, target.Str()) {
+					p.Report(s.Object, target, "targetPort %q is no port of %s", target.Str(), w).Of(w)
+				}
+			}
+		}
+	},
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.Atoi(s)
+	return err == nil
+}
+
+func hasPort(w *workload.Workload, name string) bool {
+	for _, c := range w.Running() {
+		for p := range c.Node.Get("ports").All() {
+			if p.Get("name").Str() == name {
+				return true
+			}
+		}
+	}
+	return false
+}

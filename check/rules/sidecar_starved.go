@@ -1,0 +1,40 @@
+package rules
+
+import (
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+var sidecarStarved = &check.Rule{
+	Name: "sidecar-starved", Family: "budget",
+	Severity: report.Warning, Confidence: report.Likely,
+	Title: "The main containers may use the whole grace period, and leave the sidecars 2 s",
+	Why: "Native sidecars get SIGTERM after the main containers have ended, in reverse order. If the mains used all the grace, " +
+		"each sidecar gets 2 s before SIGKILL: a proxy drops its connections, a log shipper its last lines.",
+	Remedy: "Raise terminationGracePeriodSeconds by the time that the sidecars need to stop.",
+	Source: "https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ (kubelet, pkg/kubelet/kuberuntime)",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		if len(w.Sidecars) == 0 {
+			return
+		}
+		grace, at := w.Grace()
+		for _, c := range w.Containers {
+			wait, _ := c.PreStop.Wait()
+			s, known := shutdownTime(c)
+			if !known || wait >= grace || wait+s.seconds != grace {
+				continue // more than the grace is said by shutdown-exceeds-grace
+			}
+			need := grace + 2*stopMargin
+			place := at
+			if !at.Set() {
+				place = w.Sidecars[0].Node.Get("name")
+			}
+			p.Report(w.Object, place, "container %s may use all of the %d s (preStop %d s, %s %d s); sidecar %s then gets 2 s",
+				c.Name, grace, wait, s.name, s.seconds, w.Sidecars[len(w.Sidecars)-1].Name).
+				Do("Raise terminationGracePeriodSeconds to %d.", need).
+				Fix(setGrace(w, need))
+			return
+		}
+	},
+}

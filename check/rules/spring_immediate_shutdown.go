@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// springVersionLabel is set on images by the Spring Boot buildpack.
+const springVersionLabel = "org.springframework.boot.version"
+
+var springImmediateShutdown = &check.Rule{
+	Name: "spring-immediate-shutdown", Family: "budget",
+	Severity: report.Warning, Confidence: report.Certain,
+	Title: "Spring Boot drops its requests at SIGTERM",
+	Why: "With server.shutdown=immediate, the default before Spring Boot 3.4, the web server closes its connections as soon as " +
+		"SIGTERM comes: the requests in flight are lost however long the grace period is.",
+	Remedy: "Set SERVER_SHUTDOWN=graceful in the container's environment.",
+	Source: "https://docs.spring.io/spring-boot/reference/web/graceful-shutdown.html",
+	Workload: func(p *check.Pass, w *workload.Workload) {
+		for _, c := range w.Containers {
+			s, set := c.Property("server.shutdown")
+			if set && strings.EqualFold(strings.TrimSpace(s.Value), "immediate") {
+				d := p.Report(s.Object, s.Node, "server.shutdown is immediate for container %s", c.Name).Of(w)
+				if strings.EqualFold(s.Node.Str(), "immediate") {
+					d.Fix(workload.Replace(s.Node, "graceful"))
+				}
+				continue
+			}
+			version := p.Images[c.Image].Labels[springVersionLabel]
+			if !set && beforeGraceful(version) {
+				p.Report(w.Object, c.Node.Get("image"), "container %s runs Spring Boot %s, which shuts down immediately unless it is told otherwise", c.Name, version)
+			}
+		}
+	},
+}
+
+// beforeGraceful reports whether a version is known and before 3.4.
+func beforeGraceful(version string) bool {
+	major, rest, ok := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	a, err1 := strconv.Atoi(major)
+	b, err2 := strconv.Atoi(minor)
+	return ok && err1 == nil && err2 == nil && (a < 3 || a == 3 && b < 4)
+}

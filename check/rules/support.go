@@ -1,0 +1,67 @@
+package rules
+
+import (
+	"math"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// injectLabel opts pods, or all pods of a namespace, in to injection: the
+// webhook then adds the hook and the time that it needs.
+const injectLabel = "lameduck.dev/inject"
+
+// injected reports whether the input says that the pods get their hook from
+// the webhook.
+func injected(w *workload.Workload) bool {
+	switch w.Label(injectLabel).Str() {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	for _, policy := range w.Input.Kind("DrainPolicy") {
+		if policy.Namespace == w.Namespace && (!policy.Spec("selector").Set() ||
+			workload.MatchSelector(policy.Spec("selector"), w.Meta.Get("labels"))) {
+			return true
+		}
+	}
+	ns := w.Input.Find(w.Object, "Namespace", "", w.Namespace)
+	return ns != nil && ns.Root.Get("metadata", "labels", injectLabel).Str() == "true"
+}
+
+// serves reports whether clients reach the pods through a Service.
+func serves(w *workload.Workload) bool { return !w.Finite() && len(w.Serving()) > 0 }
+
+// replaced reports whether the pods have a controller that starts another in
+// a stopped one's place.
+func replaced(w *workload.Workload) bool { return w.Kind != "Pod" && !w.Finite() }
+
+// hostname is the topology of one node.
+const hostname = "kubernetes.io/hostname"
+
+// contains reports whether one of the parts is in s, in any case.
+func contains(s string, parts ...string) bool {
+	s = strings.ToLower(s)
+	for _, p := range parts {
+		if strings.Contains(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func ceil(seconds float64) int64 { return int64(math.Ceil(seconds)) }
+
+// maxUnavailable is how many of n replicas a rolling update may take away, given
+// the field (25 % rounded down by default).
+func maxUnavailable(at *workload.Node, n int64) int64 {
+	if !at.Set() {
+		return n / 4
+	}
+	amount, ok := workload.Amount(at, n, false)
+	if !ok {
+		return 0
+	}
+	return amount
+}

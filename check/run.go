@@ -1,0 +1,129 @@
+package check
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// Options says what to look for and how.
+type Options struct {
+	Rules    []*Rule
+	Target   Version // DefaultVersion if 0
+	Images   Images
+	Config   *Config  // nil for none
+	Baseline Baseline // nil for none
+}
+
+// Run looks for every rule's flaw in a joined input. The findings come sorted
+// by file and place. The error is that of ctx.
+func Run(ctx context.Context, in *workload.Input, o Options) (*report.Findings, error) {
+	set := workload.Join(in.Files)
+	drafts, err := find(ctx, set, o)
+	if err != nil {
+		return nil, err
+	}
+	out := &report.Findings{}
+	for _, r := range o.Rules {
+		out.Rules = append(out.Rules, r.Text())
+	}
+	for _, d := range drafts {
+		f, suppressed := o.Config.apply(d)
+		if suppressed || o.Baseline.has(d) {
+			out.Summary.Suppressed++
+			continue
+		}
+		out.Findings = append(out.Findings, f)
+	}
+	for _, f := range out.Findings {
+		switch f.Severity {
+		case report.Error:
+			out.Summary.Errors++
+		case report.Warning:
+			out.Summary.Warnings++
+		default:
+			out.Summary.Infos++
+		}
+	}
+	for _, p := range in.Problems {
+		out.Unreadable = append(out.Unreadable, report.Unreadable{File: p.Path, Line: p.Line, Message: p.Text})
+	}
+	out.Summary.Files, out.Summary.Objects = len(in.Files), len(set.Objects)
+	return out, nil
+}
+
+// find runs the rules over the objects, in chunks spread over the processors.
+func find(ctx context.Context, set *workload.Set, o Options) ([]*Draft, error) {
+	if o.Target == 0 {
+		o.Target = DefaultVersion
+	}
+	var jobs []func() []*Draft
+	for _, r := range o.Rules {
+		pass := func() *Pass { return &Pass{Input: set, Target: o.Target, Images: o.Images, rule: r} }
+		jobs = append(jobs, chunks(set.Workloads, pass, r.Workload)...)
+		jobs = append(jobs, chunks(set.Services, pass, r.Service)...)
+		jobs = append(jobs, chunks(set.PDBs, pass, r.PDB)...)
+		jobs = append(jobs, chunks(set.HPAs, pass, r.HPA)...)
+		jobs = append(jobs, chunks(set.Objects, pass, r.Object)...)
+	}
+	results := make([][]*Draft, len(jobs))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(jobs) {
+					return
+				}
+				results[i] = jobs[i]()
+			}
+		})
+	}
+	wg.Wait()
+	drafts := slices.Concat(results...)
+	order(set, drafts)
+	return drafts, context.Cause(ctx)
+}
+
+const chunkSize = 512
+
+func chunks[T any](all []T, pass func() *Pass, look func(*Pass, T)) []func() []*Draft {
+	if look == nil {
+		return nil
+	}
+	var jobs []func() []*Draft
+	for part := range slices.Chunk(all, chunkSize) {
+		jobs = append(jobs, func() []*Draft {
+			p := pass()
+			for _, each := range part {
+				look(p, each)
+			}
+			return p.drafts
+		})
+	}
+	return jobs
+}
+
+// order sorts by the files' order in the input, then by place, then by rule.
+func order(set *workload.Set, drafts []*Draft) {
+	rank := map[*workload.File]int{}
+	for _, o := range set.Objects {
+		if _, seen := rank[o.File]; !seen {
+			rank[o.File] = len(rank)
+		}
+	}
+	slices.SortStableFunc(drafts, func(a, b *Draft) int {
+		return cmp.Or(
+			cmp.Compare(rank[a.object.File], rank[b.object.File]),
+			cmp.Compare(a.object.File.Span(a.at).Start, b.object.File.Span(b.at).Start),
+			cmp.Compare(a.rule.Name, b.rule.Name),
+		)
+	})
+}

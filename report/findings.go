@@ -1,0 +1,161 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Severity says how much a finding matters.
+type Severity int
+
+// Info is worth knowing; Warning loses requests in a case that will come;
+// Error loses them, or fails, every time.
+const (
+	Info Severity = iota
+	Warning
+	Error
+)
+
+var severities = []string{"info", "warning", "error"}
+
+func (s Severity) String() string { return severities[s] }
+
+// MarshalText writes the severity's name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the severity's name.
+func (s *Severity) UnmarshalText(text []byte) error {
+	i := slices.Index(severities, string(text))
+	if i < 0 {
+		return fmt.Errorf("severity %q: want one of %s", text, strings.Join(severities, ", "))
+	}
+	*s = Severity(i)
+	return nil
+}
+
+// Confidence says how sure a finding is, given what the input shows.
+type Confidence int
+
+// Possible depends on what the input does not show; Likely holds for nearly
+// all inputs that look like this; Certain follows from the input alone.
+const (
+	Possible Confidence = iota
+	Likely
+	Certain
+)
+
+var confidences = []string{"possible", "likely", "certain"}
+
+func (c Confidence) String() string { return confidences[c] }
+
+// MarshalText writes the confidence's name.
+func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads the confidence's name.
+func (c *Confidence) UnmarshalText(text []byte) error {
+	i := slices.Index(confidences, string(text))
+	if i < 0 {
+		return fmt.Errorf("confidence %q: want one of %s", text, strings.Join(confidences, ", "))
+	}
+	*c = Confidence(i)
+	return nil
+}
+
+// Finding is one flaw at one place. Lines and columns count from 1, columns in
+// characters; the end is exclusive. The JSON names are stable.
+type Finding struct {
+	Rule       string     `json:"rule"`
+	Severity   Severity   `json:"severity"`
+	Confidence Confidence `json:"confidence"`
+	File       string     `json:"file"`
+	Line       int        `json:"line"`
+	Column     int        `json:"column"`
+	EndLine    int        `json:"endLine"`
+	EndColumn  int        `json:"endColumn"`
+	Object     string     `json:"object"`
+	Message    string     `json:"message"`
+	Remedy     string     `json:"remedy"`
+	Fix        Fix        `json:"fix,omitempty"`
+
+	Text string `json:"-"` // the line it stands on
+}
+
+// Fix says whether `lameduck fix` mends a finding.
+type Fix string
+
+// The values of Fix; empty if it has to be mended by hand.
+const (
+	FixSafe  Fix = "safe"
+	FixAllow Fix = "allow" // changes meaning: only with --allow RULE
+)
+
+// Unreadable is an input, or a part of one, that could not be read.
+type Unreadable struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"`
+	Message string `json:"message"`
+}
+
+// RuleText is what a report tells of a rule.
+type RuleText struct {
+	Name, Title, Why, Remedy, Source string
+	Severity                         Severity
+}
+
+// Findings is the result of a check.
+type Findings struct {
+	Findings   []Finding    `json:"findings"`
+	Unreadable []Unreadable `json:"unreadable"`
+	Summary    Summary      `json:"summary"`
+
+	Rules []RuleText `json:"-"` // the rules that ran, for formats that list them
+}
+
+// Summary counts what was looked at and found. Suppressed are findings that
+// an annotation, the config file or the baseline took out.
+type Summary struct {
+	Files      int `json:"files"`
+	Objects    int `json:"objects"`
+	Errors     int `json:"errors"`
+	Warnings   int `json:"warnings"`
+	Infos      int `json:"infos"`
+	Suppressed int `json:"suppressed"`
+}
+
+// FindingFormats are the names that WriteFindings knows.
+var FindingFormats = []string{"text", "json", "sarif", "junit", "github", "html"}
+
+// WriteFindings writes a result in a format; colour is for text on a terminal.
+func WriteFindings(w io.Writer, format string, r *Findings, colour bool) error {
+	switch format {
+	case "text":
+		return findingsText(w, r, colour)
+	case "json":
+		return findingsJSON(w, r)
+	case "sarif":
+		return findingsSARIF(w, r)
+	case "junit":
+		return findingsJUnit(w, r)
+	case "github":
+		return findingsGitHub(w, r)
+	case "html":
+		return findingsHTML(w, r)
+	}
+	return fmt.Errorf("output format %q: want one of %s", format, strings.Join(FindingFormats, ", "))
+}
+
+func findingsJSON(w io.Writer, r *Findings) error {
+	if r.Findings == nil {
+		r.Findings = []Finding{}
+	}
+	if r.Unreadable == nil {
+		r.Unreadable = []Unreadable{}
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}

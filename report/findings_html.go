@@ -1,0 +1,49 @@
+package report
+
+import (
+	"html/template"
+	"io"
+)
+
+// findingsHTML writes one page that needs nothing else.
+func findingsHTML(w io.Writer, r *Findings) error {
+	type shown struct {
+		Finding
+		Before, Marked, After string
+	}
+	page := struct {
+		*Findings
+		Shown []shown
+	}{Findings: r}
+	for _, f := range r.Findings {
+		s := shown{Finding: f}
+		text := []rune(f.Text)
+		start, end := min(f.Column-1, len(text)), min(f.EndColumn-1, len(text))
+		if f.EndLine != f.Line || end < start {
+			end = len(text)
+		}
+		s.Before, s.Marked, s.After = string(text[:start]), string(text[start:end]), string(text[end:])
+		page.Shown = append(page.Shown, s)
+	}
+	return findingsPage.Execute(w, page)
+}
+
+var findingsPage = template.Must(template.New("findings").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>lameduck check</title>
+<style>
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
+article{border-left:4px solid #888;padding:.2rem 1rem;margin:1.2rem 0;background:#f7f7f7}
+.error{border-color:#c22}.warning{border-color:#c80}.info{border-color:#28a}
+pre{overflow-x:auto;background:#fff;padding:.4rem}mark{background:#fd8}small{color:#666}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}article{background:#222}pre{background:#111}}
+</style></head><body>
+<h1>lameduck check</h1>
+<p>{{.Summary.Objects}} objects in {{.Summary.Files}} files: {{.Summary.Errors}} errors, {{.Summary.Warnings}} warnings, {{.Summary.Infos}} info, {{.Summary.Suppressed}} suppressed.</p>
+{{range .Shown}}<article class="{{.Severity}}">
+<b>{{.Message}}</b><br><small>{{.Severity}}, {{.Confidence}} · {{.Rule}} · {{.Object}} · {{.File}}:{{.Line}}:{{.Column}}</small>
+{{if .Text}}<pre>{{.Before}}<mark>{{.Marked}}</mark>{{.After}}</pre>{{end}}
+<p>{{.Remedy}}</p>
+</article>
+{{end}}{{range .Unreadable}}<article class="error"><b>cannot read {{.File}}{{if .Line}}:{{.Line}}{{end}}</b><p>{{.Message}}</p></article>
+{{end}}</body></html>
+`))

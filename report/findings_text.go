@@ -1,0 +1,100 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// snippetWidth bounds the shown part of a line; longer ones are cut around
+// the place.
+const snippetWidth = 120
+
+type paint struct{ on bool }
+
+func (p paint) in(code, s string) string {
+	if !p.on {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (p paint) severity(s Severity) string {
+	return p.in([]string{"36", "33;1", "31;1"}[s], s.String())
+}
+
+func findingsText(w io.Writer, r *Findings, colour bool) error {
+	out, p := bufio.NewWriter(w), paint{colour}
+	for _, f := range r.Findings {
+		fmt.Fprintf(out, "%s: %s: %s %s\n", p.in("1", fmt.Sprintf("%s:%d:%d", printable(f.File), f.Line, f.Column)),
+			p.severity(f.Severity), printable(f.Message), p.in("2", "["+f.Rule+"]"))
+		text, mark := snippet(f)
+		if text != "" {
+			number := fmt.Sprint(f.Line)
+			gap := strings.Repeat(" ", len(number))
+			fmt.Fprintf(out, "  %s | %s\n  %s | %s\n", number, text, gap, p.in("33", mark))
+		}
+		fmt.Fprintf(out, "  in %s\n  %s %s\n\n", printable(f.Object), p.in("32", "do:"), printable(f.Remedy))
+	}
+	for _, u := range r.Unreadable {
+		place := printable(u.File)
+		if u.Line > 0 {
+			place = fmt.Sprintf("%s:%d", place, u.Line)
+		}
+		fmt.Fprintf(out, "%s: %s: %s\n", p.in("1", place), p.in("31;1", "cannot read"), printable(u.Message))
+	}
+	s := r.Summary
+	fmt.Fprintf(out, "%s in %s: %s, %s, %s", count(s.Objects, "object"), count(s.Files, "file"),
+		count(s.Errors, "error"), count(s.Warnings, "warning"), count(s.Infos, "info"))
+	if s.Suppressed > 0 {
+		fmt.Fprintf(out, ", %d suppressed", s.Suppressed)
+	}
+	if n := len(r.Unreadable); n > 0 {
+		fmt.Fprintf(out, ", %d not readable", n)
+	}
+	fmt.Fprintln(out)
+	return out.Flush()
+}
+
+func count(n int, noun string) string {
+	if n == 1 || noun == "info" {
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// snippet is the finding's line and a line that marks the place in it.
+func snippet(f Finding) (text, mark string) {
+	runes := []rune(f.Text)
+	start, end := f.Column-1, f.EndColumn-1
+	if f.EndLine != f.Line || end <= start {
+		end = start + 1
+	}
+	if len(runes) == 0 || start >= len(runes) {
+		return printable(f.Text), ""
+	}
+	end = min(end, len(runes))
+	if len(runes) > snippetWidth {
+		from := max(0, min(start-snippetWidth/4, len(runes)-snippetWidth))
+		runes = runes[from:min(len(runes), from+snippetWidth)]
+		start, end = start-from, min(end-from, len(runes))
+	}
+	return printable(string(runes)), strings.Repeat(" ", start) + strings.Repeat("^", max(1, end-start))
+}
+
+// printable keeps a manifest from writing control sequences to a terminal.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, control) && utf8.ValidString(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if control(r) {
+			return '·'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "·"))
+}
+
+func control(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0x2066 }
