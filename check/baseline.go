@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 )
 
 // Baseline holds the findings that were there when it was written. A finding
@@ -31,9 +31,9 @@ func ParseBaseline(text []byte) (Baseline, error) {
 }
 
 // WriteBaseline is the text of a baseline that knows the findings.
-func WriteBaseline(findings []report.Finding) ([]byte, error) {
+func WriteBaseline(found []findings.Finding) ([]byte, error) {
 	f := baselineFile{Baseline: []string{}}
-	for _, each := range findings {
+	for _, each := range found {
 		f.Baseline = append(f.Baseline, fingerprint(each))
 	}
 	slices.Sort(f.Baseline)
@@ -42,7 +42,7 @@ func WriteBaseline(findings []report.Finding) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-func fingerprint(f report.Finding) string {
+func fingerprint(f findings.Finding) string {
 	return fmt.Sprintf("%s | %s | %s | %s", f.Rule, f.File, f.Object, f.Message)
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 )
 
 // Config is the file .lameduck.yaml: what a team has decided for all its
@@ -49,7 +49,7 @@ func ParseConfig(text []byte, rules []*Rule) (*Config, error) {
 		if err := known(name); err != nil {
 			return nil, err
 		}
-		var s report.Severity
+		var s findings.Severity
 		if err := s.UnmarshalText([]byte(level)); err != nil && level != off {
 			return nil, fmt.Errorf("rule %s: %w, off", name, err)
 		}
@@ -72,7 +72,7 @@ func ParseConfig(text []byte, rules []*Rule) (*Config, error) {
 
 // apply turns a draft into a finding, with the team's severity, and reports
 // whether it is suppressed.
-func (c *Config) apply(d *Draft) (f report.Finding, suppressed bool) {
+func (c *Config) apply(d *Draft) (f findings.Finding, suppressed bool) {
 	f = d.finding()
 	if d.ignored() {
 		return f, true

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -19,7 +19,7 @@ type FixOptions struct {
 type Change struct {
 	Path          string
 	Before, After string
-	Mended        []report.Finding
+	Mended        []findings.Finding
 }
 
 // maxRounds bounds how often the mended text is checked again. A fix that
@@ -80,7 +80,7 @@ func (o FixOptions) choose(f *workload.File, drafts []*Draft, failed map[string]
 		if d.object.File != f || len(d.edits) == 0 || !workload.Editable(f, d.edits) {
 			continue
 		}
-		if d.fix == report.FixAllow && !slices.Contains(o.Allow, d.rule.Name) {
+		if d.fix == findings.FixAllow && !slices.Contains(o.Allow, d.rule.Name) {
 			continue
 		}
 		finding, suppressed := o.Config.apply(d)
@@ -98,7 +98,7 @@ type failure struct {
 
 // mend applies the findings' edits together; where that does not work, one
 // after the other, leaving out those that cannot be done beside the others.
-func mend(f *workload.File, drafts []*Draft) (text string, mended []report.Finding, problems []failure) {
+func mend(f *workload.File, drafts []*Draft) (text string, mended []findings.Finding, problems []failure) {
 	var edits []workload.Edit
 	for _, d := range drafts {
 		if slices.ContainsFunc(d.edits, func(e workload.Edit) bool { return workload.Overlap(e, edits) }) {

@@ -3,7 +3,7 @@ package check
 import (
 	"fmt"
 
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -12,8 +12,8 @@ import (
 type Rule struct {
 	Name       string // kebab-case; never changes, suppressions name it
 	Family     string // budget, hooks, signals, probes, routing, rollout, sidecars, deprecated
-	Severity   report.Severity
-	Confidence report.Confidence
+	Severity   findings.Severity
+	Confidence findings.Confidence
 	Title      string // what is wrong, in one line
 	Why        string // what it does to a stop's two timelines
 	Remedy     string // what to do
@@ -29,8 +29,8 @@ type Rule struct {
 }
 
 // Text is what reports tell of the rule.
-func (r *Rule) Text() report.RuleText {
-	return report.RuleText{
+func (r *Rule) Text() findings.RuleText {
+	return findings.RuleText{
 		Name: r.Name, Title: r.Title, Why: r.Why, Remedy: r.Remedy, Source: r.Source, Severity: r.Severity,
 	}
 }
@@ -70,14 +70,14 @@ type Draft struct {
 	at         *workload.Node
 	message    string
 	remedy     string
-	severity   report.Severity
-	confidence report.Confidence
+	severity   findings.Severity
+	confidence findings.Confidence
 	edits      []workload.Edit
-	fix        report.Fix
+	fix        findings.Fix
 }
 
 // As overrides the rule's severity and confidence for this finding.
-func (d *Draft) As(s report.Severity, c report.Confidence) *Draft {
+func (d *Draft) As(s findings.Severity, c findings.Confidence) *Draft {
 	d.severity, d.confidence = s, c
 	return d
 }
@@ -97,19 +97,19 @@ func (d *Draft) Of(w *workload.Workload) *Draft {
 
 // Fix offers edits that lose nothing in any case.
 func (d *Draft) Fix(edits ...workload.Edit) *Draft {
-	d.edits, d.fix = edits, report.FixSafe
+	d.edits, d.fix = edits, findings.FixSafe
 	return d
 }
 
 // FixIfAllowed offers edits that change what the manifest means.
 func (d *Draft) FixIfAllowed(edits ...workload.Edit) *Draft {
-	d.edits, d.fix = edits, report.FixAllow
+	d.edits, d.fix = edits, findings.FixAllow
 	return d
 }
 
-func (d *Draft) finding() report.Finding {
+func (d *Draft) finding() findings.Finding {
 	s := d.object.File.Span(d.at)
-	f := report.Finding{
+	f := findings.Finding{
 		Rule: d.rule.Name, Severity: d.severity, Confidence: d.confidence,
 		File: d.object.File.Path, Line: s.Line, Column: s.Column, EndLine: s.EndLine, EndColumn: s.EndColumn,
 		Object: d.object.String(), Message: d.message, Remedy: d.remedy,

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -23,13 +23,13 @@ type Options struct {
 
 // Run looks for every rule's flaw in a joined input. The findings come sorted
 // by file and place. The error is that of ctx.
-func Run(ctx context.Context, in *workload.Input, o Options) (*report.Findings, error) {
+func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, error) {
 	set := workload.Join(in.Files)
 	drafts, err := find(ctx, set, o)
 	if err != nil {
 		return nil, err
 	}
-	out := &report.Findings{}
+	out := &findings.Result{}
 	for _, r := range o.Rules {
 		out.Rules = append(out.Rules, r.Text())
 	}
@@ -43,16 +43,16 @@ func Run(ctx context.Context, in *workload.Input, o Options) (*report.Findings, 
 	}
 	for _, f := range out.Findings {
 		switch f.Severity {
-		case report.Error:
+		case findings.Error:
 			out.Summary.Errors++
-		case report.Warning:
+		case findings.Warning:
 			out.Summary.Warnings++
 		default:
 			out.Summary.Infos++
 		}
 	}
 	for _, p := range in.Problems {
-		out.Unreadable = append(out.Unreadable, report.Unreadable{File: p.Path, Line: p.Line, Message: p.Text})
+		out.Unreadable = append(out.Unreadable, findings.Unreadable{File: p.Path, Line: p.Line, Message: p.Text})
 	}
 	out.Summary.Files, out.Summary.Objects = len(in.Files), len(set.Objects)
 	return out, nil

@@ -4,13 +4,13 @@ import (
 	"slices"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var antiAffinityBlocksSurge = &check.Rule{
 	Name: "anti-affinity-blocks-surge", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Possible,
+	Severity: findings.Warning, Confidence: findings.Possible,
 	Title: "A hard anti-affinity leaves a rolling update no node for the new pod",
 	Why: "No two pods may share a node, old ones included, and none may be missing: with as many nodes as replicas the new pod stays pending and the " +
 		"update never goes on, until someone deletes an old pod by hand.",

@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -12,7 +12,7 @@ const longStart = 30
 
 var blockingPoststart = &check.Rule{
 	Name: "blocking-poststart", Family: "hooks",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The postStart hook blocks",
 	Why: "Until postStart returns, the container does not count as running: it is never ready, the containers after it do not start, and " +
 		"a rolling update stands still with the capacity that it has taken away.",

@@ -5,13 +5,13 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var daemonsetMaxUnavailable = &check.Rule{
 	Name: "daemonset-max-unavailable", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "An update of the DaemonSet stops half of its pods or more at once",
 	Why: "A DaemonSet's update stops the old pod of a node before it starts the new one. At 50 % or more, the nodes that are left " +
 		"take at least twice their load, and at 100 % there are none left.",

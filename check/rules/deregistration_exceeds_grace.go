@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -20,7 +20,7 @@ var deregistrationDelay = regexp.MustCompile(`deregistration_delay\.timeout_seco
 
 var deregistrationExceedsGrace = &check.Rule{
 	Name: "deregistration-exceeds-grace", Family: "budget",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The load balancer lets requests run longer than the pod lives",
 	Why: "While a target deregisters, the load balancer leaves its open requests up to the deregistration delay to finish. " +
 		"A pod whose grace period is shorter is killed under them.",

@@ -4,7 +4,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -12,7 +12,7 @@ const externalDNSTTL = "external-dns.alpha.kubernetes.io/ttl"
 
 var dnsTTLExceedsWait = &check.Rule{
 	Name: "dns-ttl-exceeds-wait", Family: "routing",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "DNS answers with the pods' addresses outlive the pods' wait",
 	Why: "A headless Service's clients connect to pod addresses from DNS. A resolver hands an old answer out for its TTL; a pod that waits " +
 		"less before it stops is called after it is gone.",

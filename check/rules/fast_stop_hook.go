@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 var fastStopHook = &check.Rule{
 	Name: "fast-stop-hook", Family: "hooks",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title:  "The hook ends the server at once, with its requests",
 	Why:    "nginx -s stop and apachectl stop are the servers' fast ways out: open connections are closed in the middle of their responses.",
 	Remedy: "Use nginx -s quit or apachectl graceful-stop, after a wait, or leave the stop to the stop signal.",

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -47,7 +47,7 @@ type shutdown struct {
 	name       string
 	seconds    int64
 	setting    workload.Setting
-	confidence report.Confidence
+	confidence findings.Confidence
 }
 
 // shutdownTime reads how long a container's server lets requests finish after
@@ -55,13 +55,13 @@ type shutdown struct {
 func shutdownTime(c *workload.Container) (shutdown, bool) {
 	if n := c.Pod.PodAnnotation(shutdownAnnotation); n != nil {
 		if seconds, err := strconv.ParseFloat(n.Value, 64); err == nil {
-			return shutdown{"the application (by annotation)", ceil(seconds), workload.Setting{Value: n.Value, Object: c.Pod.Object, Node: n}, report.Certain}, true
+			return shutdown{"the application (by annotation)", ceil(seconds), workload.Setting{Value: n.Value, Object: c.Pod.Object, Node: n}, findings.Certain}, true
 		}
 	}
 	for _, f := range frameworks {
 		if s, ok := f.setting(c); ok {
 			if d, ok := duration(s.Value, f.unit); ok {
-				return shutdown{f.name, ceil(d.Seconds()), s, report.Certain}, true
+				return shutdown{f.name, ceil(d.Seconds()), s, findings.Certain}, true
 			}
 		}
 	}
@@ -121,7 +121,7 @@ func runs(c *workload.Container, program string) bool {
 // plain that one runs and that nothing overrides it here.
 func defaultShutdown(c *workload.Container) (shutdown, bool) {
 	if s, ok := c.Property("server.shutdown"); ok && strings.EqualFold(s.Value, "graceful") {
-		return shutdown{"Spring Boot (by default)", 30, s, report.Likely}, true
+		return shutdown{"Spring Boot (by default)", 30, s, findings.Likely}, true
 	}
 	if runs(c, "gunicorn") {
 		if _, _, configured := c.Flag("config"); configured {
@@ -134,7 +134,7 @@ func defaultShutdown(c *workload.Container) (shutdown, bool) {
 		if n == nil {
 			n = c.Node.Get("args")
 		}
-		return shutdown{"gunicorn (by default)", 30, workload.Setting{Value: "30", Object: c.Pod.Object, Node: n}, report.Likely}, true
+		return shutdown{"gunicorn (by default)", 30, workload.Setting{Value: "30", Object: c.Pod.Object, Node: n}, findings.Likely}, true
 	}
 	return shutdown{}, false
 }

@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var graceZero = &check.Rule{
 	Name: "grace-zero", Family: "budget",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The grace period is zero",
 	Why: "A pod with a grace period of zero is deleted by force: its object is gone at once, its containers are killed " +
 		"about a second later, and no hook or handler has time to do anything. Routers learn of it after the fact.",

@@ -4,14 +4,14 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 var hookBackgrounds = &check.Rule{
 	Name: "hook-backgrounds", Family: "hooks",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title:  "The hook sends its work to the background and returns",
 	Why:    "The kubelet waits for the hook's own process only. A command behind & does not hold SIGTERM up, whatever it sleeps or waits for.",
 	Remedy: "Remove the &, or end the script with wait; put a URL that contains & in quotes.",

@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 var hookStopsFirst = &check.Rule{
 	Name: "hook-stops-first", Family: "hooks",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The hook stops the server before the routers know",
 	Why: "The hook starts in the moment in which the pod begins to leave. Stopping the server there, however gracefully, closes its " +
 		"listening socket while kube-proxy and load balancers still send: those connections are refused.",

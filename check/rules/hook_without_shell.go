@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 var hookWithoutShell = &check.Rule{
 	Name: "hook-without-shell", Family: "hooks",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The hook needs a program that the image does not have",
 	Why: "An exec hook runs in the container's own file system. Where there is no shell and no sleep, as in distroless and " +
 		"scratch images, it fails at once; the kubelet records FailedPreStopHook and sends SIGTERM with no delay at all.",

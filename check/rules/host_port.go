@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var hostPort = &check.Rule{
 	Name: "host-port", Family: "routing",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The pods take a port of their node",
 	Why: "Two pods cannot have it on one node: a rolling update's new pod waits for a free node, or for the old one to be gone. And " +
 		"clients that use the node's port are told by no one that the pod leaves.",

@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var hpaMinOne = &check.Rule{
 	Name: "hpa-min-one", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The autoscaler may leave one pod to serve all requests",
 	Why: "At night the autoscaler goes down to its minimum. With one pod left, a drain or an eviction refuses every request until " +
 		"another is ready.",

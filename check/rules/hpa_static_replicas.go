@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var hpaStaticReplicas = &check.Rule{
 	Name: "hpa-static-replicas", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The manifest sets the replicas that an autoscaler sets too",
 	Why: "Each time the manifest is applied, the number of pods falls back to what it says, in the middle of the day's peak: pods that the " +
 		"autoscaler had added are stopped all at once, and the rest take their load.",

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -19,7 +19,7 @@ var postOnly = []struct{ path, whose string }{
 
 var httpHookMethod = &check.Rule{
 	Name: "http-hook-method", Family: "hooks",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The hook sends GET to a path that takes only POST",
 	Why: "The server answers 405 or only reads, the kubelet ignores the status, and nothing has been drained or shut down when " +
 		"SIGTERM follows.",

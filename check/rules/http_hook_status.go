@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var httpHookStatus = &check.Rule{
 	Name: "http-hook-status", Family: "hooks",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "An httpGet hook asks a probe's path, and no one hears the answer",
 	Why: "The kubelet sends the request and ignores the status: 500 counts as success. A hook that asks the readiness or health " +
 		"path therefore neither waits nor changes anything; SIGTERM follows within milliseconds.",

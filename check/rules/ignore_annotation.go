@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -17,7 +17,7 @@ func ignoreAnnotation(others []*check.Rule) *check.Rule {
 	}
 	return &check.Rule{
 		Name: self, Family: "deprecated",
-		Severity: report.Warning, Confidence: report.Certain,
+		Severity: findings.Warning, Confidence: findings.Certain,
 		Title: "An annotation that is to suppress a rule does not",
 		Why: "An annotation without a reason, or with a rule's name that does not exist, suppresses nothing; whoever wrote it believes that it does, " +
 			"on either timeline of the stop that the rule is about.",

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -15,7 +15,7 @@ const istioDrainDefault = 5
 
 var istioDrain = &check.Rule{
 	Name: "istio-drain", Family: "sidecars",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Istio's proxy does not live as long as the application's stop",
 	Why: "Unless it is a native sidecar, the proxy gets SIGTERM at once. It drains for terminationDrainDuration (5 s by default), or with " +
 		"EXIT_ON_ZERO_ACTIVE_CONNECTIONS leaves in the first quiet moment after MINIMUM_DRAIN_DURATION, and is gone while the application is " +
@@ -49,7 +49,7 @@ var istioDrain = &check.Rule{
 			p.Report(w.Object, config, "the proxy may leave after %d s, container %s waits %d s", least, c.Name, wait)
 		case onZero:
 		case explicit && int64(drain) > grace:
-			p.Report(w.Object, config, "the proxy drains for %d s, the grace period is %d s", drain, grace).As(report.Warning, report.Certain)
+			p.Report(w.Object, config, "the proxy drains for %d s, the grace period is %d s", drain, grace).As(findings.Warning, findings.Certain)
 		case explicit && !native && c != nil && wait > int64(drain):
 			p.Report(w.Object, config, "the proxy leaves after %d s, container %s waits %d s", drain, c.Name, wait)
 		}

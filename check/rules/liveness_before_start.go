@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var livenessBeforeStart = &check.Rule{
 	Name: "liveness-before-start", Family: "probes",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "Liveness may kill the container before it is expected to be ready",
 	Why: "The readiness probe's first look says when the application is expected to be up. Liveness has given up by then: a start " +
 		"that takes as long as foreseen is killed, again and again, while a rolling update waits with less capacity.",

@@ -4,13 +4,13 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var livenessOutside = &check.Rule{
 	Name: "liveness-outside", Family: "probes",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Liveness depends on more than the process itself",
 	Why: "/actuator/health sums up databases, brokers and registries; a readiness path says when not to send. When one of them fails, or when " +
 		"the instance is withdrawn from Eureka (503 after about 32 s), liveness restarts every pod at once, with its requests.",

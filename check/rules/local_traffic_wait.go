@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -13,7 +13,7 @@ const healthCheckTime = 15
 
 var localTrafficWait = &check.Rule{
 	Name: "local-traffic-wait", Family: "routing",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "With externalTrafficPolicy Local, the pod leaves before the load balancer notices",
 	Why: "The load balancer sends to nodes and finds out by health checks that a node's last pod is leaving; that takes two or three " +
 		"checks. Only the leaving pod can answer until then: other nodes are not asked.",

@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var maxUnavailableAll = &check.Rule{
 	Name: "max-unavailable-all", Family: "rollout",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title:  "A rolling update may take all pods away at once",
 	Why:    "maxUnavailable is how many pods may be missing. Where that is all of them, the update stops every old pod before one new pod is ready.",
 	Remedy: "Set maxUnavailable to 0 or to a small part of the replicas, with maxSurge of at least 1.",

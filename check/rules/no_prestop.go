@@ -4,7 +4,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -18,7 +18,7 @@ const (
 
 var noPrestop = &check.Rule{
 	Name: "no-prestop", Family: "hooks",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Nothing holds the pod up while routers learn that it leaves",
 	Why: "Without a preStop hook SIGTERM comes in the same moment in which the EndpointSlice changes. Most servers stop " +
 		"accepting at once; kube-proxy, ingresses and load balancers go on sending for another 30 ms to 20 s, and each of " +

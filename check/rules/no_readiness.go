@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var noReadiness = &check.Rule{
 	Name: "no-readiness", Family: "probes",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "Nothing tells when the pod can take requests",
 	Why: "Without a readiness probe a pod counts as ready as soon as its process runs. A rolling update then stops an old pod for a " +
 		"new one that does not listen yet, and routers send there.",

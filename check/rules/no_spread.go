@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var noSpread = &check.Rule{
 	Name: "no-spread", Family: "rollout",
-	Severity: report.Info, Confidence: report.Likely,
+	Severity: findings.Info, Confidence: findings.Likely,
 	Title:  "Nothing asks that the pods run on different nodes",
 	Why:    "The scheduler's own spreading is a weak preference. If the pods end up on one node, its drain or loss stops all of them together.",
 	Remedy: "Add a topologySpreadConstraint over kubernetes.io/hostname with whenUnsatisfiable: ScheduleAnyway.",

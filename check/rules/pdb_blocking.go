@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var pdbBlocking = &check.Rule{
 	Name: "pdb-blocking", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The PodDisruptionBudget never allows an eviction",
 	Why: "A drain waits for ever, until someone deletes the pods or forces the node: then they stop without budget, hook or order. A budget " +
 		"that can never be met protects nothing when it counts.",

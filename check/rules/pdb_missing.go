@@ -5,13 +5,13 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var pdbMissing = &check.Rule{
 	Name: "pdb-missing", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "No PodDisruptionBudget keeps a drain from evicting all pods",
 	Why: "kubectl drain, the cluster autoscaler and node upgrades evict as many pods at once as they find. Without a budget that " +
 		"covers them, all replicas can be stopping before the first replacement is ready.",

@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var pdbOverlap = &check.Rule{
 	Name: "pdb-overlap", Family: "rollout",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title:  "Two PodDisruptionBudgets select the same pods",
 	Why:    "The eviction API answers 500 for a pod that more than one budget selects: no drain can move it, and it ends by being deleted without any budget.",
 	Remedy: "Leave one budget for these pods.",

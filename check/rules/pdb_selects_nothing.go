@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var pdbSelectsNothing = &check.Rule{
 	Name: "pdb-selects-nothing", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The PodDisruptionBudget misses the pods that it seems meant for",
 	Why: "The pods are without a budget while everyone believes that they have one: a drain evicts all of them at once. It is reported only " +
 		"where a workload of the same input agrees with a part of the selector, or bears the budget's name.",

@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -12,7 +12,7 @@ const unhealthyPolicy check.Version = 27
 
 var pdbUnhealthyPolicy = &check.Rule{
 	Name: "pdb-unhealthy-policy", Family: "rollout",
-	Severity: report.Info, Confidence: report.Certain,
+	Severity: findings.Info, Confidence: findings.Certain,
 	Title: "Pods that never become ready can block a drain",
 	Why: "By default a running pod that is not ready may be evicted only while the budget is otherwise met. One crash-looping pod can so hold " +
 		"a drain up until someone forces it, and then the healthy pods of the node go without order too.",

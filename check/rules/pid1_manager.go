@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -23,7 +23,7 @@ var managers = map[string]struct{ does, instead string }{
 
 var pid1Manager = &check.Rule{
 	Name: "pid1-manager", Family: "signals",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "PID 1 is a launcher that does not stop the server gracefully",
 	Why: "SIGTERM goes to PID 1. A package manager, a development server or a process manager in its place ends at once, or not at all, and " +
 		"the server behind it never finishes its requests.",

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -15,7 +15,7 @@ var celGrace = regexp.MustCompile(graceField + `\s*:\s*([0-9]+)`)
 
 var policyCapsGrace = &check.Rule{
 	Name: "policy-caps-grace", Family: "budget",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "A mutating policy sets a grace period shorter than workloads ask for",
 	Why: "The policy changes pods as they are created, after every check of the manifest. The kubelet sees only the " +
 		"result: hooks and shutdowns that fit the manifest's grace period are killed at the policy's.",

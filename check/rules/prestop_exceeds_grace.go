@@ -4,13 +4,13 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var prestopExceedsGrace = &check.Rule{
 	Name: "prestop-exceeds-grace", Family: "budget",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The preStop hook waits as long as the whole grace period",
 	Why: "The hook's seconds are taken off the grace period. When nothing is left, the kubelet cuts the hook off, " +
 		"sends SIGTERM and, 2 s later, SIGKILL: the requests in flight die with the process.",

@@ -4,13 +4,13 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var probePortMissing = &check.Rule{
 	Name: "probe-port-missing", Family: "probes",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "A probe or hook names a port that the container does not have",
 	Why: "The kubelet cannot resolve the name: the probe fails every time. A pod with such a readiness probe never takes traffic, one " +
 		"with such a liveness probe is restarted for ever, and such a hook does nothing.",

@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 var probeTimeout = &check.Rule{
 	Name: "probe-timeout", Family: "probes",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The probe's command may take longer than the kubelet waits for it",
 	Why: "The kubelet counts the probe as failed after timeoutSeconds, 1 s by default, while the command would wait longer: under load " +
 		"a healthy pod loses its traffic, or is restarted with its requests.",

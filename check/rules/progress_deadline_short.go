@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -12,7 +12,7 @@ const defaultProgressDeadline = 600
 
 var progressDeadlineShort = &check.Rule{
 	Name: "progress-deadline-short", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The rollout counts as failed while it does what the manifest allows",
 	Why: "A stop may take the whole grace period and a start all that its probes allow. If no pod moves on within progressDeadlineSeconds, the " +
 		"Deployment is reported as failed; pipelines then roll back in the middle, and stop pods a second time.",

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -18,7 +18,7 @@ var outboundProxies = []struct{ image, flag string }{
 
 var proxyExitsFirst = &check.Rule{
 	Name: "proxy-exits-first", Family: "sidecars",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The application's proxy is gone while it still finishes its requests",
 	Why: "All main containers get SIGTERM together, and a proxy without a hook ends at once. The requests that the application is still " +
 		"answering, during its own preStop wait too, find their way to the database closed.",

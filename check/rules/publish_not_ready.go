@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var publishNotReady = &check.Rule{
 	Name: "publish-not-ready", Family: "routing",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The Service sends to pods that are not ready or are leaving",
 	Why: "With publishNotReadyAddresses an endpoint's ready condition never drops, not even when the pod is being deleted. Routers go on " +
 		"sending until the pod's object is gone: no wait in a preStop hook ends that, and every request after SIGTERM is refused.",

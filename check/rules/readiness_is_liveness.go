@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var readinessIsLiveness = &check.Rule{
 	Name: "readiness-is-liveness", Family: "probes",
-	Severity: report.Info, Confidence: report.Likely,
+	Severity: findings.Info, Confidence: findings.Likely,
 	Title: "Liveness asks what readiness asks, and gives up as soon",
 	Why: "A pod that is only busy should lose its traffic, not its process. With the same question and no more patience, liveness restarts it " +
 		"in the moment in which readiness takes it out: the requests in flight are lost, and the rest get its load.",

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -14,7 +14,7 @@ const gateLabel = "elbv2.k8s.aws/pod-readiness-gate-inject"
 
 var readyBeforeRouter = &check.Rule{
 	Name: "ready-before-router", Family: "probes",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "Pods turn ready before the load balancer sends to them",
 	Why: "With IP targets a new pod has to be registered and pass the load balancer's own health checks. Kubernetes does not wait for that: " +
 		"a rolling update can stop all old targets while the new ones are still initial, and the load balancer has nowhere to send.",

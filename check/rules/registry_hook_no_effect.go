@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -17,7 +17,7 @@ type registryCall struct {
 	without    string
 	message    string
 	do         string
-	confidence report.Confidence
+	confidence findings.Confidence
 }
 
 var (
@@ -29,21 +29,21 @@ var (
 var registryCalls = []registryCall{
 	{isDelete, regexp.MustCompile(`/nacos/v[123]/(admin/|client/)?ns/instance`), "",
 		"DELETE of a Nacos instance answers ok and does nothing for a client on gRPC (2.x and later); one that sends beats (1.x) is back within 4 s",
-		"PUT the instance with enabled=false and its current weight, and read the list back after 0.7 s.", report.Certain},
+		"PUT the instance with enabled=false and its current weight, and read the list back after 0.7 s.", findings.Certain},
 	{isPost, regexp.MustCompile(`/nacos/v[12]/ns/instance.*enabled=false`), "",
 		"POST of a Nacos instance with enabled=false answers ok and does nothing for a client on gRPC (2.x and later)",
-		"Use PUT with enabled=false and the instance's current weight, and read the list back after 0.7 s.", report.Likely},
+		"Use PUT with enabled=false and the instance's current weight, and read the list back after 0.7 s.", findings.Likely},
 	{isDelete, regexp.MustCompile(`/eureka/(v2/)?apps/`), "/status",
 		"DELETE of a Eureka instance lasts until its next heartbeat: the client registers again after 15 to 25 s, as UP",
-		"PUT …/status?value=OUT_OF_SERVICE, which survives renewals, and wait for the consumers' caches.", report.Certain},
+		"PUT …/status?value=OUT_OF_SERVICE, which survives renewals, and wait for the consumers' caches.", findings.Certain},
 	{anything, regexp.MustCompile(`/v1/catalog/deregister`), "",
 		"Consul's catalog/deregister is undone by the agent's next anti-entropy sync",
-		"PUT /v1/agent/service/deregister/ID on the agent that registered the service.", report.Certain},
+		"PUT /v1/agent/service/deregister/ID on the agent that registered the service.", findings.Certain},
 }
 
 var registryHookNoEffect = &check.Rule{
 	Name: "registry-hook-no-effect", Family: "hooks",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The hook's call to the registry does not take the instance out",
 	Why: "The registry answers that all is well, so the hook looks right; but consumers still see the instance while the hook " +
 		"waits, and go on calling it until after SIGTERM.",
@@ -59,7 +59,7 @@ var registryHookNoEffect = &check.Rule{
 					}
 					_, at := c.PreStop.Text()
 					p.Report(w.Object, at, "container %s: %s", c.Name, call.message).
-						As(report.Error, call.confidence).Do("%s", call.do)
+						As(findings.Error, call.confidence).Do("%s", call.do)
 				}
 			}
 		}

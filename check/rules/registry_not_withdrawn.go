@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var registryNotWithdrawn = &check.Rule{
 	Name: "registry-not-withdrawn", Family: "budget",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The wait before the stop is not told to the registry",
 	Why: "Kubernetes takes the pod out of its Services by itself, but a registry learns of the stop only when the application " +
 		"deregisters, after SIGTERM. A sleep before that is spent while consumers go on calling, and after SIGTERM their " +

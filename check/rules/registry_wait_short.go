@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -15,7 +15,7 @@ const eurekaStale = 60
 
 var registryWaitShort = &check.Rule{
 	Name: "registry-wait-short", Family: "budget",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The hook withdraws from Eureka but does not wait until consumers know",
 	Why: "After the status is OUT_OF_SERVICE, three caches still hold the instance: the server's (30 s), the client's (30 s) and " +
 		"the load balancer's (35 s). Consumers were seen to go on for 22 to 58 s; what they send after SIGTERM is refused.",

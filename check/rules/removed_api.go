@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -46,7 +46,7 @@ var removedAPIs = map[string]map[string]removed{
 
 var removedAPI = &check.Rule{
 	Name: "removed-api", Family: "deprecated",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The cluster's version no longer has this API",
 	Why: "The object is refused. A budget, an autoscaler or a route that does not get in protects no one: the pods are there, and what was to " +
 		"keep their requests is not.",

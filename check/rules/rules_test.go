@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -53,7 +53,7 @@ func testRule(t *testing.T, r *check.Rule, dir string) {
 		t.Error("bad.yaml: nothing found")
 	}
 	var text bytes.Buffer
-	if err := report.WriteFindings(&text, "json", &report.Findings{Findings: bad}, false); err != nil {
+	if err := findings.Write(&text, "json", &findings.Result{Findings: bad}, false); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, filepath.Join(dir, "expected.json"), findingsOnly(t, text.Bytes()))
@@ -61,7 +61,7 @@ func testRule(t *testing.T, r *check.Rule, dir string) {
 		t.Errorf("good.yaml: found %+v", good)
 	}
 
-	fixable := slices.ContainsFunc(bad, func(f report.Finding) bool { return f.Fix != "" })
+	fixable := slices.ContainsFunc(bad, func(f findings.Finding) bool { return f.Fix != "" })
 	path := filepath.Join(dir, "fixed.yaml")
 	if _, err := os.Stat(path); !fixable && !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s is there, but nothing in bad.yaml can be mended", path)
@@ -128,7 +128,7 @@ func parse(t *testing.T, name, text string) *workload.Input {
 	return &workload.Input{Files: []*workload.File{file}}
 }
 
-func run(t *testing.T, o check.Options, name, text string) []report.Finding {
+func run(t *testing.T, o check.Options, name, text string) []findings.Finding {
 	t.Helper()
 	result, err := check.Run(context.Background(), parse(t, name, text), o)
 	if err != nil {

@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -11,7 +11,7 @@ var versionLabels = []string{"version", "app.kubernetes.io/version", "track", "c
 
 var serviceMixesVersions = &check.Rule{
 	Name: "service-mixes-versions", Family: "routing",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Two Services that seem made for two versions both select both",
 	Why: "Traffic is to be moved from one version to the other by changing from Service to Service, but each sends to the pods of both: a " +
 		"client of the old version's Service gets the new one, and stopping one version loses requests of both.",

@@ -4,13 +4,13 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var servicePortMissing = &check.Rule{
 	Name: "service-port-missing", Family: "routing",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title:  "The Service's targetPort names a port that no selected pod has",
 	Why:    "The name is resolved pod by pod. A pod without it gets no endpoint for the port, and the Service refuses every request to it.",
 	Remedy: "Use the name of one of the pods' ports, or the number.",

@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var serviceSelectsNothing = &check.Rule{
 	Name: "service-selects-nothing", Family: "routing",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The Service's selector misses the pods that it seems meant for",
 	Why: "A Service without endpoints refuses every request. It is reported only where a workload of the same input agrees with a part of " +
 		"the selector, or bears the Service's name, so that a slip is more likely than pods from elsewhere.",

@@ -4,14 +4,14 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 var shellPID1 = &check.Rule{
 	Name: "shell-pid1", Family: "signals",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "A shell is PID 1 and keeps SIGTERM to itself",
 	Why: "SIGTERM goes to PID 1. A shell forwards it to nobody, and as PID 1 does not even die of it: the server never learns of " +
 		"the stop, works on until the grace period is over, and SIGKILL takes what is in flight. dash (Debian, Ubuntu) always " +
@@ -33,12 +33,12 @@ var shellPID1 = &check.Rule{
 			if !stays {
 				continue
 			}
-			confidence := report.Likely
+			confidence := findings.Likely
 			if sure {
-				confidence = report.Certain
+				confidence = findings.Certain
 			}
 			d := p.Report(w.Object, node, "container %s runs %s under %s%s, which does not pass SIGTERM on", c.Name, server, program, source).
-				As(report.Warning, confidence)
+				As(findings.Warning, confidence)
 			if len(script.Commands) == 1 && node.Str() == text && script.Commands[0].Nest == 0 && strings.HasPrefix(strings.TrimLeft(text, " \n"), script.Commands[0].Args()[0]) {
 				d.Fix(workload.Prefix(node, "exec "))
 			}

@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -12,7 +12,7 @@ const stopMargin = 5
 
 var shutdownExceedsGrace = &check.Rule{
 	Name: "shutdown-exceeds-grace", Family: "budget",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The hook and the server's own shutdown time do not fit the grace period",
 	Why: "SIGTERM comes only after the preStop hook, and the grace period goes on running. The server believes that it may " +
 		"take its full shutdown time for the requests in flight; SIGKILL comes before that.",
@@ -33,7 +33,7 @@ var shutdownExceedsGrace = &check.Rule{
 			}
 			p.Report(w.Object, place, "container %s: preStop takes %d s, %s up to %d s more, the grace period is %d s%s",
 				c.Name, wait, s.name, s.seconds, grace, byDefault(at)).
-				As(report.Warning, s.confidence).
+				As(findings.Warning, s.confidence).
 				Do("Raise terminationGracePeriodSeconds to %d: %d s for the hook, %d s for the server, %d s to spare.", need, wait, s.seconds, stopMargin).
 				Fix(setGrace(w, need))
 		}

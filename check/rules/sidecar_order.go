@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -14,7 +14,7 @@ var podNetwork = []string{"istio/proxyv2", "linkerd/proxy"}
 
 var sidecarOrder = &check.Rule{
 	Name: "sidecar-order", Family: "sidecars",
-	Severity: report.Info, Confidence: report.Likely,
+	Severity: findings.Info, Confidence: findings.Likely,
 	Title: "The mesh's proxy stops before a sidecar that sends through it",
 	Why: "Native sidecars stop in the reverse of their order. One that is listed before the proxy outlives it, and what it still has to send, " +
 		"logs, traces, a deregistration, finds no network.",

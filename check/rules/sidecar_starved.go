@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var sidecarStarved = &check.Rule{
 	Name: "sidecar-starved", Family: "budget",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The main containers may use the whole grace period, and leave the sidecars 2 s",
 	Why: "Native sidecars get SIGTERM after the main containers have ended, in reverse order. If the mains used all the grace, " +
 		"each sidecar gets 2 s before SIGKILL: a proxy drops its connections, a log shipper its last lines.",

@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var singleReplica = &check.Rule{
 	Name: "single-replica", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "One pod serves all requests",
 	Why: "A drain or an eviction deletes the only pod before another runs: from its stop until the new one is ready, every request is refused. " +
 		"A rolling update of a Deployment starts the new pod first, an update of a StatefulSet does not.",

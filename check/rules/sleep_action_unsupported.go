@@ -2,7 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -15,7 +15,7 @@ const (
 
 var sleepActionUnsupported = &check.Rule{
 	Name: "sleep-action-unsupported", Family: "hooks",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The cluster does not know the sleep action",
 	Why: "An API server before 1.30 drops the field: the preStop hook is empty and the pod is refused, or, with the field " +
 		"pruned by a tool, stops without any wait.",

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -14,7 +14,7 @@ const springVersionLabel = "org.springframework.boot.version"
 
 var springImmediateShutdown = &check.Rule{
 	Name: "spring-immediate-shutdown", Family: "budget",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "Spring Boot drops its requests at SIGTERM",
 	Why: "With server.shutdown=immediate, the default before Spring Boot 3.4, the web server closes its connections as soon as " +
 		"SIGTERM comes: the requests in flight are lost however long the grace period is.",

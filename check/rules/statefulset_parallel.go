@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var statefulsetParallel = &check.Rule{
 	Name: "statefulset-parallel", Family: "rollout",
-	Severity: report.Info, Confidence: report.Certain,
+	Severity: findings.Info, Confidence: findings.Certain,
 	Title: "Scaling down stops all surplus pods at once",
 	Why: "With podManagementPolicy Parallel the controller does not wait for one pod to be gone before it deletes the next. Scaling from five " +
 		"to two stops three pods in one moment: the rest have to take their load, and their members leave together.",

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -18,7 +18,7 @@ var gracefulSignals = map[string]string{
 
 var stopSignal = &check.Rule{
 	Name: "stop-signal", Family: "signals",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The server takes its stop signal as an order to drop everything",
 	Why: "nginx, php-fpm and Apache end at once on SIGTERM and finish their requests only on a signal of their own. The official images " +
 		"say so in STOPSIGNAL; an image that does not, or a pod that overrides it, cuts every request at the stop.",

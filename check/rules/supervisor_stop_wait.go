@@ -5,7 +5,7 @@ import (
 	"regexp"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -13,7 +13,7 @@ var stopWait = regexp.MustCompile(`(?m)^\s*stopwaitsecs\s*=\s*[0-9]+`)
 
 var supervisorStopWait = &check.Rule{
 	Name: "supervisor-stop-wait", Family: "signals",
-	Severity: report.Info, Confidence: report.Possible,
+	Severity: findings.Info, Confidence: findings.Possible,
 	Title:  "supervisord kills its programs after 10 s",
 	Why:    "supervisord passes SIGTERM on and sends SIGKILL after stopwaitsecs, 10 s by default, whatever is left of the grace period.",
 	Remedy: "Set stopwaitsecs of each program to the time that it needs, or run one container a program.",

@@ -4,13 +4,13 @@ import (
 	"fmt"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var tcpHook = &check.Rule{
 	Name: "tcp-hook", Family: "hooks",
-	Severity: report.Error, Confidence: report.Certain,
+	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "A tcpSocket hook always fails",
 	Why: "The API accepts tcpSocket in a hook for compatibility, and the kubelet has no code to run it: the hook fails with an " +
 		"event, and SIGTERM comes at once, before any router knows.",

@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var tcpReadiness = &check.Rule{
 	Name: "tcp-readiness", Family: "probes",
-	Severity: report.Warning, Confidence: report.Likely,
+	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Readiness only asks whether the port is open, though the server speaks HTTP",
 	Why: "The kernel accepts connections for a listening socket before the application can answer, and goes on while it is draining. Such a " +
 		"pod gets requests too early and never turns unready by itself.",

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -19,7 +19,7 @@ var slowStart = regexp.MustCompile(`slow_start\.duration_seconds=([0-9]+)`)
 
 var warmupExceedsMinReady = &check.Rule{
 	Name: "warmup-exceeds-min-ready", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "A rolling update does not wait until new pods are warm",
 	Why: "The router gives a new pod its full share only after a while; the update counts it as a full replacement as soon as it is ready, " +
 		"and stops the next warm one. With the last pod the whole load falls on cold ones, and requests time out.",

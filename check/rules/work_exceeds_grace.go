@@ -4,7 +4,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -14,7 +14,7 @@ const workAnnotation = "lameduck.dev/work-seconds"
 
 var workExceedsGrace = &check.Rule{
 	Name: "work-exceeds-grace", Family: "rollout",
-	Severity: report.Warning, Confidence: report.Certain,
+	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "A piece of work takes longer than the grace period",
 	Why: "A consumer that stops taking new work at SIGTERM still has to finish the piece in hand. SIGKILL comes at the end of the grace period: " +
 		"the work is lost, or done twice.",

@@ -1,4 +1,4 @@
-package report
+package findings
 
 import (
 	"encoding/json"
@@ -85,7 +85,7 @@ type (
 
 var sarifLevels = []string{"note", "warning", "error"}
 
-func findingsSARIF(w io.Writer, r *Findings) error {
+func writeSARIF(w io.Writer, r *Result) error {
 	run := sarifRun{ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
 	run.Tool.Driver = sarifDriver{Name: "lameduck", InformationURI: "https://github.com/lameduck-dev/lameduck", Rules: []sarifRule{}}
 	index := map[string]int{}

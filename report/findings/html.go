@@ -1,20 +1,20 @@
-package report
+package findings
 
 import (
 	"html/template"
 	"io"
 )
 
-// findingsHTML writes one page that needs nothing else.
-func findingsHTML(w io.Writer, r *Findings) error {
+// writeHTML writes one page that needs nothing else.
+func writeHTML(w io.Writer, r *Result) error {
 	type shown struct {
 		Finding
 		Before, Marked, After string
 	}
-	page := struct {
-		*Findings
+	data := struct {
+		*Result
 		Shown []shown
-	}{Findings: r}
+	}{Result: r}
 	for _, f := range r.Findings {
 		s := shown{Finding: f}
 		text := []rune(f.Text)
@@ -23,12 +23,12 @@ func findingsHTML(w io.Writer, r *Findings) error {
 			end = len(text)
 		}
 		s.Before, s.Marked, s.After = string(text[:start]), string(text[start:end]), string(text[end:])
-		page.Shown = append(page.Shown, s)
+		data.Shown = append(data.Shown, s)
 	}
-	return findingsPage.Execute(w, page)
+	return page.Execute(w, data)
 }
 
-var findingsPage = template.Must(template.New("findings").Parse(`<!doctype html>
+var page = template.Must(template.New("findings").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>lameduck check</title>
 <style>
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}

@@ -1,4 +1,4 @@
-package report
+package findings
 
 import (
 	"bufio"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// findingsGitHub writes workflow commands, which GitHub shows at the lines of
+// writeGitHub writes workflow commands, which GitHub shows at the lines of
 // a pull request.
-func findingsGitHub(w io.Writer, r *Findings) error {
+func writeGitHub(w io.Writer, r *Result) error {
 	out := bufio.NewWriter(w)
 	level := []string{"notice", "warning", "error"}
 	for _, f := range r.Findings {
@@ -61,9 +61,9 @@ type junitText struct {
 	Text    string `xml:",chardata"`
 }
 
-// findingsJUnit makes a suite of each rule and a case of each finding; a rule
+// writeJUnit makes a suite of each rule and a case of each finding; a rule
 // without findings is a case that passed.
-func findingsJUnit(w io.Writer, r *Findings) error {
+func writeJUnit(w io.Writer, r *Result) error {
 	all := junitSuites{Name: "lameduck check"}
 	byRule := map[string][]Finding{}
 	for _, f := range r.Findings {

@@ -1,4 +1,4 @@
-package report
+package findings
 
 import (
 	"bufio"
@@ -25,7 +25,7 @@ func (p paint) severity(s Severity) string {
 	return p.in([]string{"36", "33;1", "31;1"}[s], s.String())
 }
 
-func findingsText(w io.Writer, r *Findings, colour bool) error {
+func writeText(w io.Writer, r *Result, colour bool) error {
 	out, p := bufio.NewWriter(w), paint{colour}
 	for _, f := range r.Findings {
 		fmt.Fprintf(out, "%s: %s: %s %s\n", p.in("1", fmt.Sprintf("%s:%d:%d", printable(f.File), f.Line, f.Column)),

@@ -1,4 +1,6 @@
-package report
+// Package findings is what a check found, and how that looks as text, JSON,
+// SARIF, JUnit, GitHub annotations and HTML.
+package findings
 
 import (
 	"encoding/json"
@@ -105,8 +107,8 @@ type RuleText struct {
 	Severity                         Severity
 }
 
-// Findings is the result of a check.
-type Findings struct {
+// Result is what a check found.
+type Result struct {
 	Findings   []Finding    `json:"findings"`
 	Unreadable []Unreadable `json:"unreadable"`
 	Summary    Summary      `json:"summary"`
@@ -125,29 +127,29 @@ type Summary struct {
 	Suppressed int `json:"suppressed"`
 }
 
-// FindingFormats are the names that WriteFindings knows.
-var FindingFormats = []string{"text", "json", "sarif", "junit", "github", "html"}
+// Formats are the names that Write knows.
+var Formats = []string{"text", "json", "sarif", "junit", "github", "html"}
 
-// WriteFindings writes a result in a format; colour is for text on a terminal.
-func WriteFindings(w io.Writer, format string, r *Findings, colour bool) error {
+// Write writes a result in a format; colour is for text on a terminal.
+func Write(w io.Writer, format string, r *Result, colour bool) error {
 	switch format {
 	case "text":
-		return findingsText(w, r, colour)
+		return writeText(w, r, colour)
 	case "json":
-		return findingsJSON(w, r)
+		return writeJSON(w, r)
 	case "sarif":
-		return findingsSARIF(w, r)
+		return writeSARIF(w, r)
 	case "junit":
-		return findingsJUnit(w, r)
+		return writeJUnit(w, r)
 	case "github":
-		return findingsGitHub(w, r)
+		return writeGitHub(w, r)
 	case "html":
-		return findingsHTML(w, r)
+		return writeHTML(w, r)
 	}
-	return fmt.Errorf("output format %q: want one of %s", format, strings.Join(FindingFormats, ", "))
+	return fmt.Errorf("output format %q: want one of %s", format, strings.Join(Formats, ", "))
 }
 
-func findingsJSON(w io.Writer, r *Findings) error {
+func writeJSON(w io.Writer, r *Result) error {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
