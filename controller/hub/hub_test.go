@@ -339,6 +339,7 @@ func TestConfirm(t *testing.T) {
 				began := time.Now()
 				answer := s.confirm("a", 25)
 				took := time.Since(began)
+				synctest.Wait()
 				state := "open"
 				switch {
 				case answer.Confirmed:
@@ -435,6 +436,7 @@ func TestWhoMayAsk(t *testing.T) {
 					t.Errorf("report: %+v, want an error with %q", report, tt.want)
 				}
 				time.Sleep(time.Minute)
+				synctest.Wait()
 				if len(s.events) > 0 {
 					t.Errorf("events %q", s.events)
 				}
@@ -524,6 +526,7 @@ func TestEvent(t *testing.T) {
 					}
 				}
 				time.Sleep(3 * time.Second)
+				synctest.Wait()
 				if len(s.events) != 1 || s.events[0] != tt.want {
 					t.Errorf("got  %q\nwant %q", s.events, tt.want)
 				}
