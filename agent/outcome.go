@@ -37,6 +37,8 @@ func (o Outcome) String() string {
 	switch {
 	case o.Blind:
 		say("connections can't be seen, so waited %s", seconds(o.Waited))
+	case o.Late && o.Silence < o.Window && o.Arrivals == 0:
+		say("its time of %s was over, quiet %s of the %s asked for", seconds(o.Waited), seconds(o.Silence), seconds(o.Window))
 	case o.Late && o.Silence < o.Window:
 		say("STILL NOT QUIET after %s: %d new connections, the last %s ago", seconds(o.Waited), o.Arrivals, seconds(o.Silence))
 	case o.Late:

@@ -1,0 +1,118 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	installedName = "agent"
+	configName    = "config.json"
+)
+
+const installHead = `Usage: lameduck-agent install DIR [flags]
+
+Copies itself to DIR/agent (mode 0755) and writes the flags to DIR/config.json (mode 0644), where
+DIR/agent prestop finds them. DIR is a volume that an init container shares with the others.
+
+Exit codes: 0 installed; 1 it could not be written; 2 wrong usage, nothing was written.
+
+Flags:
+`
+
+func install(args []string, stdout, stderr io.Writer) int {
+	err := runInstall(args, stdout)
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.As(err, &wrong):
+		fmt.Fprintf(stderr, "lameduck-agent: install: %v (see lameduck-agent install --help)\n", err)
+		return ExitUsage
+	}
+	fmt.Fprintln(stderr, "lameduck-agent: install:", err)
+	return ExitFailed
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func runInstall(args []string, stdout io.Writer) error {
+	dir := ""
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		dir, args = args[0], args[1:]
+	}
+	o := newOptions()
+	flags := newFlags("install")
+	o.register(flags)
+	err := flags.Parse(args)
+	switch {
+	case asksHelp(err):
+		printFlags(flags, stdout, installHead)
+		return nil
+	case err != nil:
+		return &usageError{err}
+	case dir == "":
+		return &usageError{errors.New("the directory is missing: install DIR [flags]")}
+	case flags.NArg() > 0:
+		return &usageError{fmt.Errorf("%q is no flag", flags.Arg(0))}
+	}
+	if _, _, err := o.settings(); err != nil {
+		return &usageError{err}
+	}
+	config, err := json.MarshalIndent(args, "", "  ")
+	if err != nil {
+		return err
+	}
+	// The settings first: an agent that is there has them.
+	err = writeAtomically(filepath.Join(dir, configName), 0o644, func(to io.Writer) error {
+		_, err := to.Write(append(config, '\n'))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return writeAtomically(filepath.Join(dir, installedName), 0o755, copySelf)
+}
+
+func copySelf(to io.Writer) error {
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	defer self.Close()
+	_, err = io.Copy(to, self)
+	return err
+}
+
+// writeAtomically leaves the file whole, or as it was. The mode is set whatever the umask.
+func writeAtomically(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			os.Remove(file.Name())
+		}
+	}()
+	if err := write(file); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := file.Chmod(mode); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
