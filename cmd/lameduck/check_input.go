@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/check/rules"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// configFile is read from the working folder if it is there.
+const configFile = ".lameduck.yaml"
+
+// inputFlags say what is read and what is known about it.
+type inputFlags struct {
+	kubernetes string
+	config     string
+	only       []string
+	imageFacts string
+}
+
+func (i *inputFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&i.kubernetes, "kubernetes-version", "", "the cluster's version (default "+check.DefaultVersion.String()+")")
+	f.StringVar(&i.config, "config", "", "config file (default "+configFile+" if it is there)")
+	f.StringSliceVar(&i.only, "rules", nil, "look for these rules only, comma-separated")
+	f.StringVar(&i.imageFacts, "image-facts", "", "file with what is known of images: `name: {entrypoint, cmd, stopSignal, shell, labels}`")
+}
+
+func (i *inputFlags) options() (check.Options, error) {
+	o := check.Options{Rules: rules.All()}
+	if len(i.only) > 0 {
+		o.Rules = nil
+		for _, name := range i.only {
+			rule := rules.Find(strings.TrimSpace(name))
+			if rule == nil {
+				return o, fmt.Errorf("--rules: no rule is called %q; `lameduck rules` lists them", name)
+			}
+			o.Rules = append(o.Rules, rule)
+		}
+	}
+	path := i.config
+	if path == "" {
+		path = configFile
+	}
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		if o.Config, err = check.ParseConfig(text, rules.All()); err != nil {
+			return o, fmt.Errorf("%s: %w", path, err)
+		}
+	case i.config != "" || !errors.Is(err, fs.ErrNotExist):
+		return o, err
+	}
+	version := i.kubernetes
+	if version == "" && o.Config != nil {
+		version = o.Config.KubernetesVersion
+	}
+	if version != "" {
+		if o.Target, err = check.ParseVersion(version); err != nil {
+			return o, err
+		}
+	}
+	if i.imageFacts != "" {
+		text, err := os.ReadFile(i.imageFacts)
+		if err == nil {
+			err = yaml.UnmarshalStrict(text, &o.Images)
+		}
+		if err != nil {
+			return o, fmt.Errorf("--image-facts: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// load reads the input, and says how far it is once that takes over 2 s.
+func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, error) {
+	if len(names) == 0 {
+		return nil, &exitError{exitUsage, fmt.Errorf("nothing to read: name files or folders, or - for standard input (lameduck %s --help)", cmd.Name())}
+	}
+	last := time.Now()
+	l := workload.Loader{
+		Stdin: cmd.InOrStdin(),
+		Progress: func(read, found int) {
+			if time.Since(last) > 2*time.Second {
+				last = time.Now()
+				fmt.Fprintf(cmd.ErrOrStderr(), "read %d of %d files\n", read, found)
+			}
+		},
+	}
+	return l.Load(cmd.Context(), names...)
+}
+
+// replaceFile writes a file so that no one ever sees half of it, and keeps the
+// permissions of the one that was there. A link stays a link.
+func replaceFile(path, text string) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	mode := fs.FileMode(0o644)
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".lameduck-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.WriteString(text)
+	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
