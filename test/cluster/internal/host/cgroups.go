@@ -12,7 +12,10 @@ import (
 )
 
 // Cgroups is a path in all of the machine's cgroup hierarchies: one of version 2, several of version 1, or both.
-type Cgroups struct{ dirs []string }
+type Cgroups struct {
+	roots []string
+	path  string
+}
 
 // FindCgroups returns the cgroups at path, whether or not they exist yet.
 func FindCgroups(path string) (Cgroups, error) {
@@ -24,11 +27,7 @@ func FindCgroups(path string) (Cgroups, error) {
 	if len(roots) == 0 {
 		return Cgroups{}, errors.New("no cgroup hierarchy is mounted: mount cgroup2 on /sys/fs/cgroup")
 	}
-	var c Cgroups
-	for _, root := range roots {
-		c.dirs = append(c.dirs, filepath.Join(root, path))
-	}
-	return c, nil
+	return Cgroups{roots, path}, nil
 }
 
 func cgroupRoots(table string) []string {
@@ -41,18 +40,17 @@ func cgroupRoots(table string) []string {
 	return roots
 }
 
-// Make makes the cgroups, with all the controllers that their parents can give.
+// Make makes the cgroups, with all that their hierarchies have to give.
 func (c Cgroups) Make() error {
-	for _, dir := range c.dirs {
-		parent := filepath.Dir(dir)
-		if err := os.MkdirAll(parent, 0o755); err != nil {
-			return fmt.Errorf("making a cgroup: %w", err)
-		}
-		if err := delegate(parent); err != nil {
-			return fmt.Errorf("making a cgroup: %w", err)
-		}
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("making a cgroup: %w", err)
+	for _, dir := range c.roots {
+		for _, step := range strings.Split(strings.Trim(c.path, "/"), "/") {
+			if err := delegate(dir); err != nil {
+				return fmt.Errorf("making a cgroup: %w", err)
+			}
+			dir = filepath.Join(dir, step)
+			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("making a cgroup: %w", err)
+			}
 		}
 		if err := delegate(dir); err != nil {
 			return fmt.Errorf("making a cgroup: %w", err)
@@ -118,7 +116,8 @@ func (c Cgroups) Remove() error {
 // Existing are the cgroups that exist.
 func (c Cgroups) Existing() []string {
 	var existing []string
-	for _, dir := range c.dirs {
+	for _, root := range c.roots {
+		dir := filepath.Join(root, c.path)
 		if _, err := os.Stat(dir); err == nil {
 			existing = append(existing, dir)
 		}
@@ -129,7 +128,7 @@ func (c Cgroups) Existing() []string {
 // tree lists the cgroups and all below, parents first.
 func (c Cgroups) tree() []string {
 	var dirs []string
-	for _, top := range c.dirs {
+	for _, top := range c.Existing() {
 		_ = filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.IsDir() {
 				dirs = append(dirs, path)
