@@ -76,7 +76,7 @@ func TestRun(t *testing.T) {
 			}
 			return hubapi.ConfirmResponse{}, refused
 		}, pod: busy, from: 18 * s, to: 24 * s, says: "NOT REACHED"},
-		{name: "hub final", hub: says(final, 2*s), pod: busy, from: 15 * s, to: 15100 * ms, says: "NOT CONFIRMED: node2", seen: termination.BarrierMissed},
+		{name: "hub final", hub: says(final, 2*s), pod: busy, from: 15 * s, to: 15100 * ms, says: "NOT CONFIRMED: BarrierMissed node2", seen: termination.BarrierMissed},
 		{name: "hub confirms without evidence", hub: says(hubapi.ConfirmResponse{Confirmed: true}, 0), pod: busy, from: 15 * s, to: 15100 * ms, says: "without evidence"},
 		{name: "hub confirms against its evidence", hub: says(hubapi.ConfirmResponse{Confirmed: true, Evidence: final.Evidence}, 0), pod: busy, from: 15 * s, to: 15100 * ms, says: "against its own evidence"},
 		{name: "hub reports an error", hub: says(hubapi.ConfirmResponse{Confirmed: true, Evidence: yes.Evidence, Error: "token expired"}, 0), pod: busy, from: 15 * s, to: 15100 * ms, says: "token expired"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
@@ -140,17 +141,17 @@ func (r *run) hear(a answer) {
 	}
 	passed := 0
 	for _, fact := range a.Evidence {
-		switch fact.Kind {
-		case termination.BarrierPassed:
+		if fact.Kind == termination.BarrierPassed {
 			passed++
 			continue
-		case termination.BarrierMissed, termination.NotTerminating, termination.Unreachable, termination.DeadlineReached:
-			r.hub.missed = append(r.hub.missed, clip(fact.Subject, 64))
 		}
 		if len(r.outcome.Timeline.Evidence) < maxNamed {
 			fact.Subject, fact.Detail, fact.Source = clip(fact.Subject, 253), clip(fact.Detail, 256), clip(fact.Source, 64)
 			r.outcome.Timeline.Add(fact)
 		}
+	}
+	for _, fact := range a.Against() {
+		r.hub.missed = append(r.hub.missed, strings.TrimSpace(string(fact.Kind)+" "+clip(fact.Subject, 64)))
 	}
 	r.hub.nodes = max(a.Nodes, passed)
 	if r.hub.nodes > 0 {

@@ -68,13 +68,23 @@ func (r ConfirmResponse) Check() error {
 	case len(r.Evidence) == 0:
 		return errors.New("the hub confirmed without evidence")
 	}
-	for _, fact := range r.Evidence {
-		switch fact.Kind {
-		case termination.StillOffered, termination.BarrierMissed, termination.NotTerminating, termination.Unreachable, termination.DeadlineReached:
-			return fmt.Errorf("the hub confirmed against its own evidence: %s %s", fact.Kind, fact.Subject)
-		}
+	if against := r.Against(); len(against) > 0 {
+		return fmt.Errorf("the hub confirmed against its own evidence: %s %s", against[0].Kind, against[0].Subject)
 	}
 	return nil
+}
+
+// Against are the facts that do not speak for a confirmation: all but those known to.
+func (r ConfirmResponse) Against() []termination.Evidence {
+	var against []termination.Evidence
+	for _, fact := range r.Evidence {
+		switch fact.Kind {
+		case termination.SliceNotReady, termination.BarrierPassed, termination.RouterPassed, termination.RegistryOut:
+		default:
+			against = append(against, fact)
+		}
+	}
+	return against
 }
 
 // ReportRequest carries what the agent saw, once, right before it exits.

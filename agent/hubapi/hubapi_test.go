@@ -22,6 +22,8 @@ func TestCheck(t *testing.T) {
 		{"no evidence", ConfirmResponse{Confirmed: true}, "without evidence"},
 		{"against its own evidence", ConfirmResponse{Confirmed: true, Evidence: []termination.Evidence{passed, missed}}, "BarrierMissed node2"},
 		{"nobody was told", ConfirmResponse{Confirmed: true, Evidence: []termination.Evidence{{Kind: termination.NotTerminating}}}, "NotTerminating"},
+		{"still offered", ConfirmResponse{Confirmed: true, Evidence: []termination.Evidence{out, {Kind: termination.StillOffered, Subject: "shop/cart"}}}, "StillOffered shop/cart"},
+		{"a kind of tomorrow", ConfirmResponse{Confirmed: true, Evidence: []termination.Evidence{out, {Kind: "Tomorrow"}}}, "Tomorrow"},
 		{"an error beside it", ConfirmResponse{Confirmed: true, Evidence: []termination.Evidence{passed}, Error: "overloaded"}, "overloaded"},
 	}
 	for _, tt := range tests {
