@@ -39,7 +39,8 @@ type Action struct {
 	Failure string    `json:"failure,omitempty"` // why it failed; the run then proves nothing
 }
 
-// Counts of requests. Requests = OK + Lost + Masked, and Unsent is a part of Lost.
+// Counts of requests. Requests = OK + Lost + Masked. Unsent is the part of Lost that could not be
+// sent in time, of the kinds Unsent and Late.
 type Counts struct {
 	Requests int          `json:"requests"` // intended by the schedule
 	OK       int          `json:"ok"`
@@ -75,13 +76,14 @@ const (
 	Unreachable Kind = "unreachable" // no route to host or network, or the name did not resolve
 	Status      Kind = "status"      // an answer that says that it failed: status 400 and above
 	BadBody     Kind = "badBody"     // an answer that is not the answer to this request
-	Unsent      Kind = "unsent"      // could not be sent in time
+	Unsent      Kind = "unsent"      // not sent in time: as many requests were in flight as allowed
+	Late        Kind = "late"        // not sent in time: the load generator itself was too slow
 	Masked      Kind = "masked"      // answered, but only because the client tried again in silence
 	Other       Kind = "other"       // anything else; see the detail
 )
 
 // Kinds lists every kind, in the order in which they are shown.
-var Kinds = []Kind{Refused, Reset, EOF, Timeout, Unreachable, Status, BadBody, Unsent, Other, Masked}
+var Kinds = []Kind{Refused, Reset, EOF, Timeout, Unreachable, Status, BadBody, Unsent, Late, Other, Masked}
 
 // Lane is the part of the load that was sent in one way.
 type Lane struct {

@@ -12,8 +12,8 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// lossesShown bounds the single losses in the text; the JSON form has them all.
-const lossesShown = 20
+// lossRows bounds the rows of losses in the text; the JSON form has every single one.
+const lossRows = 25
 
 // VerifyJSON writes v as indented JSON.
 func VerifyJSON(w io.Writer, v *Verify) error {
@@ -178,7 +178,8 @@ func (t *verifyText) pods() {
 	t.WriteString("  in seconds since the action began; ? is not known\n")
 	for _, pod := range t.v.Pods {
 		for _, event := range pod.Events {
-			if event.Reason != "Killing" {
+			// The kubelet says these two of every pod that stops.
+			if event.Reason != "Killing" && event.Reason != "Unhealthy" {
 				fmt.Fprintf(t, "  %s %s: %s: %s\n", t.at(event.Time), pod.Pod.Name, event.Reason, event.Message)
 			}
 		}
@@ -233,23 +234,46 @@ func (t *verifyText) ledger() {
 	}
 }
 
-// losses lists the first single losses.
+// losses lists what was lost, alike ones in one row.
 func (t *verifyText) losses() {
 	if len(t.v.Losses) == 0 {
 		return
 	}
-	rows := [][]string{{"LOST AT", "LANE", "KIND", "PHASE", "POD", "APPLIED", "DETAIL"}}
-	for _, loss := range t.v.Losses[:min(len(t.v.Losses), lossesShown)] {
-		applied := ""
+	type row struct {
+		lane                 string
+		kind                 Kind
+		phase, pods, applied string
+		detail               string
+	}
+	type span struct {
+		n           int
+		first, last time.Time
+	}
+	spans := map[row]*span{}
+	var order []row
+	for _, loss := range t.v.Losses {
+		r := row{loss.Lane, loss.Kind, loss.Phase, dash(strings.Join(loss.Pods, " or ")), "-", loss.Detail}
 		if loss.Applied != nil {
-			applied = map[bool]string{true: "yes", false: "no"}[*loss.Applied]
+			r.applied = map[bool]string{true: "yes", false: "no"}[*loss.Applied]
 		}
-		rows = append(rows, []string{t.at(loss.Seen), loss.Lane, string(loss.Kind), loss.Phase, dash(strings.Join(loss.Pods, " or ")), dash(applied), loss.Detail})
+		s := spans[r]
+		if s == nil {
+			s = &span{first: loss.Intended}
+			spans[r] = s
+			order = append(order, r)
+		}
+		s.n++
+		s.last = loss.Intended
+	}
+	rows := [][]string{{"DUE FROM", "TO", "LOST", "LANE", "KIND", "PHASE", "POD", "APPLIED", "DETAIL"}}
+	for _, r := range order[:min(len(order), lossRows)] {
+		s := spans[r]
+		rows = append(rows, []string{t.at(s.first), t.at(s.last), fmt.Sprint(s.n), r.lane, string(r.kind), r.phase, r.pods, r.applied, r.detail})
 	}
 	t.WriteString("\n")
 	t.table(rows)
-	if more := len(t.v.Losses) + t.v.LossesOmitted - lossesShown; more > 0 {
-		fmt.Fprintf(t, "  and %d more; -o json lists them\n", more)
+	if more := len(order) - lossRows; more > 0 {
+		fmt.Fprintf(t, "  and %d more rows; -o json lists every single loss\n", more)
 	}
 }
 

@@ -33,14 +33,17 @@ func (a *attribution) give(loss *report.Loss) {
 		}
 	}
 	if loss.Confidence == report.Certain {
-		loss.Phase = string(a.phase(loss.Pods[0], at))
+		loss.Phase = string(a.phase(loss.Pods[0], loss, at))
 		return
 	}
 	loss.Confidence = report.ByTime
 	loss.Phase = report.Elsewhere
+	if loss.Kind == report.Late {
+		return // that was ourselves
+	}
 	phases := map[termination.Phase]bool{}
 	for _, pod := range a.leaving(at) {
-		phase := phaseAt(pod, at)
+		phase := phaseOf(pod, loss, at)
 		phases[phase] = true
 		loss.Pods = append(loss.Pods, pod.Pod.Name)
 		loss.Phase = string(phase)
@@ -92,10 +95,10 @@ func (a *attribution) seenWith(loss *report.Loss) string {
 }
 
 // phase is the phase of the pod called name; a pod that is not leaving serves.
-func (a *attribution) phase(name string, at time.Time) termination.Phase {
+func (a *attribution) phase(name string, loss *report.Loss, at time.Time) termination.Phase {
 	for i := range a.pods {
 		if a.pods[i].Pod.Name == name {
-			return phaseAt(&a.pods[i], at)
+			return phaseOf(&a.pods[i], loss, at)
 		}
 	}
 	return termination.Serving
@@ -126,12 +129,22 @@ func (a *attribution) leaving(at time.Time) []*report.PodLine {
 	return stale
 }
 
-// phaseAt is the phase of a leaving pod; just before its deletion was seen it is taken for seen.
-func phaseAt(pod *report.PodLine, at time.Time) termination.Phase {
-	if steps := pod.Steps; len(steps) > 0 && at.Before(steps[0].Time) && at.After(steps[0].Time.Add(-watchLag)) {
+// phaseOf is the phase in which a leaving pod lost the request. Just before its deletion was seen
+// it is taken for seen; a request that was cut by the pod's end was lost in the phase before it.
+func phaseOf(pod *report.PodLine, loss *report.Loss, at time.Time) termination.Phase {
+	steps := pod.Steps
+	if len(steps) == 0 {
+		return termination.Serving
+	}
+	if at.Before(steps[0].Time) && at.After(steps[0].Time.Add(-watchLag)) {
 		return steps[0].Phase
 	}
-	line := termination.Timeline{Steps: pod.Steps}
+	last := len(steps) - 1
+	ended := steps[last].Phase == termination.Stopped || steps[last].Phase == termination.Killed
+	if ended && last > 0 && !at.Before(steps[last].Time) && loss.Intended.Before(steps[last].Time) {
+		return steps[last-1].Phase
+	}
+	line := termination.Timeline{Steps: steps}
 	return line.PhaseAt(at)
 }
 

@@ -12,11 +12,23 @@ import (
 	"github.com/lameduck-dev/lameduck/report"
 )
 
-// kindOf says how a request was lost, from the error of Target.Send.
+// unsentError is the outcome of a request that was due and not sent.
+type unsentError struct {
+	kind report.Kind
+	why  string
+}
+
+func (e *unsentError) Error() string { return e.why }
+
+// kindOf says how a request was lost, from the error of its outcome.
 func kindOf(err error) (kind report.Kind, status int) {
 	var failed *statusError
 	if errors.As(err, &failed) {
 		return report.Status, failed.status
+	}
+	var unsent *unsentError
+	if errors.As(err, &unsent) {
+		return unsent.kind, 0
 	}
 	var body *bodyError
 	if errors.As(err, &body) {

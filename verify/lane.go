@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/report"
 )
 
 // A worker that is free takes the next request of the schedule and sleeps until it is due: no
@@ -114,7 +116,7 @@ func (l *lane) send(ctx context.Context, n int64, at time.Duration) {
 	o := &outcome{intended: at, began: time.Since(l.start)}
 	o.shot.ID = l.prefix + strconv.FormatInt(n, 10)
 	if o.began >= at+l.patience() {
-		o.ended, o.unsent = o.began, l.unsentReason()
+		o.ended, o.err = o.began, l.unsent()
 		l.tally.count(o)
 		return
 	}
@@ -131,9 +133,10 @@ func (l *lane) send(ctx context.Context, n int64, at time.Duration) {
 // patience is how late a request may begin: what is sent has at least as long for its answer.
 func (l *lane) patience() time.Duration { return l.timeout / 2 }
 
-func (l *lane) unsentReason() string {
+// unsent says why a request could not be sent in time.
+func (l *lane) unsent() error {
 	if l.workers.Load() >= int64(l.limit) {
-		return fmt.Sprintf("not begun within %v: as many requests in flight as allowed, %d", l.patience(), l.limit)
+		return &unsentError{report.Unsent, fmt.Sprintf("not begun within %v: as many requests in flight as allowed, %d", l.patience(), l.limit)}
 	}
-	return fmt.Sprintf("not begun within %v: the load generator itself was too slow", l.patience())
+	return &unsentError{report.Late, fmt.Sprintf("not begun within %v: the load generator itself was too slow", l.patience())}
 }

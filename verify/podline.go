@@ -29,6 +29,7 @@ type podLine struct {
 	offered map[string]bool // EndpointSlice -> it offers the pod
 	exited  *time.Time      // by the application's own ledger, to the microsecond
 	drained *time.Time      // by the agent's timeline
+	ended   time.Time       // of the last container, as precisely as the watch tells
 	asked   bool            // deletionTimestamp was seen
 }
 
@@ -77,12 +78,12 @@ func (ps *podLines) seePod(at time.Time, pod *corev1.Pod) {
 		}
 	}
 	for _, status := range slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses) {
-		p.seeExit(ps.since, status.Name, status.State.Terminated)
-		p.seeExit(ps.since, status.Name, status.LastTerminationState.Terminated)
+		p.seeExit(at, ps.since, status.Name, status.State.Terminated)
+		p.seeExit(at, ps.since, status.Name, status.LastTerminationState.Terminated)
 	}
 }
 
-func (p *podLine) seeExit(since time.Time, container string, end *corev1.ContainerStateTerminated) {
+func (p *podLine) seeExit(at, since time.Time, container string, end *corev1.ContainerStateTerminated) {
 	// A first exit 0 of an init container is its work, not the pod's stop.
 	if end == nil || end.FinishedAt.Time.Before(since.Truncate(time.Second)) || (!p.asked && end.ExitCode == 0) {
 		return
@@ -94,6 +95,7 @@ func (p *podLine) seeExit(since time.Time, container string, end *corev1.Contain
 	if !slices.Contains(p.Exits, exit) {
 		p.Exits = append(p.Exits, exit)
 		p.Killed = p.Killed || exit.Killed
+		p.ended = latest(p.ended, precise(exit.Time, at))
 	}
 }
 
@@ -223,7 +225,7 @@ func (p *podLine) finish() report.PodLine {
 	case p.exited != nil:
 		enter(end, *p.exited)
 	case len(line.Exits) > 0:
-		enter(end, line.Exits[len(line.Exits)-1].Time)
+		enter(end, p.ended)
 	case !line.Gone.IsZero():
 		enter(end, line.Gone)
 	}
@@ -231,13 +233,23 @@ func (p *podLine) finish() report.PodLine {
 	return line
 }
 
-// leavingAt is when the deletion was asked for. The API server tells full seconds; the watch
-// tells more precisely, unless it was late.
-func (p *podLine) leavingAt() time.Time {
-	if latest := p.DeletionAsked.Add(time.Second); p.DeletionSeen.After(latest) {
-		return latest
+// leavingAt is when the deletion was asked for.
+func (p *podLine) leavingAt() time.Time { return precise(p.DeletionAsked, p.DeletionSeen) }
+
+// precise is the best guess at a moment that the API tells in full seconds, cut off, and that a
+// watch showed at the time seen: the watch is right unless it was late.
+func precise(told, seen time.Time) time.Time {
+	if next := told.Truncate(time.Second).Add(time.Second); seen.After(next) {
+		return next
 	}
-	return p.DeletionSeen
+	return seen
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 const hookNone = "none"

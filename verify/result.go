@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/lameduck-dev/lameduck/report"
 )
+
+// latenessNoted, in milliseconds, is when the load generator's own lateness is worth a note.
+const latenessNoted = 250
 
 // result joins what the lanes counted with what the cluster showed.
 func (r *run) result(ctx context.Context) *Result {
@@ -40,6 +44,9 @@ func (r *run) result(ctx context.Context) *Result {
 		}
 	}
 	join.all(out)
+	if late := out.Lateness.P99; late > latenessNoted {
+		out.Notes = append(out.Notes, fmt.Sprintf("the load generator could not keep up, it began requests late by %.0f ms (p99): latencies and timeouts contain that; take a lower rate or a machine with more CPU to spare", late))
+	}
 	out.Pods = join.pods
 	return out
 }

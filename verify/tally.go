@@ -2,7 +2,10 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +46,6 @@ type outcome struct {
 	intended time.Duration
 	began    time.Duration
 	ended    time.Duration
-	unsent   string // why it was not sent
 	err      error
 }
 
@@ -91,17 +93,14 @@ func (t *tally) count(o *outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Requests++
-	if o.unsent != "" {
-		t.counts.Lost++
-		t.counts.Unsent++
-		t.lose(o, window, report.Unsent, 0, o.unsent)
-		return
-	}
 	observe(t.lateness, o.began-o.intended)
 	if o.err != nil {
 		kind, status := kindOf(o.err)
 		t.counts.Lost++
-		t.lose(o, window, kind, status, o.err.Error())
+		if kind == report.Unsent || kind == report.Late {
+			t.counts.Unsent++
+		}
+		t.lose(o, window, kind, status, detailOf(o.err))
 		return
 	}
 	observe(t.latency[window], o.ended-o.intended)
@@ -169,6 +168,17 @@ func quantiles(h *hdrhistogram.Histogram) report.Quantiles {
 		P99: ms(h.ValueAtQuantile(99)), P999: ms(h.ValueAtQuantile(99.9)),
 		Max: ms(h.Max()),
 	}
+}
+
+// detailOf is an error's text without the port that the client happened to have, which would make
+// each loss look like no other.
+func detailOf(err error) string {
+	var op *net.OpError
+	text := err.Error()
+	if errors.As(err, &op) && op.Source != nil {
+		text = strings.ReplaceAll(text, op.Source.String()+"->", "")
+	}
+	return text
 }
 
 // aborted says that the run itself ended the request, which is nobody's loss.

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// config is how the application behaves. Each flag can be set by the environment too: --stop-timeout
-// by APP_STOP_TIMEOUT.
+// config is how the application behaves. Flags can be given by the environment too, as words in
+// APP_FLAGS; not by a variable each, since Kubernetes sets APP_PORT in pods near a Service "app".
 type config struct {
 	port        int
 	stop        string
@@ -72,18 +72,8 @@ func parse(args []string) (*config, error) {
 	flags.DurationVar(&c.startDelay, "start-delay", 0, "time before it listens")
 	flags.DurationVar(&c.work, "work", 5*time.Millisecond, "time that a request takes")
 	flags.StringVar(&c.pod, "pod", os.Getenv("POD_NAME"), "its name; default: POD_NAME, or the host's name")
-	var err error
-	flags.VisitAll(func(f *flag.Flag) {
-		name := "APP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if value, set := os.LookupEnv(name); set && err == nil {
-			if setErr := f.Value.Set(value); setErr != nil {
-				err = fmt.Errorf("%s=%q: %w", name, value, setErr)
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
+	// The environment comes first, so that arguments win.
+	args = append(strings.Fields(os.Getenv("APP_FLAGS")), args...)
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -99,6 +89,7 @@ func parse(args []string) (*config, error) {
 		return nil, errors.New("durations must not be negative")
 	}
 	if c.pod == "" {
+		var err error
 		if c.pod, err = os.Hostname(); err != nil {
 			return nil, fmt.Errorf("its own name (set POD_NAME): %w", err)
 		}
