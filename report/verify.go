@@ -167,6 +167,7 @@ type PodLine struct {
 	SliceNotReady     time.Time          `json:"sliceNotReady,omitzero"` // no EndpointSlice offered it any more
 	Hook              string             `json:"hook"`                   // "none", or what the preStop hooks are
 	HookEnd           *Moment            `json:"hookEnd,omitempty"`
+	HookLog           string             `json:"hookLog,omitempty"` // what the agent said that it waited for and saw
 	Sigterm           *Moment            `json:"sigterm,omitempty"`
 	Exits             []termination.Exit `json:"exits,omitempty"`
 	Killed            bool               `json:"killed"` // a container had to be ended by SIGKILL

@@ -52,11 +52,15 @@ type verifyText struct {
 
 // table writes rows in columns; the first row is the head.
 func (t *verifyText) table(rows [][]string) {
-	w := tabwriter.NewWriter(t, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(w, "  "+strings.TrimRight(strings.Join(row, "\t"), "\t "))
+		fmt.Fprintln(w, "  "+strings.Join(row, "\t"))
 	}
 	w.Flush()
+	for line := range strings.Lines(b.String()) {
+		t.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
 }
 
 func (t *verifyText) head() {
@@ -160,8 +164,8 @@ func (t *verifyText) pods() {
 	rows := [][]string{{"POD", "NODE", "LEAVES", "NOT READY", "HOOK END", "SIGTERM", "EXIT", "CODE", "GONE", "GRACE", "LOST"}}
 	for _, pod := range t.v.Pods {
 		row := []string{
-			pod.Pod.Name, pod.Pod.Node, dash(""), t.at(pod.SliceNotReady), t.hook(&pod), t.moment(pod.Sigterm),
-			dash(""), exitText(&pod), t.at(pod.Gone), fmt.Sprintf("%ds", pod.GraceSeconds), fmt.Sprint(pod.Losses),
+			pod.Pod.Name, pod.Pod.Node, "?", t.at(pod.SliceNotReady), t.hook(&pod), t.moment(pod.Sigterm),
+			"?", exitText(&pod), t.at(pod.Gone), fmt.Sprintf("%ds", pod.GraceSeconds), fmt.Sprint(pod.Losses),
 		}
 		for _, step := range pod.Steps {
 			switch step.Phase {
@@ -177,6 +181,9 @@ func (t *verifyText) pods() {
 	t.table(rows)
 	t.WriteString("  in seconds since the action began; ? is not known\n")
 	for _, pod := range t.v.Pods {
+		if pod.HookEnd != nil && strings.HasPrefix(pod.HookLog, "lameduck: ") {
+			fmt.Fprintf(t, "  %s %s: %s\n", t.moment(pod.HookEnd), pod.Pod.Name, pod.HookLog)
+		}
 		for _, event := range pod.Events {
 			// The kubelet says these two of every pod that stops.
 			if event.Reason != "Killing" && event.Reason != "Unhealthy" {

@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	eventsKept = 10 // a pod
-	sigkill    = 9
-	killedCode = 128 + sigkill
+	eventsKept  = 10      // a pod
+	hookLogKept = 4 << 10 // bytes, the most that the agent writes
+	sigkill     = 9
+	killedCode  = 128 + sigkill
 )
 
 // podLine joins what the watches and logs show about one pod. It is pure: callers pass the
@@ -143,10 +144,10 @@ func (ps *podLines) seeEvent(at time.Time, event *corev1.Event) {
 }
 
 // seeHookLog takes in a line of a container's log, if it is the one that the lameduck agent
-// writes when it is done.
+// writes when it is done. The last one counts, if several containers have one.
 func (ps *podLines) seeHookLog(at time.Time, uid types.UID, line []byte) {
 	p := ps.pods[uid]
-	if p == nil || p.HookEnd != nil {
+	if p == nil {
 		return
 	}
 	text := strings.TrimSpace(string(line))
@@ -163,6 +164,7 @@ func (ps *podLines) seeHookLog(at time.Time, uid types.UID, line []byte) {
 		return
 	}
 	p.HookEnd = &report.Moment{Time: at, Source: "the agent's log line"}
+	p.HookLog = text[:min(len(text), hookLogKept)]
 }
 
 // seeSigterm and seeExited take in what the application's ledger tells.
