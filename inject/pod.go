@@ -56,6 +56,9 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 	if err != nil {
 		return result, err
 	}
+	if err := checkNames(pod.Spec.Containers); err != nil && policy.OptedIn {
+		return result, err
+	}
 	work := pod.DeepCopy()
 	before := ReadStatus(work.Annotations)
 	if err := strip(work, before); err != nil {
@@ -99,6 +102,18 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 	return result, nil
 }
 
+// checkNames makes sure that a container can be told by its name.
+func checkNames(containers []corev1.Container) error {
+	seen := map[string]bool{}
+	for _, c := range containers {
+		if seen[c.Name] {
+			return &Invalid{[]string{"spec", "containers", "[" + c.Name + "]"}, "stands twice", "give every container its own name"}
+		}
+		seen[c.Name] = true
+	}
+	return nil
+}
+
 // inject adds everything to a pod that has nothing of ours in it.
 func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, before *Status) ([]string, error) {
 	plans := planAll(pod, &policy)
@@ -113,10 +128,11 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 		}
 	}
 	var changes []string
+	present := graceOf(pod)
 	grace := raiseGrace(pod, policy.Budget.Needs(), before)
 	status.Mode, status.Grace = policy.Mode, &grace
-	if grace.After != grace.Before {
-		changes = append(changes, fmt.Sprintf("raised the grace period from %d s to %d s", grace.Before, grace.After))
+	if grace.After != present {
+		changes = append(changes, fmt.Sprintf("raised the grace period from %d s to %d s", present, grace.After))
 	}
 	policy.Budget = policy.Budget.Split(time.Duration(grace.After) * time.Second)
 
@@ -154,10 +170,7 @@ func skip(pod *corev1.Pod, mode v1alpha1.Mode) string {
 // raiseGrace makes the grace period at least as long as needed. A grace period that an
 // earlier injection raised is reported as it was before that.
 func raiseGrace(pod *corev1.Pod, needs time.Duration, before *Status) GraceStatus {
-	present := int64(defaultGrace)
-	if set := pod.Spec.TerminationGracePeriodSeconds; set != nil {
-		present = *set
-	}
+	present := graceOf(pod)
 	grace := GraceStatus{Before: present, After: max(present, int64(needs/time.Second))}
 	if before != nil && before.Grace != nil && before.Grace.After == present && before.Grace.Before <= present {
 		grace.Before = before.Grace.Before
@@ -166,6 +179,13 @@ func raiseGrace(pod *corev1.Pod, needs time.Duration, before *Status) GraceStatu
 		pod.Spec.TerminationGracePeriodSeconds = &grace.After
 	}
 	return grace
+}
+
+func graceOf(pod *corev1.Pod) int64 {
+	if set := pod.Spec.TerminationGracePeriodSeconds; set != nil {
+		return *set
+	}
+	return defaultGrace
 }
 
 // maxAnnotations is the API server's bound on all annotations of an object, keys included.
