@@ -89,3 +89,62 @@ func golden(t *testing.T, path, got string) {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }
+
+// TestOptingOutRestoresTheText takes an injected file out again: what is left is the file as
+// it was, but for the grace period.
+func TestOptingOutRestoresTheText(t *testing.T) {
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join("testdata", "deployment", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(string(data), `lameduck.dev/inject: "true"`, `lameduck.dev/inject: "false"`)
+	}
+	got, said := run(t, "out.yaml", read("out.yaml"), settings)
+	want := strings.Replace(read("in.yaml"), "      volumes:\n      - name: cache\n        emptyDir: {}   # scratch\n",
+		"      volumes:\n      - name: cache\n        emptyDir: {}   # scratch\n      terminationGracePeriodSeconds: 60\n", 1)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if !strings.Contains(said, "took out what was injected before (label on the namespace)") {
+		t.Errorf("said %q", said)
+	}
+}
+
+// TestAcrossFiles checks that a Namespace in one file decides about a pod in another, that
+// --all does not overrule a no, and that one bad document stops everything.
+func TestAcrossFiles(t *testing.T) {
+	parse := func(src string) *workload.File {
+		file, problems := workload.Parse("f.yaml", src)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		return file
+	}
+	pod := func(name, namespace string) string {
+		return "apiVersion: v1\nkind: Pod\nmetadata: {name: " + name + ", namespace: " + namespace + "}\nspec: {containers: [{name: a, image: a}]}\n"
+	}
+	namespace := "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {lameduck.dev/inject: \"true\"}}\n---\n" +
+		"apiVersion: v1\nkind: Namespace\nmetadata: {name: not, labels: {lameduck.dev/inject: \"false\"}}\n"
+	files := []*workload.File{parse(pod("a", "shop")), parse(pod("b", "other") + "---\n" + pod("c", "not")), parse(namespace)}
+	for _, all := range []bool{false, true} {
+		texts, reports, err := Inject(files, Options{Settings: settings, Namespace: "default", All: all})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []bool
+		for _, r := range reports {
+			got = append(got, len(r.Changes) > 0)
+		}
+		if diff := cmp.Diff([]bool{true, all, false}, got); diff != "" {
+			t.Errorf("all=%t: changed (-want +got):\n%s", all, diff)
+		}
+		if texts[2] != namespace {
+			t.Errorf("the namespaces were changed:\n%s", texts[2])
+		}
+	}
+	bad := parse("apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {lameduck.dev/inject: maybe}}\n")
+	if texts, _, err := Inject(append(files, bad), Options{Settings: settings}); err == nil || texts != nil {
+		t.Errorf("with a bad document: %q, %v", texts, err)
+	}
+}
