@@ -99,7 +99,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	}
 	for _, report := range reports {
 		if !flags.quiet || len(report.Warnings) > 0 {
-			fmt.Fprintln(cmd.ErrOrStderr(), report)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, report)
 		}
 	}
 	if flags.settings.HubKey == "" && !flags.quiet {

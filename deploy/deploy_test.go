@@ -1,0 +1,246 @@
+package deploy
+
+import (
+	"bytes"
+	"encoding/base64"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "write the golden file")
+
+func fixedKeys(t *testing.T) Keys {
+	t.Helper()
+	read := func(name string) []byte {
+		data, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	return Keys{CACert: read("ca.crt"), CAKey: read("ca.key"), Hub: read("hub.key")}
+}
+
+func options(t *testing.T) Options {
+	return Options{
+		Namespace: Namespace, Image: "registry.example/lameduck:v1", AgentImage: "registry.example/lameduck-agent:v1",
+		PullPolicy: "IfNotPresent", Replicas: 2, Keys: fixedKeys(t),
+	}
+}
+
+func TestGolden(t *testing.T) {
+	got, err := Render(options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("testdata/install.yaml", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/install.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// objects decodes every document strictly: a field that the API does not have is an error.
+func objects(t *testing.T, manifests []byte) []runtime.Object {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, appsv1.AddToScheme, rbacv1.AddToScheme, policyv1.AddToScheme, admissionv1.AddToScheme, v1alpha1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+	var all []runtime.Object
+	for _, text := range strings.Split(string(manifests), "\n---\n") {
+		if strings.Contains(text, "kind: CustomResourceDefinition") {
+			continue
+		}
+		object, _, err := decoder.Decode([]byte(text), nil, nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		all = append(all, object)
+	}
+	return all
+}
+
+// TestParts checks what the manifests must agree on with one another.
+func TestParts(t *testing.T) {
+	o := options(t)
+	o.Namespace = "elsewhere"
+	manifests, err := Render(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(manifests, []byte(Namespace)) {
+		t.Errorf("the default namespace is in manifests for another")
+	}
+	var webhook *admissionv1.MutatingWebhookConfiguration
+	var secret *corev1.Secret
+	var deployment *appsv1.Deployment
+	services := map[string]*corev1.Service{}
+	for _, object := range objects(t, manifests) {
+		switch object := object.(type) {
+		case *admissionv1.MutatingWebhookConfiguration:
+			webhook = object
+		case *corev1.Secret:
+			secret = object
+		case *appsv1.Deployment:
+			deployment = object
+		case *corev1.Service:
+			services[object.Name] = object
+		}
+	}
+	hook := webhook.Webhooks[0]
+	if !bytes.Equal(hook.ClientConfig.CABundle, secret.Data["ca.crt"]) {
+		t.Error("the API server trusts another CA than the one of the Secret")
+	}
+	if service := services[hook.ClientConfig.Service.Name]; service == nil || service.Namespace != "elsewhere" || hook.ClientConfig.Service.Namespace != "elsewhere" {
+		t.Error("the webhook calls a Service that is not there")
+	}
+	if *hook.FailurePolicy != admissionv1.Ignore {
+		t.Error("a webhook that is down would keep pods from starting")
+	}
+	if got := deployment.Spec.Template.Spec.Volumes[0].Secret.SecretName; got != secret.Name {
+		t.Errorf("the controller mounts Secret %s, its keys are in %s", got, secret.Name)
+	}
+	for key, value := range services["lameduck-webhook"].Spec.Selector {
+		if deployment.Spec.Template.Labels[key] != value {
+			t.Errorf("the webhook's Service selects %s=%s, the pods have %v", key, value, deployment.Spec.Template.Labels)
+		}
+	}
+	if services[HubService].Spec.Selector != nil {
+		t.Error("the hub's Service has a selector: its slice would be written for all replicas")
+	}
+}
+
+// TestNoSecretsNoWebhooks: the controller can't read Secrets or change webhooks, and writes
+// nothing outside its two namespaces but events and questions about tokens.
+func TestNoSecretsNoWebhooks(t *testing.T) {
+	manifests, err := Render(options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects(t, manifests) {
+		role, ok := object.(*rbacv1.ClusterRole)
+		if !ok {
+			continue
+		}
+		for _, rule := range role.Rules {
+			for _, resource := range rule.Resources {
+				reads := strings.Join(rule.Verbs, ",") == "get,list,watch"
+				switch resource {
+				case "events", "tokenreviews":
+				case "pods", "services", "nodes", "namespaces", "endpointslices", "drainpolicies":
+					if !reads {
+						t.Errorf("%s: verbs %v everywhere", resource, rule.Verbs)
+					}
+				default:
+					t.Errorf("%v on %s is more than the design allows", rule.Verbs, resource)
+				}
+			}
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"namespace":   func(o *Options) { o.Namespace = "No_Name" },
+		"image":       func(o *Options) { o.Image = "a b" },
+		"no image":    func(o *Options) { o.AgentImage = "" },
+		"pull policy": func(o *Options) { o.PullPolicy = "Sometimes" },
+		"replicas":    func(o *Options) { o.Replicas = 0 },
+		"keys":        func(o *Options) { o.Keys.Hub = []byte("nonsense") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t)
+			change(&o)
+			if manifests, err := Render(o); err == nil || manifests != nil {
+				t.Errorf("rendered %d bytes, error %v", len(manifests), err)
+			}
+		})
+	}
+}
+
+func TestKeys(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	made, err := NewKeys(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewKeys(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := func() map[string][]byte {
+		return map[string][]byte{"ca.crt": made.CACert, "ca.key": made.CAKey, "hub.key": made.Hub}
+	}
+	read, err := KeysFrom(data(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made, read); diff != "" {
+		t.Errorf("keys change by being kept:\n%s", diff)
+	}
+	if bytes.Equal(made.CAKey, other.CAKey) || bytes.Equal(made.Hub, other.Hub) {
+		t.Error("two installations got the same keys")
+	}
+	for name, change := range map[string]func(map[string][]byte){
+		"no certificate": func(d map[string][]byte) { delete(d, "ca.crt") },
+		"another CA":     func(d map[string][]byte) { d["ca.key"] = other.CAKey },
+		"no key":         func(d map[string][]byte) { d["ca.key"] = []byte("x") },
+		"no hub":         func(d map[string][]byte) { d["hub.key"] = []byte(base64.StdEncoding.EncodeToString([]byte("short"))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := data()
+			change(d)
+			if _, err := KeysFrom(d, now); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+	if _, err := KeysFrom(data(), now.Add(caLife+time.Hour)); err == nil || !strings.Contains(err.Error(), "was valid until") {
+		t.Errorf("an old CA: %v", err)
+	}
+}
+
+// TestCRD reads the generated definition as the API server's tools do.
+func TestCRD(t *testing.T) {
+	var crd struct {
+		Metadata struct{ Name string }
+		Spec     struct {
+			Group string
+			Names struct{ Kind string }
+		}
+	}
+	if err := yaml.Unmarshal(v1alpha1.CRD, &crd); err != nil {
+		t.Fatal(err)
+	}
+	if crd.Metadata.Name != "drainpolicies."+v1alpha1.GroupVersion.Group || crd.Spec.Names.Kind != "DrainPolicy" {
+		t.Errorf("it defines %s, %s", crd.Metadata.Name, crd.Spec.Names.Kind)
+	}
+}
