@@ -3,6 +3,7 @@ package inject
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -49,6 +50,9 @@ func sleeps(wait time.Duration) ownHook {
 }
 
 func keepExec(command []string, atAnnounce bool) ownHook {
+	if len(command) == 0 {
+		return ownHook{note: "its exec hook is dropped: it has no command, and always failed"}
+	}
 	if runsAgent(command) {
 		return ownHook{leave: "its own hook runs the agent already"}
 	}
@@ -77,12 +81,22 @@ func keepHTTP(get *corev1.HTTPGetAction, c *corev1.Container, atAnnounce bool) o
 	if atAnnounce {
 		flag, when = "--at-announce-http", "at announce"
 	}
-	target := net.JoinHostPort(get.Host, strconv.Itoa(int(port))) + "/" + strings.TrimPrefix(get.Path, "/")
+	target := net.JoinHostPort(get.Host, strconv.Itoa(int(port))) + "/" + strings.TrimPrefix(escaped(get.Path), "/")
 	args := []string{flag + "=" + target}
 	for _, header := range get.HTTPHeaders {
 		args = append(args, flag+"-header="+header.Name+": "+header.Value)
 	}
 	return ownHook{args: args, note: "its own request runs " + when}
+}
+
+// escaped is the path as the kubelet puts it into a request: it may hold a query, and
+// characters that have to be escaped.
+func escaped(text string) string {
+	parsed, err := url.Parse(text)
+	if err != nil {
+		parsed = &url.URL{Path: text}
+	}
+	return strings.ReplaceAll(parsed.RequestURI(), " ", "%20") // a query is left as it was written
 }
 
 // resolvePort does as the kubelet does: a name is looked up among the container's own ports,
