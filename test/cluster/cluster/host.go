@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/host"
@@ -31,31 +32,35 @@ func makeCgroups(p plan.Plan) error {
 }
 
 // links are the names of the instance's links on the host.
-func links(p plan.Plan) []string {
-	names := []string{p.Bridge()}
-	for n := 1; n <= p.Nodes; n++ {
-		names = append(names, p.Veth(n))
-	}
-	return names
-}
+func links(p plan.Plan) []string { return []string{p.Uplink()} }
 
 // makeLinks joins the nodes' namespaces to the host and to each other.
 func (s starter) makeLinks(ctx context.Context) error {
-	if err := host.IP(ctx, render.HostLinks(s.plan)); err != nil {
-		return fmt.Errorf("making the cluster's bridge: %w", err)
+	switchNetns := render.Switch(s.plan)
+	if err := netns.Create(switchNetns); err != nil {
+		return err
 	}
 	for _, node := range s.Nodes() {
 		if err := netns.Create(node.render.Netns()); err != nil {
 			return err
 		}
-		if err := host.IP(ctx, node.render.HostLink()); err != nil {
+	}
+	if err := host.IP(ctx, render.HostLinks(s.plan)); err != nil {
+		return fmt.Errorf("linking the host: %w", err)
+	}
+	err := netns.Do(switchNetns, func() error { return host.IP(ctx, render.SwitchLinks(s.plan)) })
+	if err != nil {
+		return fmt.Errorf("linking the nodes: %w", err)
+	}
+	for _, node := range s.Nodes() {
+		err := node.Do(func() error {
+			if err := host.IP(ctx, node.render.InnerLink()); err != nil {
+				return err
+			}
+			return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) // this thread's namespace's own
+		})
+		if err != nil {
 			return fmt.Errorf("linking %s: %w", node.Name(), err)
-		}
-		if _, err := node.exec(ctx, node.render.InnerLink(), "ip", "-batch", "-"); err != nil {
-			return fmt.Errorf("linking %s: %w", node.Name(), err)
-		}
-		if _, err := node.Exec(ctx, "sysctl", "-qw", "net.ipv4.ip_forward=1"); err != nil {
-			return err
 		}
 	}
 	return nil

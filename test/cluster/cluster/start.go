@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lameduck-dev/lameduck/test/cluster/image"
+	"github.com/lameduck-dev/lameduck/test/cluster/internal/host"
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/lock"
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/plan"
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/proc"
@@ -136,6 +137,10 @@ func (s starter) run(ctx context.Context, programs programs) error {
 
 // prepare makes all that is not a process: folders, credentials, configuration, cgroups, links.
 func (s starter) prepare(ctx context.Context, programs programs) error {
+	// A kubelet has its own view of the machine's mounts; what it mounts for pods must yet be seen by containerd.
+	if err := host.Share(s.plan.Dir); err != nil {
+		return err
+	}
 	for _, dir := range []string{"bin", "logs", "pki", "processes", "volume-plugins"} {
 		if err := os.MkdirAll(s.plan.Path(dir), 0o755); err != nil {
 			return err
@@ -165,7 +170,7 @@ func (s starter) prepare(ctx context.Context, programs programs) error {
 
 func (s starter) nodeFiles() error {
 	for _, node := range s.Nodes() {
-		for _, dir := range []string{"cni", "pki", "kubelet", "pod-logs", "volume-plugins"} {
+		for _, dir := range []string{"cni", "pki", "kubelet", "kubelet-folder", "pod-logs", "volume-plugins"} {
 			if err := os.MkdirAll(filepath.Join(node.render.Dir(), dir), 0o755); err != nil {
 				return err
 			}
@@ -185,24 +190,24 @@ func (s starter) nodeFiles() error {
 
 // controlPlane starts etcd and the control plane and returns when the API server is ready.
 func (s starter) controlPlane(ctx context.Context) error {
-	if err := s.start(s.Etcd, render.Etcd(s.plan), ""); err != nil {
+	if err := s.start(s.Etcd, proc.Spec{Args: render.Etcd(s.plan)}); err != nil {
 		return err
 	}
-	if err := s.start(s.APIServer, render.APIServer(s.plan), ""); err != nil {
+	if err := s.start(s.APIServer, proc.Spec{Args: render.APIServer(s.plan)}); err != nil {
 		return err
 	}
 	if err := s.AwaitAPIServer(ctx); err != nil {
 		return err
 	}
-	if err := s.start(s.ControllerManager, render.ControllerManager(s.plan), ""); err != nil {
+	if err := s.start(s.ControllerManager, proc.Spec{Args: render.ControllerManager(s.plan)}); err != nil {
 		return err
 	}
-	return s.start(s.Scheduler, render.Scheduler(s.plan), "")
+	return s.start(s.Scheduler, proc.Spec{Args: render.Scheduler(s.plan)})
 }
 
 // runtime starts the node's containerd and gives it the image that every pod needs.
 func (s starter) runtime(ctx context.Context, node *Node, pause string) error {
-	if err := s.start(node.Containerd, node.render.Containerd(), node.render.Netns()); err != nil {
+	if err := s.start(node.Containerd, proc.Spec{Args: node.render.Containerd(), Netns: node.render.Netns()}); err != nil {
 		return err
 	}
 	err := await(ctx, 30*time.Second, "containerd on "+node.Name()+" to listen", func(context.Context) error {
@@ -221,17 +226,24 @@ func (s starter) runtime(ctx context.Context, node *Node, pause string) error {
 // agents starts what runs on a node besides its containerd.
 func (s starter) agents(node *Node) error {
 	inside := node.render.Netns()
-	if err := s.start(node.Relay, node.render.Relay(), inside); err != nil {
+	if err := s.start(node.Relay, proc.Spec{Args: node.render.Relay(), Netns: inside}); err != nil {
 		return err
 	}
-	if err := s.start(node.Kubelet, node.render.Kubelet(), inside); err != nil {
+	err := s.start(node.Kubelet, proc.Spec{
+		Args:    node.render.Kubelet(),
+		Netns:   inside,
+		Folders: map[string]string{host.KubeletFolder: filepath.Join(node.render.Dir(), "kubelet-folder")},
+	})
+	if err != nil {
 		return err
 	}
-	return s.start(node.KubeProxy, node.render.KubeProxy(), inside)
+	return s.start(node.KubeProxy, proc.Spec{Args: node.render.KubeProxy(), Netns: inside})
 }
 
-func (s starter) start(p *Process, args []string, netns string) error {
-	_, err := proc.Set{Dir: s.plan.Dir}.Start(proc.Spec{Name: p.Name, Args: args, Netns: netns})
+// start starts the program that spec says as the process p.
+func (s starter) start(p *Process, spec proc.Spec) error {
+	spec.Name = p.Name
+	_, err := proc.Set{Dir: s.plan.Dir}.Start(spec)
 	return err
 }
 

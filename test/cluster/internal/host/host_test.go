@@ -10,8 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestMountsBelow(t *testing.T) {
-	const table = `22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+const mountTable = `22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 30 22 0:5 net:[4026532301] /var/lib/lameduck/a/node1/netns rw - nsfs nsfs rw
 31 22 0:40 / /var/lib/lameduck/a/node1/with\040blank rw - tmpfs tmpfs rw
 32 22 0:41 / /var/lib/lameduck/ab/node1/netns rw - nsfs nsfs rw
@@ -19,13 +18,30 @@ func TestMountsBelow(t *testing.T) {
 34 22 0:43 / /var/lib/lameduck/a rw - tmpfs tmpfs rw
 
 `
+
+func TestMountAbove(t *testing.T) {
+	for path, want := range map[string]string{
+		"/":                               "/",
+		"/var/lib/kubelet":                "/",
+		"/var/lib/lameduck/a":             "/var/lib/lameduck/a",
+		"/var/lib/lameduck/a/node1/netns": "/var/lib/lameduck/a/node1/netns",
+		"/var/lib/lameduck/a/node12":      "/var/lib/lameduck/a",
+		"/var/lib/lameduck/abc":           "/",
+	} {
+		if got := mountAbove(mountTable, path); got != want {
+			t.Errorf("%s lies on %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestMountsBelow(t *testing.T) {
 	want := []string{
 		"/var/lib/lameduck/a",
 		"/var/lib/lameduck/a/node1/with blank/inner",
 		"/var/lib/lameduck/a/node1/with blank",
 		"/var/lib/lameduck/a/node1/netns",
 	}
-	if diff := cmp.Diff(want, mountsBelow(table, "/var/lib/lameduck/a")); diff != "" {
+	if diff := cmp.Diff(want, mountsBelow(mountTable, "/var/lib/lameduck/a")); diff != "" {
 		t.Error(diff)
 	}
 }

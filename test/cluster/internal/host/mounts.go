@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// mountInfo lists the mounts of this process.
-const mountInfo = "/proc/self/mountinfo"
+// mountInfo lists the mounts that this thread sees.
+const mountInfo = "/proc/thread-self/mountinfo"
 
 // Mounts are the mount points in or below dir, the deepest last made first.
 func Mounts(dir string) ([]string, error) {
@@ -22,19 +22,49 @@ func Mounts(dir string) ([]string, error) {
 }
 
 func mountsBelow(table, dir string) []string {
-	const mountPoint = 4
 	var found []string
-	for line := range strings.Lines(table) {
-		fields := strings.Fields(line)
-		if len(fields) <= mountPoint {
-			continue
-		}
-		if path := unescape(fields[mountPoint]); path == dir || strings.HasPrefix(path, dir+"/") {
-			found = append(found, path)
+	for _, point := range mountPoints(table) {
+		if contains(dir, point) {
+			found = append(found, point)
 		}
 	}
 	slices.Reverse(found) // the kernel lists them in the order of mounting
 	return found
+}
+
+// MountOf is the mount point that path lies on.
+func MountOf(path string) (string, error) {
+	table, err := os.ReadFile(mountInfo)
+	if err != nil {
+		return "", fmt.Errorf("listing mounts: %w", err)
+	}
+	return mountAbove(string(table), path), nil
+}
+
+func mountAbove(table, path string) string {
+	longest := "/"
+	for _, point := range mountPoints(table) {
+		if contains(point, path) && len(point) > len(longest) {
+			longest = point
+		}
+	}
+	return longest
+}
+
+// contains says whether path is dir or lies in it.
+func contains(dir, path string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+}
+
+func mountPoints(table string) []string {
+	const mountPoint = 4
+	var points []string
+	for line := range strings.Lines(table) {
+		if fields := strings.Fields(line); len(fields) > mountPoint {
+			points = append(points, unescape(fields[mountPoint]))
+		}
+	}
+	return points
 }
 
 // unescape undoes the kernel's octal escapes of blanks, newlines and backslashes.

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 const (
@@ -17,8 +15,9 @@ const (
 	containerLogs = "/var/log/containers"
 	// cniResults is where the CNI library notes the networks that it has joined containers to.
 	cniResults = "/var/lib/cni/results"
-	// deviceSocket is where every kubelet listens for device plugins, whatever it is told.
-	deviceSocket = "/var/lib/kubelet/device-plugins/kubelet.sock"
+	// KubeletFolder is where every kubelet listens for device plugins, whatever it is told: two at once would get in
+	// each other's way, so each must have a folder of its own put there.
+	KubeletFolder = "/var/lib/kubelet"
 )
 
 // Traces are the files outside of an instance's folder that its programs leave when they are killed: links to its
@@ -61,16 +60,9 @@ func RemoveTraces(traces []string) error {
 	return errors.Join(failed...)
 }
 
-// RemoveSharedTraces removes, after the last instance, what all kubelets share: a socket that nobody listens on any
-// more, and the folders that are empty now.
+// RemoveSharedTraces removes, after the last instance, the folders outside of all instances that are empty now.
 func RemoveSharedTraces() {
-	if conn, err := net.Dial("unix", deviceSocket); err == nil {
-		conn.Close()
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
-		_ = os.Remove(deviceSocket)
-	}
-	devices := filepath.Dir(deviceSocket)
-	for _, dir := range []string{devices, filepath.Dir(devices), cniResults, filepath.Dir(cniResults), containerLogs} {
+	for _, dir := range []string{KubeletFolder, cniResults, filepath.Dir(cniResults), containerLogs} {
 		_ = os.Remove(dir) // fails if it is not empty, and is then somebody's
 	}
 }

@@ -62,11 +62,8 @@ func ValidateName(name string) error {
 	return nil
 }
 
-// Bridge is the link that joins the nodes; the host, and so the control plane, has its first address.
-func (p Plan) Bridge() string { return fmt.Sprintf("ldbr%d", p.Slot) }
-
-// Veth is the host's end of node n's link, n from 1.
-func (p Plan) Veth(n int) string { return fmt.Sprintf("ldv%d-%d", p.Slot, n) }
+// Uplink is the host's only link: it leads to the switch that joins the nodes, and carries the host's address.
+func (p Plan) Uplink() string { return fmt.Sprintf("lameduck%d", p.Slot) }
 
 // NodeNet holds the host's address and the nodes'.
 func (p Plan) NodeNet() netip.Prefix { return prefix4(172, 30, p.Slot, 0, 24) }

@@ -59,17 +59,16 @@ func TestAddressesAreApart(t *testing.T) {
 			}
 			ranges = append(ranges, prefix)
 		}
-		claim(p.Bridge(), "a bridge")
+		claim(p.Uplink(), "a link")
+		if len(p.Uplink()) > 15 {
+			t.Errorf("%s is too long for a link's name", p.Uplink())
+		}
 		claim(p.HostAddr().String(), "a host")
 		for n := 1; n <= MaxNodes; n++ {
-			claim(p.Veth(n), "a node")
 			claim(p.NodeAddr(n).String(), "a node")
 			claim(p.PodCIDR(n).String(), "a node's pods")
 			if !p.NodeNet().Contains(p.NodeAddr(n)) || !p.ClusterCIDR().Overlaps(p.PodCIDR(n)) {
 				t.Errorf("slot %d: node %d lies outside", slot, n)
-			}
-			if len(p.Veth(n)) > 15 {
-				t.Errorf("%s is too long for a link's name", p.Veth(n))
 			}
 		}
 		for _, address := range []netip.Addr{p.APIServiceAddr(), p.DNSAddr()} {

@@ -34,6 +34,8 @@ type Spec struct {
 	Name  string   `json:"name"` // such as etcd or node1/kubelet
 	Args  []string `json:"args"`
 	Netns string   `json:"netns,omitempty"` // the file that pins its network namespace; empty for the host's
+	// Folders are those that the process, and nobody else, sees replaced: path by replacement.
+	Folders map[string]string `json:"folders,omitempty"`
 }
 
 type record struct {
@@ -101,7 +103,7 @@ func (p *Process) start(spec Spec) error {
 	if spec.Netns != "" {
 		launch = func() error { return netns.Do(spec.Netns, cmd.Start) }
 	}
-	if err := launch(); err != nil {
+	if err := withFolders(spec.Folders, launch); err != nil {
 		return fmt.Errorf("starting %s: %w", p.Name, err)
 	}
 	started, err := startTime(cmd.Process.Pid)

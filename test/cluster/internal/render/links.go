@@ -7,23 +7,32 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/plan"
 )
 
-// HostLinks is the `ip -batch` script that gives the host its bridge.
+// Switch is the file that pins the network namespace of the switch: a bridge that joins the nodes and the host. It
+// is not in the host's own namespace, so that the host's firewall, Docker's above all, has no say between nodes.
+func Switch(p plan.Plan) string { return p.Path("switch") }
+
+// HostLinks is the host's `ip -batch` script: a cable to the switch, and by it the way to each node's pods, so that
+// the API server reaches webhooks.
 func HostLinks(p plan.Plan) string {
 	var script strings.Builder
-	fmt.Fprintf(&script, "link add %s type bridge\n", p.Bridge())
-	fmt.Fprintf(&script, "address add %s/%d dev %s\n", p.HostAddr(), p.NodeNet().Bits(), p.Bridge())
-	fmt.Fprintf(&script, "link set %s up\n", p.Bridge())
+	fmt.Fprintf(&script, "link add %s type veth peer name host netns %s\n", p.Uplink(), Switch(p))
+	fmt.Fprintf(&script, "address add %s/%d dev %s\n", p.HostAddr(), p.NodeNet().Bits(), p.Uplink())
+	fmt.Fprintf(&script, "link set %s up\n", p.Uplink())
+	for n := 1; n <= p.Nodes; n++ {
+		fmt.Fprintf(&script, "route add %s via %s\n", p.PodCIDR(n), p.NodeAddr(n))
+	}
 	return script.String()
 }
 
-// HostLink is the host's `ip -batch` script for the node: a cable from the bridge into the node's namespace, and
-// the way to its pods, so that the API server reaches webhooks.
-func (n Node) HostLink() string {
+// SwitchLinks is the switch's `ip -batch` script: the bridge, and a cable into each node's namespace.
+func SwitchLinks(p plan.Plan) string {
 	var script strings.Builder
-	veth := n.Plan.Veth(n.Number)
-	fmt.Fprintf(&script, "link add %s type veth peer name eth0 netns %s\n", veth, n.Netns())
-	fmt.Fprintf(&script, "link set %s master %s up\n", veth, n.Plan.Bridge())
-	fmt.Fprintf(&script, "route add %s via %s\n", n.PodCIDR(), n.Address())
+	fmt.Fprintf(&script, "link add bridge type bridge\nlink set bridge up\nlink set host master bridge up\n")
+	for n := 1; n <= p.Nodes; n++ {
+		node := Node{Plan: p, Number: n}
+		fmt.Fprintf(&script, "link add %s type veth peer name eth0 netns %s\n", node.Name(), node.Netns())
+		fmt.Fprintf(&script, "link set %s master bridge up\n", node.Name())
+	}
 	return script.String()
 }
 

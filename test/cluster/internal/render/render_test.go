@@ -32,11 +32,11 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, script := range map[string]string{
-		"host-links.ip": HostLinks(testPlan),
-		"host-link.ip":  node.HostLink(),
-		"inner-link.ip": node.InnerLink(),
-		"cut.nft":       node.CutRules(),
-		"mend.nft":      MendRules(),
+		"host-links.ip":   HostLinks(testPlan),
+		"switch-links.ip": SwitchLinks(testPlan),
+		"inner-link.ip":   node.InnerLink(),
+		"cut.nft":         node.CutRules(),
+		"mend.nft":        MendRules(),
 	} {
 		got[name] = []byte(script)
 	}
