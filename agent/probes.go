@@ -14,16 +14,29 @@ const assumedPeriod = time.Second
 
 // probes tells the kubelet's probes from what else comes from the node. A Service's traffic
 // can come from there, too (a NodePort, a client on the host's network), so each probe
-// excuses one connection to its port in its period, and the rest counts.
+// excuses one connection to its port in its period on average, and the rest counts.
 type probes struct {
 	nodes   []netip.Addr
 	known   bool
 	allowed []allowance
 }
 
+// allowance is a leaky bucket: due is when the next probe is expected, if none is late. A
+// probe may seem up to half a period early, because it or the one before was seen late.
 type allowance struct {
 	Probe
-	last time.Time
+	due time.Time
+}
+
+func (a *allowance) take(now time.Time) bool {
+	if now.Before(a.due.Add(-a.Period / 2)) {
+		return false
+	}
+	if a.due.Before(now) {
+		a.due = now
+	}
+	a.due = a.due.Add(a.Period)
+	return true
 }
 
 func newProbes(config Config) probes {
@@ -46,16 +59,16 @@ func (p *probes) excuse(c sockets.Conn, now time.Time) bool {
 			continue
 		}
 		found = true
-		// A tenth of the period for the kubelet's and our own unpunctuality.
-		if a.last.IsZero() || now.Sub(a.last) >= a.Period-a.Period/10 {
-			a.last = now
+		if a.take(now) {
 			return true
 		}
 	}
 	if found || p.known {
 		return false
 	}
-	p.allowed = append(p.allowed, allowance{Probe: Probe{Port: c.Port, Period: assumedPeriod}, last: now})
+	assumed := allowance{Probe: Probe{Port: c.Port, Period: assumedPeriod}}
+	assumed.take(now)
+	p.allowed = append(p.allowed, assumed)
 	return true
 }
 

@@ -125,9 +125,9 @@ func (r *run) waited(now time.Time, late bool) {
 		r.saw(termination.Unreachable, "hub", r.hub.err.Error())
 	}
 	if late {
-		r.saw(termination.DeadlineReached, "confirm", o.Hub)
+		r.saw(termination.DeadlineReached, "confirm", fmt.Sprintf("%s; %s", o.Hub, r.watch.arrivalsText()))
 	}
 	if !o.Blind && r.quiet() {
-		r.saw(termination.Quiet, "", fmt.Sprintf("no new connection for %s, window %s at %.1f/s", seconds(o.Silence), seconds(o.Window), r.watch.rate()))
+		r.saw(termination.Quiet, "", fmt.Sprintf("no new connection for %s, window %s at %.1f/s; %s", seconds(o.Silence), seconds(o.Window), r.watch.rate(), r.watch.arrivalsText()))
 	}
 }

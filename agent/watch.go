@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -30,6 +31,7 @@ type watch struct {
 
 	arrivals    int       // new connections from outside, probes aside
 	lastArrival time.Time // zero before the first
+	excused     int       // probes
 
 	exact    bool
 	busy     int             // connections with a request in flight
@@ -56,9 +58,14 @@ func (w *watch) see(look sockets.Look, now time.Time) {
 				continue
 			}
 			w.explained++
-			if w.fromRouter(c) && !w.probes.excuse(c, now) {
-				arrived++
+			if !w.fromRouter(c) {
+				continue
 			}
+			if w.probes.excuse(c, now) {
+				w.excused++
+				continue
+			}
+			arrived++
 		}
 	}
 	if w.looks == 1 {
@@ -166,6 +173,14 @@ func (w *watch) silence() time.Duration {
 		return w.last.Sub(w.first)
 	}
 	return w.last.Sub(w.lastArrival)
+}
+
+func (w *watch) arrivalsText() string {
+	text := fmt.Sprintf("%d new connections, %d of them not seen but counted, and %d probes", w.arrivals, w.unseen, w.excused)
+	if w.arrivals > 0 {
+		text += fmt.Sprintf("; the last %s ago", seconds(w.silence()))
+	}
+	return text
 }
 
 // rate is the pod's rate of new connections a second: its lifetime's average without the

@@ -89,11 +89,13 @@ func TestProbes(t *testing.T) {
 		want   int // excused
 	}{
 		{"one each period", []Probe{{8080, 5 * s}}, []time.Duration{0, 5 * s, 10 * s, 15 * s}, 4},
-		{"unpunctual", []Probe{{8080, 5 * s}}, []time.Duration{0, 5*s - 100*ms, 10*s - 200*ms}, 3},
+		{"one seen late", []Probe{{8080, 5 * s}}, []time.Duration{0, 7 * s, 10 * s, 15 * s, 20 * s}, 5},
+		{"a little too many", []Probe{{8080, 5 * s}}, []time.Duration{0, 4 * s, 8 * s, 12 * s, 16 * s, 20 * s}, 5},
 		{"twice as many", []Probe{{8080, 5 * s}}, []time.Duration{0, 2 * s, 5 * s, 7 * s}, 2},
+		{"a burst", []Probe{{8080, 5 * s}}, []time.Duration{0, 0, 0, 20 * s, 20 * s}, 2},
 		{"two probes of one port", []Probe{{8080, 5 * s}, {8080, 10 * s}}, []time.Duration{0, 2 * s, 5 * s, 12 * s, 13 * s}, 5},
 		{"of another port", []Probe{{9090, s}}, []time.Duration{0, 5 * s}, 0},
-		{"unknown: one a second", nil, []time.Duration{0, 500 * ms, s, 2 * s}, 3},
+		{"unknown: one a second", nil, []time.Duration{0, 400 * ms, s, 2 * s}, 3},
 	}
 	for _, tt := range tests {
 		p := newProbes(Config{Probes: tt.probes, NodeAddresses: []netip.Addr{node}})
