@@ -1,0 +1,78 @@
+# lameduck's make targets. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lameduck
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO      := CGO_ENABLED=0 go
+LINT_VERSION := v2.15.0
+LINT    := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
+MODULES := . graceful test/cluster
+
+##@ Use
+.PHONY: help demo test build images
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: ## three rollouts on a real cluster: as it is, with sleep 10, with lameduck (KEEP=1 leaves the cluster up, CONTEXT=name uses yours)
+	@hack/deps.sh $(if $(CONTEXT),--none)
+	@go run ./test/e2e/cmd/demo $(if $(CONTEXT),--context $(CONTEXT)) $(if $(filter loaded,$(IMAGES)),--images-loaded) $(if $(KEEP),--keep)
+
+test: fast cluster-test ## everything that CI runs: unit, race, lint, generated pages, then a real cluster
+
+build: ## bin/lameduck and bin/lameduck-agent
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lameduck ./cmd/lameduck
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lameduck-agent ./cmd/lameduck-agent
+	@ls -l bin/lameduck bin/lameduck-agent | awk '{print $$9, $$5, "bytes"}'
+
+images: ## the three images as archives in out/, for a cluster of yours
+	@go run ./test/e2e/cmd/images out
+
+##@ Test
+.PHONY: fast unit vet lint generated fuzz bench cluster-test prove
+fast: vet unit lint generated ## all that needs no cluster
+
+vet: ## go vet, every module, with the cluster's build tag too
+	@for m in $(MODULES); do echo "vet $$m"; (cd $$m && go vet ./... && go vet -tags cluster ./...); done
+
+unit: ## unit tests and fuzz seeds with the race detector
+	@for m in $(MODULES); do echo "test $$m"; (cd $$m && go test -race ./...); done
+
+lint: $(LINT) ## golangci-lint, every module
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(LINT) run --config $(CURDIR)/.golangci.yml ./...); done
+
+$(LINT):
+	@echo "building golangci-lint $(LINT_VERSION) (once, about 4 minutes)"
+	@GOBIN=$(dir $@) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+generated: ## fail when a generated file is stale
+	@hack/generate.sh
+	@git diff --exit-code --stat -- $$(hack/generate.sh --list) || { echo "generated files are stale: run make generate and commit"; exit 1; }
+
+fuzz: ## every fuzz target for FUZZTIME (default 10s) each
+	@hack/fuzz.sh $(or $(FUZZTIME),10s)
+
+bench: ## benchmarks, ready for benchstat
+	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),6) $(or $(PKG),./...)
+
+cluster-test: ## the short proofs on a real cluster: low rates, nothing may be lost
+	@hack/deps.sh
+	@go test -tags cluster -count=1 -timeout 25m -v ./test/e2e/...
+
+prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures)
+	@hack/deps.sh
+	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)')
+
+##@ Develop
+.PHONY: generate cluster cluster-down
+generate: ## write the generated files anew
+	@hack/generate.sh
+
+cluster: ## a real three-node Kubernetes on this machine; prints the KUBECONFIG to use
+	@hack/deps.sh
+	@go -C test/cluster run . up --nodes $(or $(NODES),3) --proxy $(or $(PROXY),nftables)
+
+cluster-down: ## take it down, with all that it made
+	@go -C test/cluster run . down

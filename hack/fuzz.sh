@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Runs every fuzz target of every module for the given time each: hack/fuzz.sh 10s
+set -euo pipefail
+cd "$(dirname "$0")/.."
+time=${1:-10s}
+for module in . graceful test/cluster; do
+  pushd "$module" >/dev/null
+  # A file that holds a target, its package, and the target's name.
+  { grep -rhoE --include='*_test.go' -H '^func Fuzz[A-Za-z0-9_]+' . || true; } | sort | while IFS=: read -r file func; do
+    package=./$(dirname "${file#./}") target=${func#func }
+    # The root's pattern also finds the nested modules' files: leave those to their own turn.
+    [ "$(cd "$package" && go list -m 2>/dev/null)" = "$(go list -m)" ] || continue
+    echo "fuzz $package $target for $time"
+    go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package"
+  done
+  popd >/dev/null
+done

@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
+)
+
+// Protection is what keeps a pod's stop from losing requests.
+type Protection string
+
+const (
+	Bare     Protection = "bare"     // nothing: SIGTERM follows the deletion at once
+	Sleep10  Protection = "sleep10"  // what most teams paste
+	Sleep35  Protection = "sleep35"  // what the careful ones paste
+	Lameduck Protection = "lameduck" // the label that opts in, and nothing else
+)
+
+const appPort = 8080
+
+// App is a Deployment of the test application and its Service, both called Name.
+type App struct {
+	Namespace  string
+	Name       string
+	Replicas   int32
+	Protection Protection
+	Work       time.Duration // how long a request takes
+}
+
+func (a App) labels() map[string]string { return map[string]string{"app": a.Name} }
+
+// Selector selects the pods of the application.
+func (a App) Selector() string { return "app=" + a.Name }
+
+func (a App) deployment() *appsv1.Deployment {
+	labels := a.labels()
+	if a.Protection == Lameduck {
+		labels["lameduck.dev/inject"] = "true"
+	}
+	pod := corev1.PodSpec{
+		Containers: []corev1.Container{{
+			Name:            "app",
+			Image:           AppImage,
+			ImagePullPolicy: corev1.PullIfNotPresent,
+			Args:            []string{"--stop=graceful", "--work=" + a.Work.String()},
+			Env: []corev1.EnvVar{{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{
+				FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}}},
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
+				Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("128Mi")},
+			},
+			SecurityContext: &corev1.SecurityContext{
+				AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true), RunAsNonRoot: ptr.To(true),
+				Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: appPort}},
+			ReadinessProbe: &corev1.Probe{
+				ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/readyz", Port: intstr.FromString("http")}},
+				PeriodSeconds: 1,
+			},
+		}},
+		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{
+			MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
+			LabelSelector: &metav1.LabelSelector{MatchLabels: a.labels()},
+		}},
+	}
+	if seconds := map[Protection]int64{Sleep10: 10, Sleep35: 35}[a.Protection]; seconds > 0 {
+		pod.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: seconds}}}
+		pod.TerminationGracePeriodSeconds = ptr.To(seconds + 20)
+	}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &a.Replicas,
+			Selector: &metav1.LabelSelector{MatchLabels: a.labels()},
+			Strategy: appsv1.DeploymentStrategy{
+				Type:          appsv1.RollingUpdateDeploymentStrategyType,
+				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr.To(intstr.FromInt32(0)), MaxSurge: ptr.To(intstr.FromInt32(1))},
+			},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod},
+		},
+	}
+}
+
+func (a App) service() *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name},
+		Spec: corev1.ServiceSpec{
+			Selector: a.labels(),
+			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(appPort)}},
+		},
+	}
+}
+
+// Deploy makes the application anew, waits until all of it is available, and gives the URL
+// of its Service.
+func (a App) Deploy(ctx context.Context, client kubernetes.Interface) (string, error) {
+	if _, err := client.AppsV1().Deployments(a.Namespace).Create(ctx, a.deployment(), metav1.CreateOptions{}); err != nil {
+		return "", fmt.Errorf("deploying %s: %w", a.Name, err)
+	}
+	service, err := client.CoreV1().Services(a.Namespace).Create(ctx, a.service(), metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("deploying %s: %w", a.Name, err)
+	}
+	if err := a.available(ctx, client); err != nil {
+		return "", err
+	}
+	return "http://" + service.Spec.ClusterIP, nil
+}
+
+func (a App) available(ctx context.Context, client kubernetes.Interface) error {
+	var last string
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		d, err := client.AppsV1().Deployments(a.Namespace).Get(ctx, a.Name, metav1.GetOptions{})
+		if err != nil {
+			last = err.Error()
+			return false, nil
+		}
+		last = fmt.Sprintf("%d of %d available", d.Status.AvailableReplicas, a.Replicas)
+		return d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas == a.Replicas, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for %s: %s: %w", a.Name, last, err)
+	}
+	return nil
+}
+
+// Remove deletes the application without waiting for its pods' grace.
+func (a App) Remove(ctx context.Context, client kubernetes.Interface) error {
+	if err := client.CoreV1().Services(a.Namespace).Delete(ctx, a.Name, metav1.DeleteOptions{}); err != nil {
+		return fmt.Errorf("removing %s: %w", a.Name, err)
+	}
+	if err := client.AppsV1().Deployments(a.Namespace).Delete(ctx, a.Name, metav1.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletePropagationBackground)}); err != nil {
+		return fmt.Errorf("removing %s: %w", a.Name, err)
+	}
+	return client.CoreV1().Pods(a.Namespace).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}, metav1.ListOptions{LabelSelector: a.Selector()})
+}

@@ -1,0 +1,183 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
+	"github.com/lameduck-dev/lameduck/test/cluster/image"
+)
+
+// The images that the proofs use, built from this repository.
+const (
+	AppImage        = "registry.local/lameduck-app:dev"
+	AgentImage      = "registry.local/lameduck-agent:dev"
+	ControllerImage = "registry.local/lameduck:dev"
+)
+
+// Namespace is where the proofs' applications run.
+const Namespace = "lameduck-proof"
+
+// strictNamespace is as narrow as namespaces get, so that every proof also shows that what
+// injection adds is accepted there: Pod Security "restricted", a quota that demands requests
+// and limits of every container, and a range that refuses unset or large ones.
+const strictNamespace = `
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: ` + Namespace + `
+  labels: {pod-security.kubernetes.io/enforce: restricted}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: all, namespace: ` + Namespace + `}
+spec:
+  hard: {pods: "60", requests.cpu: "2", requests.memory: 2Gi, limits.cpu: "80", limits.memory: 8Gi}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: each, namespace: ` + Namespace + `}
+spec:
+  limits:
+  - type: Container
+    min: {cpu: 1m, memory: 4Mi}
+    max: {cpu: "1", memory: 128Mi}
+`
+
+// images pairs each image with the package that it is built from.
+var images = []struct{ tag, pkg string }{
+	{AppImage, "./test/app"},
+	{AgentImage, "./cmd/lameduck-agent"},
+	{ControllerImage, "./cmd/lameduck"},
+}
+
+// Env is an embedded cluster with lameduck's images on every node.
+type Env struct {
+	Cluster *cluster.Cluster
+	Client  kubernetes.Interface
+	Config  *rest.Config
+
+	dir      string // the binaries and archives
+	progress io.Writer
+	began    time.Time
+}
+
+// Up starts an embedded cluster, builds the images from this repository, and puts them on
+// every node. Close takes all of it away again.
+func Up(ctx context.Context, options cluster.Options) (*Env, error) {
+	e := &Env{progress: options.Progress, began: time.Now()}
+	var err error
+	if e.dir, err = os.MkdirTemp("", "lameduck-e2e-"); err != nil {
+		return nil, fmt.Errorf("making a folder for the images: %w", err)
+	}
+	if err := e.up(ctx, options); err != nil {
+		// The caller's context may be what ended it: cleaning up has its own.
+		return nil, errors.Join(err, e.Close(context.WithoutCancel(ctx)))
+	}
+	return e, nil
+}
+
+func (e *Env) up(ctx context.Context, options cluster.Options) error {
+	e.say("building the images")
+	archives, err := Build(ctx, e.dir)
+	if err != nil {
+		return err
+	}
+	if e.Cluster, err = cluster.Start(ctx, options); err != nil {
+		return err
+	}
+	for _, archive := range archives {
+		if err := e.Cluster.Load(ctx, archive); err != nil {
+			return err
+		}
+	}
+	if e.Config, err = e.Cluster.RESTConfig(); err != nil {
+		return err
+	}
+	e.Config.QPS, e.Config.Burst = 200, 400
+	if e.Client, err = kubernetes.NewForConfig(e.Config); err != nil {
+		return fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	if err := e.Cluster.Apply(ctx, strictNamespace); err != nil {
+		return fmt.Errorf("preparing the cluster: %w", err)
+	}
+	return nil
+}
+
+// Build compiles the three programs into dir and packs each into an image archive there.
+func Build(ctx context.Context, dir string) (archives []string, err error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, img := range images {
+		name := filepath.Base(img.pkg)
+		binary := filepath.Join(dir, name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, img.pkg)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("building %s: %w\n%s", img.pkg, err, out)
+		}
+		archive := binary + ".tar"
+		if err := image.Write(image.Spec{Tag: img.tag, Binary: binary}, archive); err != nil {
+			return nil, fmt.Errorf("packing %s: %w", img.tag, err)
+		}
+		archives = append(archives, archive)
+	}
+	return archives, nil
+}
+
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/lameduck-dev/lameduck").Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the repository (run this from a clone of it): %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// NodeNames lists the cluster's nodes.
+func (e *Env) NodeNames() (names []string) {
+	for _, node := range e.Cluster.Nodes() {
+		names = append(names, node.Name())
+	}
+	return names
+}
+
+// Targets reads which addresses a node's own rules send new connections to.
+func (e *Env) Targets(ctx context.Context, node string) (map[netip.Addr]bool, error) {
+	n, err := e.Cluster.Node(node)
+	if err != nil {
+		return nil, err
+	}
+	return n.Targets(ctx)
+}
+
+// Close takes the cluster down and removes what was built. It can be called again.
+func (e *Env) Close(ctx context.Context) error {
+	var err error
+	if e.Cluster != nil {
+		e.say("taking the cluster down")
+		err = e.Cluster.Stop(ctx)
+		e.Cluster = nil
+	}
+	return errors.Join(err, os.RemoveAll(e.dir))
+}
+
+// say writes one line of progress with the time since the start.
+func (e *Env) say(format string, args ...any) {
+	if e.progress != nil {
+		fmt.Fprintf(e.progress, "%6.1fs  %s\n", time.Since(e.began).Seconds(), fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
+
+	"github.com/lameduck-dev/lameduck/deploy"
+)
+
+const (
+	controlNamespace = deploy.Namespace
+	controller       = "lameduck-controller" // the Deployment
+)
+
+// Install does what the README says: lameduck install | kubectl apply -f -. It returns when
+// every replica is ready and one of them leads.
+func (e *Env) Install(ctx context.Context) error {
+	e.say("installing lameduck")
+	manifests, err := installManifests(ctx, e.dir, "--kubeconfig", e.Cluster.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	if err := e.Cluster.Apply(ctx, manifests); err != nil {
+		return fmt.Errorf("installing lameduck: %w", err)
+	}
+	return waitInstalled(ctx, e.Client)
+}
+
+// installManifests runs the lameduck that Build left in dir.
+func installManifests(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "lameduck"),
+		append([]string{"install", "--image", ControllerImage, "--agent-image", AgentImage}, args...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	manifests, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("lameduck install: %w\n%s", err, stderr.String())
+	}
+	return string(manifests), nil
+}
+
+// waitInstalled waits until every replica is ready and a leader answers as the hub.
+func waitInstalled(ctx context.Context, client kubernetes.Interface) error {
+	var last string
+	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		d, err := client.AppsV1().Deployments(controlNamespace).Get(ctx, controller, metav1.GetOptions{})
+		if err != nil {
+			last = err.Error()
+			return false, nil
+		}
+		if d.Status.AvailableReplicas != *d.Spec.Replicas || d.Status.ObservedGeneration < d.Generation {
+			last = fmt.Sprintf("%d of %d replicas available", d.Status.AvailableReplicas, *d.Spec.Replicas)
+			return false, nil
+		}
+		leader, err := leader(ctx, client)
+		last = "no leader answers as the hub yet"
+		return err == nil && leader != "", nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the controller: %s: %w", last, err)
+	}
+	return nil
+}
+
+// leader is the name of the pod that the hub's Service leads to, or empty.
+func leader(ctx context.Context, client kubernetes.Interface) (string, error) {
+	slices, err := client.DiscoveryV1().EndpointSlices(controlNamespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + deploy.HubService})
+	if err != nil {
+		return "", err
+	}
+	for _, slice := range slices.Items {
+		for _, endpoint := range slice.Endpoints {
+			if endpoint.TargetRef != nil && (endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready) {
+				return endpoint.TargetRef.Name, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// KillLeader ends the leading controller's pod without any grace.
+func (e *Env) KillLeader(ctx context.Context) error {
+	leader, err := leader(ctx, e.Client)
+	if err != nil {
+		return fmt.Errorf("killing the leader: %w", err)
+	}
+	if leader == "" {
+		return fmt.Errorf("killing the leader: there is none")
+	}
+	return e.Client.CoreV1().Pods(controlNamespace).Delete(ctx, leader, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
+}
+
+// Scale sets the number of controllers; zero takes hub and webhook away. It returns when
+// that many are there, and the others gone.
+func (e *Env) Scale(ctx context.Context, replicas int) error {
+	if _, err := e.Cluster.Kubectl(ctx, "-n", controlNamespace, "scale", "deploy/"+controller, fmt.Sprintf("--replicas=%d", replicas)); err != nil {
+		return fmt.Errorf("scaling the controller: %w", err)
+	}
+	if replicas > 0 {
+		return waitInstalled(ctx, e.Client)
+	}
+	return wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+		pods, err := e.Client.CoreV1().Pods(controlNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=lameduck"})
+		return err == nil && len(pods.Items) == 0, nil
+	})
+}

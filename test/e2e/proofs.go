@@ -1,0 +1,219 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
+	"github.com/lameduck-dev/lameduck/verify"
+)
+
+// Proof is one claim with what shows it.
+type Proof struct {
+	Name  string
+	Proxy string // the kube-proxy mode that it needs
+	Run   func(ctx context.Context, e *Env, name string) ([]Outcome, error)
+}
+
+// rate is low enough for a loaded machine with two cores and high enough that a control loses:
+// requests a second, all lanes together.
+const rate = 90
+
+// Proofs lists every proof. Those of one proxy mode stand together, so that they can share a
+// cluster.
+func Proofs() []Proof {
+	var all []Proof
+	for _, proxy := range []string{cluster.NFTables, cluster.IPTables} {
+		for _, stop := range stops {
+			all = append(all, Proof{join(stop.name, proxy), proxy, against(Bare, stop.trial)})
+		}
+		if proxy == cluster.NFTables {
+			all = append(all,
+				Proof{"stalled-proxy", proxy, against(Sleep10, stalled)},
+				Proof{"leader-killed", proxy, against(Bare, leaderKilled)},
+				Proof{"hub-absent", proxy, hubAbsent},
+				Proof{"webhook-absent", proxy, webhookAbsent},
+				Proof{"cost", proxy, cost},
+			)
+		}
+	}
+	return all
+}
+
+const rollout = "rollout-restart deploy/APP"
+
+// stops are the ways in which pods stop in daily life.
+var stops = []struct {
+	name  string
+	trial Trial
+}{
+	{"rollout", Trial{Replicas: 3, Rate: rate, Action: rollout}},
+	{"delete-pod", Trial{Replicas: 3, Rate: rate, Action: "delete-pod one-of deploy/APP"}},
+	{"drain", Trial{Replicas: 3, Rate: rate, Action: "drain node3"}},
+	{"scale-down", Trial{Replicas: 4, Rate: rate, Action: "scale deploy/APP 1"}},
+}
+
+// stallFor is how long a kube-proxy hangs: twice the sleep that most teams paste.
+const stallFor = 20 * time.Second
+
+var stalled = Trial{Replicas: 3, Rate: rate, Action: rollout, Before: StallProxy}
+
+// StallProxy stops the kube-proxy of the node that the clients are on, for stallFor.
+func StallProxy(_ context.Context, e *Env) (func(), error) {
+	proxy := e.client().KubeProxy
+	if err := proxy.Pause(); err != nil {
+		return nil, fmt.Errorf("stalling kube-proxy on %s: %w", e.client().Name(), err)
+	}
+	resumed := make(chan error, 1)
+	timer := time.AfterFunc(stallFor, func() { resumed <- proxy.Resume() })
+	return func() {
+		if timer.Stop() {
+			_ = proxy.Resume() // resuming what is not paused changes nothing
+			return
+		}
+		<-resumed
+	}, nil
+}
+
+var leaderKilled = Trial{Replicas: 3, Rate: rate, Action: rollout,
+	Before: func(ctx context.Context, e *Env) (func(), error) {
+		killed := make(chan error, 1)
+		// The rollout's first pods stop about two seconds after it begins.
+		timer := time.AfterFunc(3*time.Second, func() { killed <- e.KillLeader(context.WithoutCancel(ctx)) })
+		return func() {
+			if !timer.Stop() {
+				<-killed
+			}
+		}, nil
+	}}
+
+// controlTries is how often a control run may be repeated until it loses something: what is
+// lost when nothing protects a pod is a matter of milliseconds, and of luck.
+const controlTries = 3
+
+// against runs the trial with the control's protection and then with lameduck, and gives an
+// outcome for each lane.
+func against(control Protection, t Trial) func(context.Context, *Env, string) ([]Outcome, error) {
+	return func(ctx context.Context, e *Env, name string) ([]Outcome, error) {
+		lost, err := e.control(ctx, control, t)
+		if err != nil {
+			return nil, err
+		}
+		t.Protection, t.Routes = Lameduck, true
+		seen, err := e.Run(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		outcomes := perLane(name, seen)
+		for i, lane := range verify.Lanes {
+			outcomes[i].Control, outcomes[i].ControlLost = string(control), lost[lane]
+		}
+		return outcomes, nil
+	}
+}
+
+// control counts by lane what is lost without lameduck.
+func (e *Env) control(ctx context.Context, control Protection, t Trial) (map[string]uint64, error) {
+	t.Protection = control
+	lost := map[string]uint64{}
+	for range controlTries {
+		seen, err := e.Run(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		every := true
+		for _, lane := range seen.Lanes {
+			lost[lane.Name] += uint64(lane.Counts.Lost + lane.Counts.Masked)
+			every = every && lost[lane.Name] > 0
+		}
+		if every {
+			break
+		}
+	}
+	return lost, nil
+}
+
+// perLane gives an outcome for each lane, in the order of verify.Lanes.
+func perLane(name string, seen *Seen) []Outcome {
+	outcomes := make([]Outcome, len(verify.Lanes))
+	for i, lane := range verify.Lanes {
+		outcomes[i] = Outcome{Name: join(name, lane), Hook: seen.Hook, Beyond: seen.Beyond, Faults: seen.Faults}
+		for _, counted := range seen.Lanes {
+			if counted.Name == lane {
+				outcomes[i].Requests = uint64(counted.Counts.Requests)
+				outcomes[i].Lost = uint64(counted.Counts.Lost)
+				outcomes[i].Masked = uint64(counted.Counts.Masked)
+			}
+		}
+	}
+	return outcomes
+}
+
+// hubAbsent stops pods that were injected when hub and webhook are gone: local evidence has to do.
+func hubAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) {
+	t := Trial{Replicas: 3, Rate: rate, Action: rollout}
+	lost, err := e.control(ctx, Bare, t)
+	if err != nil {
+		return nil, err
+	}
+	t.Protection, t.Routes = Lameduck, true
+	t.Before = func(ctx context.Context, e *Env) (func(), error) { return nil, e.Scale(ctx, 0) }
+	seen, err := e.Run(ctx, t)
+	if scaleErr := e.Scale(ctx, 2); err == nil {
+		err = scaleErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	outcomes := perLane(name, seen)
+	for i, lane := range verify.Lanes {
+		outcomes[i].Control, outcomes[i].ControlLost = string(Bare), lost[lane]
+	}
+	return outcomes, nil
+}
+
+// webhookAbsent deploys while nobody answers the webhook: pods have to start as they are.
+func webhookAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) {
+	if err := e.Scale(ctx, 0); err != nil {
+		return nil, err
+	}
+	app := App{Namespace: Namespace, Name: "unhooked", Replicas: 2, Protection: Lameduck, Work: workTime}
+	outcome := Outcome{Name: name}
+	if _, err := app.Deploy(ctx, e.Client); err != nil {
+		outcome.Faults = append(outcome.Faults, "pods did not start without the webhook: "+err.Error())
+	}
+	if err := app.Remove(ctx, e.Client); err != nil {
+		return nil, err
+	}
+	return []Outcome{outcome}, e.Scale(ctx, 2)
+}
+
+// The cost of evidence: how long a hook may last beyond the moment when the last router
+// stopped, on a healthy cluster.
+const (
+	beyondP50 = 500 * time.Millisecond
+	beyondP99 = 1500 * time.Millisecond
+)
+
+// cost compares what a stop takes with lameduck and with the usual sleeps.
+func cost(ctx context.Context, e *Env, name string) ([]Outcome, error) {
+	var outcomes []Outcome
+	for _, protection := range []Protection{Lameduck, Sleep10, Sleep35} {
+		seen, err := e.Run(ctx, Trial{Protection: protection, Replicas: 10, Rate: rate, Action: rollout, Routes: true})
+		if err != nil {
+			return nil, err
+		}
+		o := Outcome{Name: join(name, string(protection)), Requests: uint64(seen.Totals.Requests), Hook: seen.Hook, Beyond: seen.Beyond}
+		if protection == Lameduck {
+			o.Lost, o.Masked, o.Faults = uint64(seen.Totals.Lost), uint64(seen.Totals.Masked), seen.Faults
+			if len(seen.Beyond) == 0 {
+				o.Faults = append(o.Faults, "no pod was seen being routed to and then stopping")
+			} else if p50, p99 := quantile(seen.Beyond, 0.5), quantile(seen.Beyond, 0.99); p50 > beyondP50 || p99 > beyondP99 {
+				o.Faults = append(o.Faults, fmt.Sprintf("the hooks lasted %s (p50) and %s (p99) beyond the last router", p50, p99))
+			}
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes, nil
+}

@@ -1,0 +1,153 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
+	"github.com/lameduck-dev/lameduck/verify"
+	"github.com/lameduck-dev/lameduck/verify/action"
+)
+
+// Trial is one application under load while something stops its pods.
+type Trial struct {
+	Protection Protection
+	Replicas   int32
+	Rate       float64 // requests a second, all lanes together
+	Action     string  // in verify's words; APP stands for the application's name
+	// Before runs when the load is up and the action about to begin, and may leave something
+	// to be undone at the end.
+	Before func(ctx context.Context, e *Env) (undo func(), err error)
+	Routes bool // watch the nodes' rules, to know when the last router stopped
+}
+
+// workTime is how long a request takes: long enough that each pod always has some in flight.
+const workTime = 50 * time.Millisecond
+
+// patience is the timeout of a request: so long that a machine which is merely slow loses
+// nothing, and short of what a hanging connection takes.
+const patience = 15 * time.Second
+
+// Seen is what a trial showed.
+type Seen struct {
+	*verify.Result
+	Hook   []time.Duration // per pod: deletion to SIGTERM
+	Beyond []time.Duration // per pod: last router stopped to SIGTERM
+	Faults []string
+}
+
+var trials atomic.Int64
+
+// app is the trial's application, under a name of its own, and the words of the action on it.
+func (t Trial) app(namespace string) (App, string) {
+	name := fmt.Sprintf("app%d", trials.Add(1))
+	app := App{Namespace: namespace, Name: name, Replicas: t.Replicas, Protection: t.Protection, Work: workTime}
+	return app, strings.ReplaceAll(t.Action, "APP", name)
+}
+
+// Run deploys the trial's application, loads it from the first node, does the action, and
+// removes the application.
+func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
+	app, words := t.app(Namespace)
+	e.say("%s under load: %s, %d replicas", t.Protection, words, t.Replicas)
+	url, err := app.Deploy(ctx, e.Client)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if rmErr := app.Remove(context.WithoutCancel(ctx), e.Client); err == nil {
+			err = rmErr
+		}
+	}()
+	actor := &action.Actor{Client: e.Client, Namespace: Namespace}
+	act, err := actor.Parse(strings.Fields(words))
+	if err != nil {
+		return nil, err
+	}
+	watchCtx, stopWatch := context.WithCancel(ctx)
+	defer stopWatch()
+	var routes *routeWatch
+	if t.Routes {
+		routes = watchRoutes(watchCtx, e, e.Client, app)
+	}
+	result, err := verify.Run(ctx, verify.Options{
+		URL: url, Rate: t.Rate, Timeout: patience, Dial: e.client().DialContext,
+		ActionName: act.Name,
+		Action: func(ctx context.Context) error {
+			if t.Before != nil {
+				undo, err := t.Before(ctx, e)
+				if err != nil {
+					return err
+				}
+				if undo != nil {
+					defer undo()
+				}
+			}
+			return act.Do(ctx)
+		},
+		Cluster: &verify.Cluster{Client: e.Client, Namespace: Namespace, Selector: app.Selector()},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return judge(result, routes), nil
+}
+
+// client is the node whose view of the Services the load has.
+func (e *Env) client() *cluster.Node { return e.Cluster.Nodes()[0] }
+
+// judge reads from the result what else a termination has to keep besides its requests.
+func judge(result *verify.Result, routes *routeWatch) *Seen {
+	seen := &Seen{Result: result}
+	fault := func(format string, args ...any) { seen.Faults = append(seen.Faults, fmt.Sprintf(format, args...)) }
+	if result.Action.Failure != "" {
+		fault("%s: %s", result.Action.Name, result.Action.Failure)
+	}
+	if l := result.Ledger; l != nil && (l.AppliedTwice > 0 || l.OKNotApplied > 0) {
+		fault("the ledger has %d requests applied twice, and %d answered but not applied", l.AppliedTwice, l.OKNotApplied)
+	}
+	if len(result.Pods) == 0 {
+		fault("no pod left during the run")
+	}
+	for _, pod := range result.Pods {
+		if pod.Killed {
+			fault("pod %s was killed", pod.Pod.Name)
+		}
+		if over := overrun(pod); over > 0 {
+			fault("pod %s outlived its grace period of %d s by %s", pod.Pod.Name, pod.GraceSeconds, over)
+		}
+		if pod.Sigterm == nil || pod.DeletionSeen.IsZero() {
+			continue
+		}
+		seen.Hook = append(seen.Hook, pod.Sigterm.Time.Sub(pod.DeletionSeen))
+		if routes != nil {
+			if last, ok := routes.lastRouted(pod.Pod.Name); ok {
+				seen.Beyond = append(seen.Beyond, pod.Sigterm.Time.Sub(last))
+			}
+		}
+	}
+	if routes != nil {
+		if err := routes.fault(); err != nil {
+			fault("reading the nodes' rules: %v", err)
+		}
+	}
+	return seen
+}
+
+// overrun is by how much the pod's last container outlived the grace period. The kubelet may
+// take 2 s more after a long preStop, and its times have full seconds only.
+func overrun(pod report.PodLine) time.Duration {
+	const kubelet = 3 * time.Second
+	if pod.DeletionTimestamp.IsZero() {
+		return 0
+	}
+	var over time.Duration
+	for _, exit := range pod.Exits {
+		over = max(over, exit.Time.Sub(pod.DeletionTimestamp)-kubelet)
+	}
+	return over
+}
