@@ -25,10 +25,13 @@ type Container struct {
 
 	PreStop, PostStart           *Hook
 	Readiness, Liveness, Startup *Probe
+
+	command, args, env *Node
 }
 
 func newContainer(pod *Workload, n *Node, role Role) *Container {
 	c := &Container{Pod: pod, Node: n, Role: role, Name: n.Get("name").Str(), Image: n.Get("image").Str()}
+	c.command, c.args, c.env = n.Get("command"), n.Get("args"), n.Get("env")
 	if lifecycle := n.Get("lifecycle"); lifecycle != nil {
 		c.PreStop = newHook(lifecycle.Get("preStop"))
 		c.PostStart = newHook(lifecycle.Get("postStart"))
@@ -42,34 +45,36 @@ func newContainer(pod *Workload, n *Node, role Role) *Container {
 // Argv is the command line that the manifest sets, nil where the image's own
 // entry point is used.
 func (c *Container) Argv() []string {
-	command := c.Node.Get("command")
-	if command.Len() == 0 {
+	if c.command.Len() == 0 {
 		return nil
 	}
-	return append(command.Strings(), c.Node.Get("args").Strings()...)
+	return c.Args()
 }
 
 // Args are the manifest's command and args in one list: what may hold a flag.
 func (c *Container) Args() []string {
-	return append(c.Node.Get("command").Strings(), c.Node.Get("args").Strings()...)
+	return append(c.command.Strings(), c.args.Strings()...)
 }
 
 // Flag finds --name=value, --name value, -name=value among the command and
 // the arguments, and in the text of a script that they hold.
-func (c *Container) Flag(name string) (value string, at *Node, found bool) {
-	for _, list := range []*Node{c.Node.Get("command"), c.Node.Get("args")} {
+func (c *Container) Flag(name string) (value string, at *Node, found bool) { return c.flag("", name) }
+
+// flag finds the flag that is called lead+name.
+func (c *Container) flag(lead, name string) (value string, at *Node, found bool) {
+	for _, list := range [...]*Node{c.command, c.args} {
 		for item := range list.All() {
-			words := []string{item.Str()}
-			if strings.ContainsAny(item.Str(), " \n") {
-				words = strings.Fields(item.Str())
+			if !strings.Contains(item.Str(), name) {
+				continue
 			}
+			words := strings.Fields(item.Str())
 			for i, word := range words {
 				bare := strings.TrimLeft(word, "-")
 				if bare == word {
 					continue
 				}
 				key, value, inline := strings.Cut(bare, "=")
-				if key != name {
+				if rest, ok := strings.CutPrefix(key, lead); !ok || rest != name {
 					continue
 				}
 				switch {

@@ -423,7 +423,7 @@ type arena struct{ free []Node }
 
 func (a *arena) node() *Node {
 	if len(a.free) == 0 {
-		a.free = make([]Node, 64)
+		a.free = make([]Node, 16)
 	}
 	n := &a.free[0]
 	a.free = a.free[1:]

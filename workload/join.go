@@ -46,6 +46,9 @@ func Join(files []*File) *Set {
 		service.Workloads = index.bySelector(service.Object, service.Selector)
 		for _, w := range service.Workloads {
 			w.Services = append(w.Services, service)
+			if !service.Headless && !service.MetricsOnly {
+				w.Serving = append(w.Serving, service)
+			}
 		}
 	}
 	for _, pdb := range s.PDBs {
@@ -67,7 +70,7 @@ func (s *Set) add(o *Object) {
 	switch o.Kind {
 	case "Service":
 		if o.APIVersion == "v1" {
-			s.Services = append(s.Services, &Service{Object: o, Selector: o.Spec("selector")})
+			s.Services = append(s.Services, newService(o))
 		}
 	case "PodDisruptionBudget":
 		s.PDBs = append(s.PDBs, &PDB{Object: o, Selector: o.Spec("selector")})

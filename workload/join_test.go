@@ -82,7 +82,7 @@ func TestJoin(t *testing.T) {
 	for _, got := range []struct{ name, have, want string }{
 		{"workloads", fmt.Sprint(len(set.Workloads)), "1"},
 		{"services", fmt.Sprintf("%s,%s,%d", w.Services[0].Name, w.Services[1].Name, len(w.Services)), "web,web-metrics,2"},
-		{"serving", fmt.Sprintf("%d %s", len(w.Serving()), w.ServingContainers()[0].Name), "1 web"},
+		{"serving", fmt.Sprintf("%d %s", len(w.Serving), w.ServingContainers()[0].Name), "1 web"},
 		{"budgets", fmt.Sprint(len(w.PDBs), len(w.HPAs)), "1 1"},
 		{"replicas", fmt.Sprint(replicas), "2"},
 		{"roles", fmt.Sprint(len(w.Sidecars), len(w.Inits), len(w.Running())), "1 1 2"},

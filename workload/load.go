@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"unsafe"
 )
 
 // MaxBytes is the size above which a file is not read. The largest manifests
@@ -127,15 +128,23 @@ func (l *Loader) bytes(path string) (string, error) {
 	if info.Size() > MaxBytes {
 		return "", tooLarge(info.Size())
 	}
-	var b strings.Builder
-	b.Grow(int(info.Size()))
-	if _, err := io.Copy(&b, io.LimitReader(file, MaxBytes+1)); err != nil {
-		return "", err
+	// One byte more than the file has, so that the read that fills it also
+	// finds its end.
+	data := make([]byte, 0, info.Size()+1)
+	for {
+		n, err := file.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF:
+			return unsafe.String(unsafe.SliceData(data), len(data)), nil
+		case err != nil:
+			return "", err
+		case len(data) > MaxBytes:
+			return "", tooLarge(int64(len(data)))
+		case len(data) == cap(data):
+			data = append(data, 0)[:len(data)]
+		}
 	}
-	if b.Len() > MaxBytes {
-		return "", tooLarge(int64(b.Len()))
-	}
-	return b.String(), nil
 }
 
 func (l *Loader) bounded(data []byte, err error) (string, error) {

@@ -8,6 +8,8 @@ type Object struct {
 	Root *Node
 
 	APIVersion, Kind, Namespace, Name string
+
+	spec *Node
 }
 
 // String is how messages name an object: Deployment shop/web.
@@ -33,7 +35,7 @@ func (o *Object) Annotation(key string) string {
 }
 
 // Spec walks down from the object's spec.
-func (o *Object) Spec(path ...string) *Node { return o.Root.Get("spec").Get(path...) }
+func (o *Object) Spec(path ...string) *Node { return o.spec.Get(path...) }
 
 // add takes over a document's object, or the objects of a List. A document
 // without apiVersion and kind is something else's configuration: not ours.
@@ -45,6 +47,7 @@ func (f *File) add(root *Node) []Problem {
 		File: f, Root: root,
 		APIVersion: root.Get("apiVersion").Str(),
 		Kind:       root.Get("kind").Str(),
+		spec:       root.Get("spec"),
 	}
 	if o.APIVersion == "" || o.Kind == "" {
 		return nil

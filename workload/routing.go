@@ -8,17 +8,22 @@ type Service struct {
 	Selector  *Node
 	Workloads []*Workload
 	Routes    []*Object // the Ingresses and Gateway routes that lead to it
+
+	Headless    bool // it has no address of its own
+	MetricsOnly bool // all its ports are there to be scraped
 }
 
-// Headless reports whether the Service has no address of its own.
-func (s *Service) Headless() bool { return s.Spec("clusterIP").Str() == "None" }
+func newService(o *Object) *Service {
+	return &Service{
+		Object: o, Selector: o.Spec("selector"),
+		Headless: o.Spec("clusterIP").Str() == "None", MetricsOnly: metricsOnly(o.Spec("ports")),
+	}
+}
 
 // ports that carry no user's request: a lost scrape is made again.
 var metricsNames = []string{"metrics", "prometheus", "monitoring", "telemetry", "exporter", "pprof", "debug"}
 
-// MetricsOnly reports whether all ports are there to be scraped.
-func (s *Service) MetricsOnly() bool {
-	ports := s.Spec("ports")
+func metricsOnly(ports *Node) bool {
 	if ports.Len() == 0 {
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Setting is a value that a container is configured with, and its place.
@@ -20,7 +21,7 @@ type Setting struct {
 func (c *Container) Env(name string) (Setting, bool) {
 	var found Setting
 	ok := false
-	for e := range c.Node.Get("env").All() {
+	for e := range c.env.All() {
 		if e.Get("name").Str() != name {
 			continue
 		}
@@ -59,6 +60,9 @@ func (c *Container) configMapKey(configMap, key string) (Setting, bool) {
 // Files are the ConfigMap entries that are mounted into the container, by the
 // path at which it sees them.
 func (c *Container) Files() map[string]Setting {
+	if c.Node.Get("volumeMounts") == nil {
+		return nil
+	}
 	files := map[string]Setting{}
 	for mount := range c.Node.Get("volumeMounts").All() {
 		for volume := range c.Pod.Pod.Get("volumes").All() {
@@ -107,8 +111,8 @@ func (c *Container) volumeFiles(files map[string]Setting, mount, configMap *Node
 // command line, system properties, environment, application files. Names are
 // written in kebab case, as in spring.lifecycle.timeout-per-shutdown-phase.
 func (c *Container) Property(property string) (Setting, bool) {
-	for _, flag := range []string{property, "D" + property} {
-		if v, at, ok := c.Flag(flag); ok {
+	for _, lead := range []string{"", "D"} {
+		if v, at, ok := c.flag(lead, property); ok {
 			return Setting{v, c.Pod.Object, at}, true
 		}
 	}
@@ -124,8 +128,8 @@ func (c *Container) Property(property string) (Setting, bool) {
 			}
 		}
 	}
-	for _, dash := range []string{"", "_"} {
-		if s, ok := c.Env(envName(property, dash)); ok {
+	for _, name := range envNames(property) {
+		if s, ok := c.Env(name); ok {
 			return s, true
 		}
 	}
@@ -138,10 +142,20 @@ func (c *Container) Property(property string) (Setting, bool) {
 	return Setting{}, false
 }
 
-// envName is Spring's relaxed binding: dots become underscores, dashes go or,
+// envCache keeps envNames' answers: every container is asked for the same few
+// properties.
+var envCache sync.Map
+
+// envNames is Spring's relaxed binding: dots become underscores, dashes go or,
 // in the older form, become underscores too.
-func envName(property, dash string) string {
-	return strings.ToUpper(strings.NewReplacer(".", "_", "-", dash).Replace(property))
+func envNames(property string) []string {
+	if names, ok := envCache.Load(property); ok {
+		return names.([]string)
+	}
+	upper := strings.ToUpper(strings.ReplaceAll(property, ".", "_"))
+	names := []string{strings.ReplaceAll(upper, "-", ""), strings.ReplaceAll(upper, "-", "_")}
+	envCache.Store(property, names)
+	return names
 }
 
 // applicationFiles are the mounted Spring configuration files, in the order
@@ -149,6 +163,9 @@ func envName(property, dash string) string {
 func (c *Container) applicationFiles() []Setting {
 	var out []Setting
 	files := c.Files()
+	if len(files) == 0 {
+		return nil
+	}
 	for _, p := range slices.Sorted(maps.Keys(files)) {
 		base := path.Base(p)
 		if strings.HasPrefix(base, "application") || strings.HasPrefix(base, "bootstrap") {
@@ -222,6 +239,6 @@ func sameProperty(a, b string) bool {
 	return len(a) <= len(b)+8 && plainName(a) == plainName(b)
 }
 
-func plainName(s string) string {
-	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s))
-}
+var dashes = strings.NewReplacer("-", "", "_", "")
+
+func plainName(s string) string { return strings.ToLower(dashes.Replace(s)) }

@@ -21,6 +21,7 @@ type Workload struct {
 	Inits      []*Container // the other init containers
 
 	Services []*Service
+	Serving  []*Service // those whose clients lose requests when a pod goes: with an address, and more than metrics behind it
 	PDBs     []*PDB
 	HPAs     []*HPA
 	Input    *Set
@@ -138,24 +139,12 @@ func (w *Workload) Replicas() (n int64, at *Node) {
 	return 1, at
 }
 
-// Serving are the Services whose clients lose requests when a pod goes: those
-// with an address of their own, and more than metrics behind it.
-func (w *Workload) Serving() []*Service {
-	var out []*Service
-	for _, s := range w.Services {
-		if !s.Headless() && !s.MetricsOnly() {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // ServingContainers are the main containers that the Services' ports reach.
 // Where the ports tell nothing and there is one main container, it is that.
 func (w *Workload) ServingContainers() []*Container {
 	var out []*Container
 	for _, c := range w.Containers {
-		for _, s := range w.Serving() {
+		for _, s := range w.Serving {
 			if s.Reaches(c) {
 				out = append(out, c)
 				break

@@ -21,7 +21,7 @@ var dnsTTLExceedsWait = &check.Rule{
 	Service: func(p *check.Pass, s *workload.Service) {
 		at := s.Root.Get("metadata", "annotations", externalDNSTTL)
 		ttl, err := strconv.ParseInt(at.Str(), 10, 64)
-		if err != nil || !s.Headless() {
+		if err != nil || !s.Headless {
 			return
 		}
 		for _, w := range s.Workloads {

@@ -34,7 +34,7 @@ var noPrestop = &check.Rule{
 				continue
 			}
 			wait := routerWait(w)
-			p.Report(w.Object, c.Node.Get("name"), "container %s serves %s and has no preStop hook", c.Name, w.Serving()[0]).
+			p.Report(w.Object, c.Node.Get("name"), "container %s serves %s and has no preStop hook", c.Name, w.Serving[0]).
 				Do("Add a preStop hook that waits until the routers know: lameduck's agent, or `sleep: {seconds: %d}`.", wait).
 				Fix(addSleep(p, w, c, wait)...)
 		}
@@ -49,7 +49,7 @@ func switchedOff(w *workload.Workload) bool {
 
 // routerWait is the wait that covers the routers which the input shows.
 func routerWait(w *workload.Workload) int64 {
-	for _, s := range w.Serving() {
+	for _, s := range w.Serving {
 		if s.Spec("type").Str() == "LoadBalancer" || len(s.Routes) > 0 {
 			return loadBalancerWait
 		}

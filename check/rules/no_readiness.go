@@ -20,7 +20,7 @@ var noReadiness = &check.Rule{
 		}
 		for _, c := range w.ServingContainers() {
 			if c.Readiness == nil && c.Startup == nil {
-				p.Report(w.Object, c.Node.Get("name"), "container %s serves %s and has no readiness probe", c.Name, w.Serving()[0])
+				p.Report(w.Object, c.Node.Get("name"), "container %s serves %s and has no readiness probe", c.Name, w.Serving[0])
 			}
 		}
 	},

@@ -16,7 +16,7 @@ var publishNotReady = &check.Rule{
 	Source: "https://kubernetes.io/docs/reference/kubernetes-api/service-resources/service-v1/#ServiceSpec",
 	Service: func(p *check.Pass, s *workload.Service) {
 		at := s.Spec("publishNotReadyAddresses")
-		if !at.IsTrue() || s.Headless() || s.MetricsOnly() || len(s.Workloads) == 0 {
+		if !at.IsTrue() || s.Headless || s.MetricsOnly || len(s.Workloads) == 0 {
 			return
 		}
 		p.Report(s.Object, at, "publishNotReadyAddresses keeps the leaving pods of %s in the Service", s.Workloads[0]).Of(s.Workloads[0])

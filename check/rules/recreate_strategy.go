@@ -23,6 +23,6 @@ var recreateStrategy = &check.Rule{
 				return
 			}
 		}
-		p.Report(w.Object, at, "%s serves %s and is updated with Recreate", w, w.Serving()[0])
+		p.Report(w.Object, at, "%s serves %s and is updated with Recreate", w, w.Serving[0])
 	},
 }

@@ -23,7 +23,7 @@ var singleReplica = &check.Rule{
 			if !at.Set() {
 				said = " (the default)"
 			}
-			p.Report(w.Object, at, "%s serves %s with one replica%s", w, w.Serving()[0], said)
+			p.Report(w.Object, at, "%s serves %s with one replica%s", w, w.Serving[0], said)
 		}
 	},
 }

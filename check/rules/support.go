@@ -31,7 +31,7 @@ func injected(w *workload.Workload) bool {
 }
 
 // serves reports whether clients reach the pods through a Service.
-func serves(w *workload.Workload) bool { return !w.Finite() && len(w.Serving()) > 0 }
+func serves(w *workload.Workload) bool { return !w.Finite() && len(w.Serving) > 0 }
 
 // replaced reports whether the pods have a controller that starts another in
 // a stopped one's place.

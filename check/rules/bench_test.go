@@ -1,0 +1,57 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/check/corpus"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// BenchmarkCheck reads, joins and checks folders of files with three objects
+// each, with all rules: the whole of what `lameduck check` does before it
+// prints.
+func BenchmarkCheck(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("files=%d", n), func(b *testing.B) {
+			dir := write(b, n)
+			o := check.Options{Rules: All()}
+			b.ReportAllocs()
+			for b.Loop() {
+				in, err := (&workload.Loader{}).Load(context.Background(), dir)
+				if err != nil {
+					b.Fatal(err)
+				}
+				result, err := check.Run(context.Background(), in, o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if result.Summary.Objects != 3*n || result.Summary.Errors != n/20 {
+					b.Fatalf("%+v", result.Summary)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/file")
+		})
+	}
+}
+
+func write(b *testing.B, n int) string {
+	b.Helper()
+	dir := b.TempDir()
+	for i := range n {
+		folder := filepath.Join(dir, fmt.Sprintf("team-%03d", i%200))
+		if i < 200 {
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("app-%05d.yaml", i)), []byte(corpus.File(i)), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return dir
+}
