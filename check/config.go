@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -15,10 +16,22 @@ import (
 // Config is the file .lameduck.yaml: what a team has decided for all its
 // manifests.
 type Config struct {
-	KubernetesVersion string            `json:"kubernetesVersion"`
-	FailOn            string            `json:"failOn"`
-	Rules             map[string]string `json:"rules"` // name -> off, info, warning, error
-	Ignore            []Ignore          `json:"ignore"`
+	KubernetesVersion string           `json:"kubernetesVersion"`
+	FailOn            string           `json:"failOn"`
+	Rules             map[string]Level `json:"rules"`
+	Ignore            []Ignore         `json:"ignore"`
+}
+
+// Level is what a team makes of a rule: off, info, warning or error.
+type Level string
+
+// UnmarshalJSON reads a level; YAML turns an unquoted off into false.
+func (l *Level) UnmarshalJSON(text []byte) error {
+	if s := string(text); s == "false" || s == `"false"` {
+		*l = off
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(l))
 }
 
 // Ignore suppresses a rule where file and object match; both are patterns of

@@ -28,8 +28,8 @@ var (
 	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func data(s string) string     { return dataEscapes.Replace(s) }
-func property(s string) string { return propertyEscapes.Replace(s) }
+func data(s string) string     { return printable(dataEscapes.Replace(s)) }
+func property(s string) string { return printable(propertyEscapes.Replace(s)) }
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
