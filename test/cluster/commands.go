@@ -21,6 +21,9 @@ func newUp(name *string) *cobra.Command {
 first build. A failure or Ctrl-C on the way takes down again what was started.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if options.Nodes < 1 {
+				return fmt.Errorf("--nodes %d: a cluster has at least one", options.Nodes)
+			}
 			options.Name = *name
 			options.Progress = command.ErrOrStderr()
 			c, err := cluster.Start(command.Context(), options)

@@ -81,13 +81,13 @@ func newDelay(name *string) *cobra.Command {
 		Short: "Hold back the EndpointSlice events of a node's kube-proxy; 0s ends it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(command *cobra.Command, args []string) error {
-			node, err := attachNode(*name, args[0])
-			if err != nil {
-				return err
-			}
 			by, err := time.ParseDuration(args[1])
 			if err != nil || by < 0 {
 				return fmt.Errorf("delay %q: give a duration such as 500ms or 5s", args[1])
+			}
+			node, err := attachNode(*name, args[0])
+			if err != nil {
+				return err
 			}
 			return node.DelayEndpointSlices(command.Context(), by)
 		},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +87,7 @@ func (c *Cluster) RESTConfig() (*rest.Config, error) {
 		return nil, fmt.Errorf("reading %s: %w", c.Kubeconfig(), err)
 	}
 	config.QPS = -1
+	config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil } // it is on this machine
 	return config, nil
 }
 
@@ -111,6 +114,7 @@ func (c *Cluster) Apply(ctx context.Context, manifests string) error {
 func (c *Cluster) kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
 	own := []string{"--kubeconfig", c.Kubeconfig(), "--cache-dir", c.plan.Path("kubectl-cache")}
 	cmd := exec.CommandContext(ctx, c.KubectlPath(), append(own, args...)...)
+	cmd.Env = append(os.Environ(), "NO_PROXY=*")
 	cmd.Stdin = strings.NewReader(stdin)
 	output, err := cmd.Output()
 	if err != nil {

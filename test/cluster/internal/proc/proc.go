@@ -97,7 +97,8 @@ func (p *Process) start(spec Spec) error {
 	cmd := exec.Command(spec.Args[0], spec.Args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = p.set.Dir
-	cmd.Env = append(os.Environ(), p.set.Environment())
+	// Little else from the caller: a proxy in its environment would come between the parts of the cluster.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.set.Dir, p.set.Environment()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	launch := cmd.Start
 	if spec.Netns != "" {

@@ -74,7 +74,8 @@ func APIServer(p plan.Plan) []string {
 	}
 }
 
-// ControllerManager is the command line of the controller manager.
+// ControllerManager is the command line of the controller manager. Its own rate limit, meant for large clusters,
+// would hold up rollouts of a hundred pods.
 func ControllerManager(p plan.Plan) []string {
 	kubeconfig := p.Path("controller-manager.kubeconfig")
 	return []string{
@@ -95,6 +96,8 @@ func ControllerManager(p plan.Plan) []string {
 		"--cluster-cidr=" + p.ClusterCIDR().String(),
 		"--service-cluster-ip-range=" + p.ServiceCIDR().String(),
 		"--leader-elect=false",
+		"--kube-api-qps=100",
+		"--kube-api-burst=200",
 		"--flex-volume-plugin-dir=" + p.Path("volume-plugins"),
 	}
 }
