@@ -1,0 +1,116 @@
+// Package budget draws what a manifest's grace period is spent on: the two
+// timelines of one stop, what the routers know and what the pod does.
+package budget
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Budget is one workload's stop. All times are seconds after the pod was
+// deleted.
+type Budget struct {
+	Object  string
+	Grace   int64
+	Default bool // no one wrote the grace period down
+	Routers []Span
+	Pods    []Container
+	Losses  []string // where requests are lost, in words
+}
+
+// Container is what happens in one container.
+type Container struct {
+	Name  string
+	Spans []Span
+}
+
+// Span is one part of a timeline.
+type Span struct {
+	Name       string
+	Start, End int64
+	Note       string
+}
+
+const (
+	nameWidth = 22
+	barWidth  = 50
+)
+
+// Write draws the budget as text.
+func Write(w io.Writer, b Budget) error {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s: grace period %d s", b.Object, b.Grace)
+	if b.Default {
+		out.WriteString(" (the default)")
+	}
+	scale := scale{last: b.last()}
+	fmt.Fprintf(&out, "\n\n%s%s\n", strings.Repeat(" ", nameWidth), scale.axis())
+	group := func(title string, spans []Span) {
+		fmt.Fprintf(&out, "  %s\n", title)
+		for _, s := range spans {
+			fmt.Fprintf(&out, "    %-*s%s  %s\n", nameWidth-4, cut(s.Name, nameWidth-5), scale.bar(s), s.Note)
+		}
+	}
+	if len(b.Routers) > 0 {
+		group("routers that still send", b.Routers)
+	}
+	for _, c := range b.Pods {
+		group("container "+c.Name, c.Spans)
+	}
+	fmt.Fprintf(&out, "    %-*s%s  %d s\n\n", nameWidth-4, "SIGKILL", scale.point(b.Grace, 'X'), b.Grace)
+	for _, loss := range b.Losses {
+		fmt.Fprintf(&out, "  lost: %s\n", loss)
+	}
+	if len(b.Losses) == 0 {
+		out.WriteString("  Nothing is seen to be lost at these times.\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func (b Budget) last() int64 {
+	last := max(b.Grace, 1)
+	for _, s := range b.Routers {
+		last = max(last, s.End)
+	}
+	for _, c := range b.Pods {
+		for _, s := range c.Spans {
+			last = max(last, s.End)
+		}
+	}
+	return last
+}
+
+// scale maps seconds to columns.
+type scale struct{ last int64 }
+
+func (s scale) column(second int64) int { return int(second * barWidth / s.last) }
+
+func (s scale) axis() string {
+	left, right := "0", fmt.Sprintf("%d s", s.last)
+	return left + strings.Repeat(" ", max(1, barWidth-len(left)-len(right)+2)) + right
+}
+
+// bar is at least one column wide if the span takes any time.
+func (s scale) bar(span Span) string {
+	from, to := s.column(span.Start), s.column(span.End)
+	if span.End > span.Start && to == from {
+		to++
+	}
+	to = min(to, barWidth)
+	from = min(from, to)
+	return strings.Repeat(" ", from) + strings.Repeat("=", to-from) + strings.Repeat(" ", barWidth-to)
+}
+
+func (s scale) point(second int64, mark byte) string {
+	at := min(s.column(second), barWidth-1)
+	return strings.Repeat(" ", at) + string(mark) + strings.Repeat(" ", barWidth-at-1)
+}
+
+func cut(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
