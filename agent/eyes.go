@@ -12,9 +12,13 @@ import (
 // at a common pod costs less than a hundredth of it.
 const lookEvery = 25 * time.Millisecond
 
-// costShare bounds what looking costs where there are very many connections: a pause is at
-// least that many times as long as the look before it took.
-const costShare = 10
+// costShare bounds what looking costs where there are very many connections: a pause is that
+// many times as long as the look before it took, but at most longestPause. A look also takes
+// long where the processor is busy with others, and that is no reason to look away.
+const (
+	costShare    = 10
+	longestPause = 250 * time.Millisecond
+)
 
 // eyes look at the sockets from a goroutine of their own, so that a call to the kernel that
 // hangs does not hang the sequence. At most one look is under way.
@@ -61,7 +65,7 @@ func (e *eyes) start() {
 }
 
 func (e *eyes) done() {
-	e.next.Reset(max(lookEvery, costShare*time.Since(e.started)))
+	e.next.Reset(min(max(lookEvery, costShare*time.Since(e.started)), longestPause))
 }
 
 func (e *eyes) close() {

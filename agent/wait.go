@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -97,7 +98,7 @@ func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
 		r.eyes.start()
 	case look := <-r.eyes.looks:
 		if look.err == nil {
-			r.watch.see(look.Look, time.Now())
+			r.watch.see(look.Look, r.eyes.started, time.Now())
 		} else {
 			r.blindness = look.err
 		}
@@ -118,7 +119,10 @@ func (r *run) waited(now time.Time, late bool) {
 	o.Window = r.window()
 	o.Arrivals = r.watch.arrivals
 	if o.Blind = r.blind(now); o.Blind {
-		r.saw(termination.Unreachable, "sockets", fmt.Sprint(r.blindness))
+		if r.blindness == nil {
+			r.blindness = errors.New("looking at them takes too long")
+		}
+		r.saw(termination.Unreachable, "sockets", r.blindness.Error())
 	}
 	o.Hub = r.hub.describe(r.parts.Hub != nil, r.start)
 	if r.hub.verdict == failed {

@@ -46,8 +46,10 @@ func newWatch(config Config, inside func(sockets.Conn) bool) watch {
 	return watch{config: config, inside: inside, probes: newProbes(config), seen: map[uint64]uint32{}}
 }
 
-// see takes note of one look. The first is what was there before.
-func (w *watch) see(look sockets.Look, now time.Time) {
+// see takes note of one look, which lasted from began to now. The first is what was there
+// before. An arrival counts from the look's end and silence up to its beginning: whichever
+// makes the silence shorter.
+func (w *watch) see(look sockets.Look, began, now time.Time) {
 	w.looks++
 	arrived := 0
 	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
@@ -76,7 +78,7 @@ func (w *watch) see(look sockets.Look, now time.Time) {
 		w.arrivals += arrived
 		w.lastArrival = now
 	}
-	w.last = now
+	w.last = began
 	w.requests(look)
 	w.forget()
 }
@@ -170,9 +172,9 @@ func (w *watch) silence() time.Duration {
 	case w.looks == 0 || w.missing > 0:
 		return 0
 	case w.lastArrival.IsZero():
-		return w.last.Sub(w.first)
+		return max(w.last.Sub(w.first), 0)
 	}
-	return w.last.Sub(w.lastArrival)
+	return max(w.last.Sub(w.lastArrival), 0)
 }
 
 func (w *watch) arrivalsText() string {

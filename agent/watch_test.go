@@ -59,7 +59,7 @@ func TestWatchTellsArrivals(t *testing.T) {
 			now := time.Unix(1_700_000_000, 0)
 			for i, step := range tt.looks {
 				now = now.Add(lookEvery)
-				w.see(sockets.Look{Opens: 500 + step.opens, Conns: step.conns, Gone: step.gone, Exact: true}, now)
+				w.see(sockets.Look{Opens: 500 + step.opens, Conns: step.conns, Gone: step.gone, Exact: true}, now, now)
 				if w.arrivals != step.arrivals || (w.silence() > 0) != step.silent {
 					t.Errorf("look %d: %d arrivals, silence %v; want %d, %v", i, w.arrivals, w.silence(), step.arrivals, step.silent)
 				}
@@ -73,7 +73,7 @@ func TestWatchForgets(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for i := range uint64(10 * forgetAfter) {
 		now = now.Add(lookEvery)
-		w.see(sockets.Look{Opens: i, Conns: []sockets.Conn{conn(7, client, 80), conn(100+i, client, 80)}, Exact: true}, now)
+		w.see(sockets.Look{Opens: i, Conns: []sockets.Conn{conn(7, client, 80), conn(100+i, client, 80)}, Exact: true}, now, now)
 	}
 	if len(w.seen) > 2*forgetAfter+1 || w.seen[7] == 0 {
 		t.Errorf("%d connections remembered", len(w.seen))
@@ -147,7 +147,7 @@ func TestRateIsTheLarger(t *testing.T) {
 	cfg.Probes = []Probe{{8080, 2 * s}}
 	w := newWatch(cfg, func(sockets.Conn) bool { return false })
 	start := time.Unix(1_700_000_000, 0)
-	w.see(sockets.Look{Opens: 450}, start)
+	w.see(sockets.Look{Opens: 450}, start, start)
 	if got := w.rate(); got != 4 {
 		t.Errorf("lifetime: %v/s, want 4.5 without the probe's 0.5", got)
 	}
@@ -155,11 +155,11 @@ func TestRateIsTheLarger(t *testing.T) {
 	for id := range uint64(20) {
 		conns = append(conns, conn(id, client, 80))
 	}
-	w.see(sockets.Look{Opens: 470, Conns: conns}, start.Add(lookEvery))
+	w.see(sockets.Look{Opens: 470, Conns: conns}, start.Add(lookEvery), start.Add(lookEvery))
 	if got := w.rate(); got != 20 {
 		t.Errorf("a burst: %v/s, want 20 over a second", got)
 	}
-	w.see(sockets.Look{Opens: 470, Conns: conns}, start.Add(30*s))
+	w.see(sockets.Look{Opens: 470, Conns: conns}, start.Add(30*s), start.Add(30*s))
 	if got := w.rate(); got != 20 {
 		t.Errorf("after a silence: %v/s, want it not to lengthen its own window", got)
 	}
@@ -195,7 +195,7 @@ func BenchmarkWatch10000(b *testing.B) {
 		conns[i] = conn(uint64(i), client, 8080)
 	}
 	for b.Loop() {
-		w.see(sockets.Look{Conns: conns, Exact: true}, time.Now())
+		w.see(sockets.Look{Conns: conns, Exact: true}, time.Now(), time.Now())
 	}
 }
 
@@ -206,5 +206,30 @@ func TestNoSockets(t *testing.T) {
 		if took := time.Since(start); took != 20*s || err != nil || !outcome.Blind {
 			t.Errorf("took %v, %v, %s", took, err, outcome)
 		}
+	})
+}
+
+// slowSockets take their time for each look, as on a node whose processors are busy.
+type slowSockets struct {
+	pod   *pod
+	takes time.Duration
+	looks int
+}
+
+func (s *slowSockets) Look() (sockets.Look, error) {
+	time.Sleep(s.takes)
+	s.looks++
+	return s.pod.Look()
+}
+
+func TestSlowLooksGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		slow := &slowSockets{pod: &pod{start: start}, takes: 900 * ms}
+		outcome, err := Run(t.Context(), config(), Parts{Sockets: slow})
+		if err != nil || outcome.Blind || slow.looks < 13 || time.Since(start) > 18*s {
+			t.Errorf("%d looks, %v, %s", slow.looks, err, outcome)
+		}
+		synctest.Wait()
 	})
 }
