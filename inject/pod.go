@@ -48,13 +48,18 @@ type Result struct {
 //
 // It never changes its argument and never lowers a grace period. It recognises what it added
 // before, whatever the settings and policies were then, and renews it: applied twice it does
-// what it does once. A pod that is not opted in any more loses what was added, except for
-// the grace period. An *Invalid comes with a result that holds the pod as it was.
+// what it does once. A pod that is opted out loses what was added, except for the grace
+// period; one of which nobody says anything keeps it, since it may have been injected as a
+// file. An *Invalid comes with a result that holds the pod as it was.
 func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error) {
 	result := Result{Pod: pod.DeepCopy()}
 	policy, err := Resolve(pod, around)
 	if err != nil {
 		return result, err
+	}
+	result.OptedIn, result.Because, result.Warnings = policy.OptedIn, policy.Because, policy.Warnings
+	if !policy.OptedIn && !policy.OptedOut {
+		return result, nil
 	}
 	if err := checkNames(pod.Spec.Containers); err != nil && policy.OptedIn {
 		return result, err
@@ -64,8 +69,7 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 	if err := strip(work, before); err != nil {
 		return result, err
 	}
-	result.OptedIn, result.Because, result.Warnings = policy.OptedIn, policy.Because, policy.Warnings
-	if !policy.OptedIn {
+	if policy.OptedOut {
 		if !equality.Semantic.DeepEqual(pod, work) {
 			result.Changes = []string{"took out what was injected before"}
 		}

@@ -67,6 +67,15 @@ func TestOptingOutTakesAllOut(t *testing.T) {
 	}
 }
 
+// TestUnaskedIsKept: a pod that came injected from a file stays so where nobody opted it in.
+func TestUnaskedIsKept(t *testing.T) {
+	in := mustInject(t, labelled("true"), Surroundings{}, testSettings)
+	delete(in.Labels, Label)
+	if out := mustInject(t, in, Surroundings{}, Settings{AgentImage: "other"}); !equality.Semantic.DeepEqual(in, out) {
+		t.Errorf("it was changed:\n%s", cmp.Diff(in, out))
+	}
+}
+
 // TestRenewing injects by one policy and then by another: it must be as if only the second
 // had been there.
 func TestRenewing(t *testing.T) {
@@ -170,5 +179,16 @@ func TestAnnotationsHaveABound(t *testing.T) {
 	pod.Spec.Containers[0].Lifecycle.PreStop.Exec.Command = []string{"/bye", string(make([]byte, maxAnnotations))}
 	if result, err := Pod(pod, Surroundings{}, testSettings); err == nil || !equality.Semantic.DeepEqual(result.Pod, pod) {
 		t.Errorf("error %v, want one, and the pod as it was", err)
+	}
+}
+
+// BenchmarkPod is what the webhook's decision costs, beside reading and writing the pod.
+func BenchmarkPod(b *testing.B) {
+	pod := labelled("true")
+	around := Surroundings{Policies: []v1alpha1.DrainPolicy{drainPolicy("web", 0, "app=web"), drainPolicy("all", 0)}}
+	for b.Loop() {
+		if _, err := Pod(pod, around, testSettings); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

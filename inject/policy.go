@@ -20,8 +20,9 @@ type Surroundings struct {
 
 // Policy is what is asked for one pod, with nothing left open.
 type Policy struct {
-	OptedIn bool
-	Because string // what decided: "label on the pod", "DrainPolicy web", ...
+	OptedIn  bool
+	OptedOut bool   // someone said no; neither is true if nobody said anything
+	Because  string // what decided: "label on the pod", "DrainPolicy web", ...
 
 	Mode         v1alpha1.Mode
 	Budget       termination.Budget // the parts asked for; Grace is what they need together
@@ -51,7 +52,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 		return policy, err
 	}
 	if own == no {
-		policy.Because = "label on the pod"
+		policy.OptedOut, policy.Because = true, "label on the pod"
 		return policy, nil
 	}
 	chosen := choose(pod, around.Policies, &policy)
@@ -70,6 +71,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 			policy.Because = "not asked for"
 		}
 		if fromNamespace != yes {
+			policy.OptedOut = fromNamespace == no
 			return policy, nil
 		}
 	}
