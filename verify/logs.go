@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -70,7 +71,7 @@ func (l *logs) read(c container) {
 		if last.After(since) {
 			since, tries = last, 0
 		}
-		if tries == logTries {
+		if tries == logTries || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 			l.mu.Lock()
 			l.failed = append(l.failed, fmt.Sprintf("the log of pod %s, container %s, could not be followed to its end: %v", c.pod, c.name, err))
 			l.mu.Unlock()

@@ -61,7 +61,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *pipeNet {
 	t.Cleanup(func() {
 		server.Close()
 		<-done
-		time.Sleep(time.Minute) // handlers end; it takes no time in a bubble
+		time.Sleep(200 * time.Millisecond) // handlers end; it takes no time in a bubble
 	})
 	return network
 }
