@@ -12,7 +12,7 @@ import (
 const (
 	// settle is what must pass after the confirmation: a connection that was being made in
 	// that moment shows in the looks that fit in here.
-	settle = 100 * time.Millisecond
+	settle = 2 * lookEvery
 	// blindAfter is how old the last look may be until the agent counts as blind.
 	blindAfter = 3 * time.Second
 )
