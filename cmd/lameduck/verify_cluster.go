@@ -19,17 +19,9 @@ import (
 	"github.com/lameduck-dev/lameduck/verify/action"
 )
 
-// connect finds the cluster, what to do to it, and what to watch in it.
+// connect finds what to do, the cluster to do it to, and what to watch in it.
 func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
-	actor := &action.Actor{Namespace: f.namespace, Log: cmd.ErrOrStderr(), KeepCordon: f.keepCordon}
-	if f.do == "" && f.noWatch {
-		return f.act(actor, args)
-	}
-	client, namespace, err := connect(f.kubeconfig, f.context, f.namespace)
-	if err != nil {
-		return fmt.Errorf("%w (without a cluster: --no-watch)", err)
-	}
-	actor.Client, actor.Namespace = client, namespace
+	actor := &action.Actor{Log: cmd.ErrOrStderr(), KeepCordon: f.keepCordon}
 	todo, err := f.parse(actor, args)
 	if err != nil {
 		return err
@@ -37,6 +29,14 @@ func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
 	if todo != nil {
 		f.options.Action, f.options.ActionName = todo.Do, todo.Name
 	}
+	if f.do == "" && f.noWatch {
+		return nil
+	}
+	client, namespace, err := connect(f.kubeconfig, f.context, f.namespace)
+	if err != nil {
+		return fmt.Errorf("%w (without a cluster: --no-watch)", err)
+	}
+	actor.Client, actor.Namespace = client, namespace
 	if f.noWatch {
 		return nil
 	}
@@ -46,15 +46,6 @@ func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
 	}
 	f.options.Cluster = &verify.Cluster{Client: client, Namespace: namespace, Selector: selector}
 	return nil
-}
-
-// act takes the command after -- for the action, without a cluster.
-func (f *verifyFlags) act(actor *action.Actor, args []string) error {
-	todo, err := f.parse(actor, args)
-	if err == nil && todo != nil {
-		f.options.Action, f.options.ActionName = todo.Do, todo.Name
-	}
-	return err
 }
 
 func (f *verifyFlags) parse(actor *action.Actor, args []string) (*action.Action, error) {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -31,6 +32,8 @@ type Actor struct {
 	Namespace  string
 	Log        io.Writer // what is done, and the output of commands
 	KeepCordon bool      // drain leaves its node cordoned
+
+	logging sync.Mutex
 }
 
 // ErrUsage marks an action that was asked for in a wrong way.
@@ -114,6 +117,8 @@ func (a *Actor) Parse(words []string) (*Action, error) {
 }
 
 func (a *Actor) logf(format string, args ...any) {
+	a.logging.Lock()
+	defer a.logging.Unlock()
 	if a.Log != nil {
 		fmt.Fprintf(a.Log, format+"\n", args...)
 	}

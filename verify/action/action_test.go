@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,6 +169,7 @@ func TestDrain(t *testing.T) {
 		static.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"}
 		client := fake.NewClientset(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node1"}},
 			pod("app-1", "node1", "ReplicaSet"), pod("app-2", "node1", "ReplicaSet"), pod("log", "node1", "DaemonSet"), static)
+		var mu sync.Mutex
 		var evicted []string
 		refusals := 0
 		client.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
@@ -175,6 +177,8 @@ func TestDrain(t *testing.T) {
 			if create.GetSubresource() != "eviction" {
 				return false, nil, nil
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			eviction := create.GetObject().(*policyv1.Eviction)
 			node, _ := client.Tracker().Get(corev1.SchemeGroupVersion.WithResource("nodes"), "", "node1")
 			if !node.(*corev1.Node).Spec.Unschedulable {
