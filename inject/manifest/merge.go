@@ -66,15 +66,12 @@ func hunksOf(kept []int, old int) []hunk {
 	return hunks
 }
 
-// place finds the lines of the text that the hunk's old lines are; for an insertion the
-// place behind the line before it. Blank lines inside a replaced piece go with it.
+// place finds the lines of the text that the hunk's old lines are. Blank lines inside a
+// replaced piece go with it.
 func (h hunk) place(at []int, lines []string) (start, end int, ok bool) {
 	if h.oldStart == h.oldEnd {
-		if h.oldStart == 0 {
-			return 0, 0, true
-		}
-		start = at[h.oldStart-1] + 1
-		return start, start, start > 0
+		start, ok = h.between(at, lines)
+		return start, start, ok
 	}
 	start = at[h.oldStart]
 	for i := h.oldStart; i < h.oldEnd; i++ {
@@ -88,14 +85,33 @@ func (h hunk) place(at []int, lines []string) (start, end int, ok bool) {
 	return start, at[h.oldEnd-1] + 1, true
 }
 
+// between finds the place of an insertion: behind the line before it, or if the text writes
+// that in its own way (a folded scalar), before the line after it and its blank lines.
+func (h hunk) between(at []int, lines []string) (int, bool) {
+	switch {
+	case h.oldStart == 0:
+		return 0, true
+	case at[h.oldStart-1] >= 0:
+		return at[h.oldStart-1] + 1, true
+	}
+	start := len(lines)
+	if h.oldStart < len(at) {
+		start = at[h.oldStart]
+	}
+	for start > 0 && strings.TrimSpace(lines[start-1]) == "" {
+		start--
+	}
+	return start, start > 0
+}
+
 // indented are the hunk's new lines as deep as the text around them: a line that no line
-// above it in the hunk holds stands like its neighbours, and what it holds moves with it.
+// above it in the hunk holds stands like its siblings, and what it holds moves with it.
 func (h hunk) indented(added, old, lines []string, at []int) []string {
 	var out []string
 	top, shift := -1, 0
 	for _, line := range added {
 		if d := depth(line); top < 0 || d <= top {
-			top, shift = d, h.shift(old, lines, at, d)
+			top, shift = d, h.shift(line, old, lines, at)
 		}
 		if shift >= 0 {
 			line = strings.Repeat(" ", shift) + line
@@ -107,17 +123,43 @@ func (h hunk) indented(added, old, lines []string, at []int) []string {
 	return out
 }
 
-// shift is how much deeper the text stands than the old layout, at the line nearest to the
-// hunk that has the wanted depth in that layout.
-func (h hunk) shift(old, lines []string, at []int, wanted int) int {
-	for distance := range len(old) {
-		for _, i := range []int{h.oldStart - 1 - distance, h.oldEnd + distance} {
-			if i >= 0 && i < len(old) && at[i] >= 0 && depth(old[i]) == wanted {
-				return depth(lines[at[i]]) - depth(old[i])
-			}
+// shift is how much deeper the text has a line than the old layout: as much as the sibling
+// above it, else the one below, else the line that holds it.
+func (h hunk) shift(line string, old, lines []string, at []int) int {
+	above, ok := sibling(line, old, h.oldStart-1, -1)
+	if !ok {
+		if below, found := sibling(line, old, h.oldEnd, +1); found {
+			above = below
 		}
 	}
-	return 0
+	if above < 0 || at[above] < 0 {
+		return 0
+	}
+	return depth(lines[at[above]]) - depth(old[above])
+}
+
+// sibling looks up or down from a line of a layout for one of the same depth and kind, key
+// or list item. If there is none it gives the line that ended the search, or -1.
+func sibling(line string, layout []string, from, step int) (int, bool) {
+	wanted, item := depth(line), isItem(line)
+	for i := from; i >= 0 && i < len(layout); i += step {
+		text := strings.TrimSpace(layout[i])
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		switch d := depth(layout[i]); {
+		case d == wanted && isItem(layout[i]) == item:
+			return i, true
+		case d < wanted, d == wanted && item:
+			return i, false
+		}
+	}
+	return -1, false
+}
+
+func isItem(line string) bool {
+	text := strings.TrimSpace(line)
+	return text == "-" || strings.HasPrefix(text, "- ")
 }
 
 func depth(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

@@ -19,6 +19,8 @@ func TestMerge(t *testing.T) {
 		{"not with a comment between", "a: 1\nb: 2\n# kept\nc: 3\n", "a: 1\nb: 2\nc: 3\n", "a: 1\n", ""},
 		{"deeper than its layout", "a:\n    b:   1\n", "a:\n  b: 1\n", "a:\n  b: 1\n  c:\n    d: 2\n", "a:\n    b:   1\n    c:\n      d: 2\n"},
 		{"two depths in one piece", "l:\n- a\nm: 1\n", "l:\n  - a\nm: 1\n", "l:\n  - a\n  - b\nn: 0\nm: 1\n", "l:\n- a\n- b\nn: 0\nm: 1\n"},
+		{"behind a folded text", "a: >\n  b\n  c\n\nd: 1\n", "a: >\n  b c\nd: 1\n", "a: >\n  b c\nnew: 0\nd: 1\n", "a: >\n  b\n  c\nnew: 0\n\nd: 1\n"},
+		{"lists of two indents", "l:\n  - a\nm:\n- b\n", "l:\n- a\nm:\n- b\n", "l:\n- 0\n- a\nm:\n- b\n- c\n", "l:\n  - 0\n  - a\nm:\n- b\n- c\n"},
 		{"no line of its own", "{a: 1,\n b: 2}\n", "{a: 1, b: 2}\n", "{a: 1, b: 3}\n", ""},
 	}
 	for _, tt := range tests {
