@@ -51,7 +51,7 @@ func TestRun(t *testing.T) {
 		seen   termination.Kind
 	}{
 		{name: "confirmed while traffic stops", hub: says(yes, 300*ms), pod: busy, from: 550 * ms, to: 620 * ms, says: "routers confirmed after 0.30s (2 nodes), quiet 0.3", seen: termination.Quiet},
-		{name: "confirmed, the last connection is older than the window", hub: says(yes, 900*ms), pod: busy, from: 1000 * ms, to: 1030 * ms, says: "confirmed after 0.90s"},
+		{name: "confirmed, the last connection is older than the window", hub: says(yes, 900*ms), pod: busy, from: 950 * ms, to: 980 * ms, says: "confirmed after 0.90s"},
 		{name: "confirmed, idle pod", hub: says(yes, 50*ms), pod: &pod{}, from: s, to: 1050 * ms},
 		{name: "confirmed, a router that was not asked goes on", hub: says(yes, 50*ms), pod: &pod{every: 100 * ms, until: time.Hour}, from: 33 * s, to: 33500 * ms, says: "STILL NOT QUIET", seen: termination.DeadlineReached},
 		{name: "confirmed, least wait", set: func(c *Config) { c.MinWait = 10 * s }, hub: says(yes, 50*ms), pod: busy, from: 10 * s, to: 10050 * ms},
