@@ -51,9 +51,9 @@ const (
 	// nodes), and what people write into a sleep hook.
 	DefaultFallbackWait = 15 * time.Second
 
-	// DefaultQuietFloor and DefaultQuietCeiling bound the quiet window where the routers were
-	// confirmed; the agent explains how it gets at its length.
-	DefaultQuietFloor   = 300 * time.Millisecond
+	// DefaultQuietFloor is the shortest quiet window; the agent explains its length.
+	DefaultQuietFloor = 300 * time.Millisecond
+	// DefaultQuietCeiling is the longest one that is asked for where the routers were confirmed.
 	DefaultQuietCeiling = time.Second
 
 	// defaultGrace is what the API server puts into a pod that says nothing.

@@ -100,7 +100,8 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 		}
 	}
 	if !equality.Semantic.DeepEqual(pod, work) {
-		result.Changes = append(changes, "wrote annotation "+StatusAnnotation)
+		changes = append(changes, "wrote annotation "+StatusAnnotation)
+		result.Changes = changes
 	}
 	result.Pod = work
 	return result, nil

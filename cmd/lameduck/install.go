@@ -92,7 +92,7 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 	switch {
 	case data != nil:
 		if flags.options.Keys, err = deploy.KeysFrom(data, time.Now()); err != nil {
-			return &exitError{1, fmt.Errorf("Secret %s/%s: %w: delete it to have new keys made", namespace, deploy.KeysSecret, err)}
+			return &exitError{1, fmt.Errorf("keeping the keys of Secret %s/%s: %w: delete it to have new keys made", namespace, deploy.KeysSecret, err)}
 		}
 		note("kept the keys of Secret %s/%s", namespace, deploy.KeysSecret)
 	default:

@@ -43,7 +43,7 @@ func TestInstallKeepsKeys(t *testing.T) {
 		{"there are none", false, func(context.Context, string) (map[string][]byte, error) { return nil, nil }, "made new keys: there is no Secret ns/lameduck-keys yet", false, ""},
 		{"offline", true, func(context.Context, string) (map[string][]byte, error) { asked++; return data, nil }, "made new keys without looking", false, ""},
 		{"no answer", false, func(context.Context, string) (map[string][]byte, error) { return nil, errors.New("connection refused") }, "", false, "connection refused: mend that, or add --offline"},
-		{"a broken Secret", false, func(context.Context, string) (map[string][]byte, error) { return map[string][]byte{}, nil }, "", false, "Secret ns/lameduck-keys: ca.crt is no PEM text: delete it"},
+		{"a broken Secret", false, func(context.Context, string) (map[string][]byte, error) { return map[string][]byte{}, nil }, "", false, "keeping the keys of Secret ns/lameduck-keys: ca.crt is no PEM text: delete it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -117,7 +117,7 @@ func (in *input) index(d *document, object *yaml.Node) {
 	case kind == "Namespace" && version == "v1":
 		var ns corev1.Namespace
 		if err := decode(object, &ns); err != nil {
-			in.fail(d, object, fmt.Errorf("Namespace: %w", err))
+			in.fail(d, object, fmt.Errorf("reading the Namespace: %w", err))
 			return
 		}
 		in.namespaces[ns.Name] = ns.Labels

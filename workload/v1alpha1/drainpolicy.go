@@ -82,6 +82,7 @@ type DrainPolicySpec struct {
 // +kubebuilder:validation:Enum=agent;sleep
 type Mode string
 
+// The modes.
 const (
 	ModeAgent Mode = "agent" // the agent waits for evidence
 	ModeSleep Mode = "sleep" // the kubelet sleeps a fixed time
