@@ -102,7 +102,7 @@ func writeAtomically(path string, mode os.FileMode, write func(io.Writer) error)
 	defer func() {
 		if err != nil {
 			file.Close()
-			os.Remove(file.Name())
+			err = errors.Join(err, os.Remove(file.Name()))
 		}
 	}()
 	if err := write(file); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
+// The calls, and what both sides of them keep to.
 const (
 	ConfirmPath = "/v1/confirm"
 	ReportPath  = "/v1/report"

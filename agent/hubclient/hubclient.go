@@ -133,7 +133,7 @@ func post(ctx context.Context, address, path string, body []byte) ([]byte, error
 		return nil, err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 	defer stop()
 	var request bytes.Buffer
 	fmt.Fprintf(&request, "POST %s HTTP/1.0\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", path, address, hubapi.ContentType, len(body))

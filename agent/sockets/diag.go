@@ -55,7 +55,7 @@ func openDiag() (*diag, error) {
 	}
 	told, err := netlinkSocket(1<<(groupTCPDestroy-1) | 1<<(groupTCP6Destroy-1))
 	if err != nil {
-		syscall.Close(ask)
+		closeSocket(ask)
 		return nil, fmt.Errorf("subscribing to ended connections: %w", err)
 	}
 	// Best effort: with a smaller queue more of what ended is told only by its count.
@@ -76,20 +76,24 @@ func netlinkSocket(groups uint32) (int, error) {
 		return -1, err
 	}
 	if err := syscall.Bind(fd, &syscall.SockaddrNetlink{Family: syscall.AF_NETLINK, Groups: groups}); err != nil {
-		syscall.Close(fd)
+		closeSocket(fd)
 		return -1, err
 	}
 	timeout := syscall.NsecToTimeval(int64(answerTimeout))
 	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout); err != nil {
-		syscall.Close(fd)
+		closeSocket(fd)
 		return -1, err
 	}
 	return fd, nil
 }
 
-func (d *diag) close() error {
-	return errors.Join(syscall.Close(d.ask), syscall.Close(d.told))
+func (d *diag) close() {
+	closeSocket(d.ask)
+	closeSocket(d.told)
 }
+
+// closeSocket: closing a netlink socket has nothing left to fail at.
+func closeSocket(fd int) { _ = syscall.Close(fd) }
 
 // reset makes a fresh socket to ask by: one whose dump was given up refuses the next.
 func (d *diag) reset() error {
@@ -97,7 +101,7 @@ func (d *diag) reset() error {
 	if err != nil {
 		return fmt.Errorf("opening netlink again: %w", err)
 	}
-	syscall.Close(d.ask)
+	closeSocket(d.ask)
 	d.ask = ask
 	return nil
 }

@@ -87,11 +87,10 @@ func Open() *Reader {
 func (r *Reader) Refused() error { return r.refused }
 
 // Close gives the kernel's sockets back.
-func (r *Reader) Close() error {
-	if r.diag == nil {
-		return nil
+func (r *Reader) Close() {
+	if r.diag != nil {
+		r.diag.close()
 	}
-	return r.diag.close()
 }
 
 // Look reads the present state. An error leaves the Reader usable.
@@ -167,7 +166,10 @@ func (r *Reader) readTables() error {
 			}
 			return r.add(row.conn())
 		})
-		if err != nil && !(table == "tcp6" && os.IsNotExist(err)) {
+		if table == "tcp6" && errors.Is(err, os.ErrNotExist) {
+			return nil // a kernel without IPv6
+		}
+		if err != nil {
 			return err
 		}
 	}

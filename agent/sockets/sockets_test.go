@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -253,8 +254,8 @@ func TestFilterIsTheKernels(t *testing.T) {
 func TestTooManyConnectionsIsAnErrorAndPasses(t *testing.T) {
 	r := openReader(t)
 	p := connect(t, listenOn(t, "127.0.0.1:0"), "127.0.0.1")
-	failing := fmt.Errorf("too many")
-	if err := r.diag.dump(request(syscall.AF_INET, open, nil), func(diagSock) error { return failing }); err != failing {
+	failing := errors.New("too many")
+	if err := r.diag.dump(request(syscall.AF_INET, open, nil), func(diagSock) error { return failing }); !errors.Is(err, failing) {
 		t.Fatalf("got %v", err)
 	}
 	if err := r.diag.reset(); err != nil {
