@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -25,11 +26,9 @@ const bodyKept = 4 << 10
 // http1 sends HTTP/1.1 requests by net/http, as most Go clients do, with all it may hide laid
 // open: httptrace shows each connection that a request was given to.
 type http1 struct {
-	url    *url.URL
-	method string
-	header http.Header // sent with each request; nil for none
-	echo   bool        // answers must carry the request's id
-	dialer dialer
+	template *http.Request
+	echo     bool // answers must carry the request's id
+	dialer   dialer
 
 	// Requests go round the transports, each of which holds one connection in steady state. One
 	// transport with a pool would use its latest connection over and over, and so test one pod.
@@ -52,7 +51,7 @@ type http1Options struct {
 }
 
 func newHTTP1(o http1Options) *http1 {
-	h := &http1{url: o.url, method: o.method, header: o.header, echo: o.echo, dialer: dialer{dial: o.dial}}
+	h := &http1{template: o.template(), echo: o.echo, dialer: dialer{dial: o.dial}}
 	for range max(1, o.conns) {
 		h.transports = append(h.transports, &http.Transport{
 			DialContext:         h.dialer.DialContext,
@@ -144,36 +143,35 @@ func (h *http1) exchange(ctx context.Context, x *exchange, s *Shot) error {
 	return echoErr
 }
 
+// template is what all requests have in common.
+func (o *http1Options) template() *http.Request {
+	r := &http.Request{
+		Method: o.method, URL: o.url, Host: o.url.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"User-Agent": {"lameduck-verify"}},
+	}
+	maps.Copy(r.Header, o.header)
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
+	if o.method == http.MethodPost && r.Header.Get("Content-Type") == "" {
+		r.Header.Set("Content-Type", "text/plain")
+	}
+	return r
+}
+
 // request has no GetBody: net/http can't send its body twice.
 func (h *http1) request(ctx context.Context, id string) *http.Request {
-	header := make(http.Header, 2+len(h.header))
-	for name, values := range h.header {
-		header[name] = values
-	}
-	header[RequestID] = []string{id}
-	if _, set := header["User-Agent"]; !set {
-		header["User-Agent"] = userAgent
-	}
-	r := &http.Request{
-		Method: h.method, URL: h.url, Host: h.url.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header,
-	}
-	if h.method == http.MethodPost {
-		header["Content-Type"] = textPlain
+	r := h.template.WithContext(ctx)
+	r.Header = make(http.Header, 1+len(h.template.Header))
+	maps.Copy(r.Header, h.template.Header)
+	r.Header[RequestID] = []string{id}
+	if r.Method == http.MethodPost {
 		r.Body = io.NopCloser(strings.NewReader(id))
 		r.ContentLength = int64(len(id))
 	}
-	if host := h.header.Get("Host"); host != "" {
-		r.Host = host
-	}
-	return r.WithContext(ctx)
+	return r
 }
-
-var (
-	userAgent = []string{"lameduck-verify"}
-	textPlain = []string{"text/plain"}
-)
 
 // readBody reads body to its end and keeps its beginning.
 func readBody(body io.Reader, buffer []byte) (kept []byte, err error) {
