@@ -49,9 +49,13 @@ func TestEdits(t *testing.T) {
 				from: "{name: f, image: g}", to: "{name: f, image: g, c: {\"d\": [1]}}"},
 			{name: "insert before", edits: func(r *Node) []Edit { return []Edit{InsertBefore(r.Get("spec", "script"), "c", "1")} },
 				from: "  script: |", to: "  c: 1\n  script: |"},
-			{name: "insert before the first", edits: func(r *Node) []Edit { return []Edit{InsertBefore(r.Get("spec", "list").Index(0).Get("name"), "c", "1")} },
+			{name: "insert before the first", edits: func(r *Node) []Edit {
+				return []Edit{InsertBefore(r.Get("spec", "list").Index(0).Get("name"), "c", "1")}
+			},
 				from: "  - name: x\n", to: "  - c: 1\n    name: x\n"},
-			{name: "insert before in flow", edits: func(r *Node) []Edit { return []Edit{InsertBefore(r.Get("spec", "list").Index(1).Get("image"), "c", "1")} },
+			{name: "insert before in flow", edits: func(r *Node) []Edit {
+				return []Edit{InsertBefore(r.Get("spec", "list").Index(1).Get("image"), "c", "1")}
+			},
 				from: "f, image", to: "f, c: 1, image"},
 			{name: "prefix a block", edits: func(r *Node) []Edit { return []Edit{Prefix(r.Get("spec", "script"), "exec ")} }, from: "    go on", to: "    exec go on"},
 			{name: "prefix quoted", edits: func(r *Node) []Edit { return []Edit{Prefix(r.Get("spec", "b"), "x ")} }, from: "'two'", to: "'x two'"},

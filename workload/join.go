@@ -163,10 +163,16 @@ func (x *index) candidates(namespace string, selector *Node) []*Workload {
 	var rarest []*Workload
 	first := true
 	for want := range selector.All() {
+		if setByController(want.Key) {
+			continue
+		}
 		found := x.byLabel[label{namespace, want.Key, want.Value}]
 		if first || len(found) < len(rarest) {
 			rarest, first = found, false
 		}
+	}
+	if first && selector.Len() > 0 {
+		return x.byNamespace[namespace]
 	}
 	return rarest
 }
@@ -176,11 +182,11 @@ func (x *index) candidates(namespace string, selector *Node) []*Workload {
 func (x *index) bySelector(from *Object, selector *Node) []*Workload {
 	var out []*Workload
 	for _, w := range x.candidates(from.Namespace, selector) {
-		if matchLabels(selector, w.Meta.Get("labels")) {
+		if w.matches(selector) {
 			out = append(out, w)
 		}
 	}
-	return nearest(from, out)
+	return inReach(from, nearest(from, out))
 }
 
 func (x *index) byLabelSelector(from *Object, selector *Node) []*Workload {
@@ -222,6 +228,20 @@ func nearest(from *Object, found []*Workload) []*Workload {
 	}
 	return out
 }
+
+// inReach drops what stands in another folder, if something in the object's own
+// folder is selected as well: a folder of examples holds many applications
+// whose labels agree by chance, and no cluster runs them all.
+func inReach(from *Object, found []*Workload) []*Workload {
+	near := slices.ContainsFunc(found, func(w *Workload) bool { return distance(from, w.Object) < far })
+	if !near {
+		return found
+	}
+	return slices.DeleteFunc(found, func(w *Workload) bool { return distance(from, w.Object) == far })
+}
+
+// SameFolder reports whether two objects stand in one folder.
+func SameFolder(a, b *Object) bool { return distance(a, b) < far }
 
 func closest(from *Object, found []*Object) int {
 	best := far

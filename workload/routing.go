@@ -9,14 +9,16 @@ type Service struct {
 	Workloads []*Workload
 	Routes    []*Object // the Ingresses and Gateway routes that lead to it
 
-	Headless    bool // it has no address of its own
+	Headless    bool // it has no address that its pods share: clusterIP None, or made for one pod
 	MetricsOnly bool // all its ports are there to be scraped
 }
 
 func newService(o *Object) *Service {
+	selector := o.Spec("selector")
 	return &Service{
-		Object: o, Selector: o.Spec("selector"),
-		Headless: o.Spec("clusterIP").Str() == "None", MetricsOnly: metricsOnly(o.Spec("ports")),
+		Object: o, Selector: selector,
+		Headless:    o.Spec("clusterIP").Str() == "None" || selector.Get(podNameLabel) != nil,
+		MetricsOnly: metricsOnly(o.Spec("ports")),
 	}
 }
 

@@ -15,7 +15,7 @@ var pdbOverlap = &check.Rule{
 	Source: "https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/#how-api-initiated-eviction-works",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, other := range w.PDBs[min(1, len(w.PDBs)):] {
-			if first := w.PDBs[0]; other.Name != first.Name {
+			if first := w.PDBs[0]; other.Name != first.Name && workload.SameFolder(first.Object, other.Object) {
 				p.Report(other.Object, other.Selector, "%s and %s both select the pods of %s", first, other, w).Of(w)
 				return
 			}
