@@ -13,14 +13,21 @@ type Hook struct {
 	Node                   *Node
 	Exec, HTTP, TCP, Sleep *Node
 
-	script *shell.Script
+	script shell.Script
 }
 
 func newHook(n *Node) *Hook {
 	if !n.Set() {
 		return nil
 	}
-	return &Hook{Node: n, Exec: n.Get("exec"), HTTP: n.Get("httpGet"), TCP: n.Get("tcpSocket"), Sleep: n.Get("sleep")}
+	h := &Hook{Node: n, Exec: n.Get("exec"), HTTP: n.Get("httpGet"), TCP: n.Get("tcpSocket"), Sleep: n.Get("sleep")}
+	argv := h.Argv()
+	if _, text, ok := shell.Unwrap(argv); ok {
+		h.script = shell.Parse(text)
+	} else if len(argv) > 0 {
+		h.script = shell.Script{Commands: []shell.Command{{Words: argv}}, Complete: true}
+	}
+	return h
 }
 
 // Argv is the command of an exec hook.
@@ -33,20 +40,10 @@ func (h *Hook) Argv() []string {
 
 // Script is what an exec hook runs: its shell script, or its one command.
 func (h *Hook) Script() shell.Script {
-	if h == nil || h.Exec == nil {
+	if h == nil {
 		return shell.Script{}
 	}
-	if h.script == nil {
-		var s shell.Script
-		argv := h.Argv()
-		if _, text, ok := shell.Unwrap(argv); ok {
-			s = shell.Parse(text)
-		} else if len(argv) > 0 {
-			s = shell.Script{Commands: []shell.Command{{Words: argv}}, Complete: true}
-		}
-		h.script = &s
-	}
-	return *h.script
+	return h.script
 }
 
 // Text is the text of the script or the last word of the command, and the

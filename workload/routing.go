@@ -58,8 +58,9 @@ func TargetPort(port *Node) *Node {
 // A number that no container declares leads to the only main container.
 func (s *Service) Reaches(c *Container) bool {
 	for p := range s.Spec("ports").All() {
-		target := TargetPort(p).Str()
-		if isMetrics(p.Get("name").Str()) || isMetrics(target) {
+		port := TargetPort(p)
+		target := port.Str()
+		if target == "" || isMetrics(p.Get("name").Str()) || isMetrics(target) {
 			continue
 		}
 		if c.Port(target) != nil {
@@ -68,7 +69,7 @@ func (s *Service) Reaches(c *Container) bool {
 		if len(c.Pod.Containers) > 1 {
 			continue
 		}
-		if TargetPort(p).Style == Plain && target != "" && target[0] <= '9' && !c.Pod.declares(target) {
+		if port.Style == Plain && target[0] <= '9' && !c.Pod.declares(target) {
 			return true
 		}
 	}

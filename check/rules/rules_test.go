@@ -150,7 +150,7 @@ func fix(t *testing.T, o check.Options, text string) string {
 	return changes[0].After
 }
 
-func read(t testing.TB, path string) string {
+func read(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
