@@ -167,6 +167,21 @@ func TestNoSecretsNoWebhooks(t *testing.T) {
 	}
 }
 
+// TestOneReplica: a budget for the only replica would keep its node from ever being drained.
+func TestOneReplica(t *testing.T) {
+	o := options(t)
+	o.Replicas = 1
+	manifests, err := Render(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects(t, manifests) {
+		if _, ok := object.(*policyv1.PodDisruptionBudget); ok {
+			t.Error("it has a PodDisruptionBudget")
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"namespace":   func(o *Options) { o.Namespace = "No_Name" },

@@ -155,23 +155,6 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 	return changes, nil
 }
 
-// skip says why a pod can't have a hook; empty if it can.
-func skip(pod *corev1.Pod, mode v1alpha1.Mode) string {
-	switch {
-	case pod.Annotations[corev1.MirrorPodAnnotationKey] != "":
-		return "a static pod: its node's files decide what it is, the API can't change it"
-	case pod.DeletionTimestamp != nil:
-		return "the pod is being deleted already"
-	case pod.Spec.OS != nil && pod.Spec.OS.Name == corev1.Windows, pod.Spec.NodeSelector[corev1.LabelOSStable] == string(corev1.Windows):
-		return "a Windows pod: the agent runs on Linux"
-	case pod.Spec.RestartPolicy == corev1.RestartPolicyNever, pod.Spec.RestartPolicy == corev1.RestartPolicyOnFailure:
-		return "the pod runs to completion (restartPolicy " + string(pod.Spec.RestartPolicy) + "): preStop does not run then"
-	case pod.Spec.HostNetwork && mode == v1alpha1.ModeAgent:
-		return "host network: the agent would see all of the node's connections; a DrainPolicy with mode sleep can be used"
-	}
-	return ""
-}
-
 // raiseGrace makes the grace period at least as long as needed. A grace period that an
 // earlier injection raised is reported as it was before that.
 func raiseGrace(pod *corev1.Pod, needs time.Duration, before *Status) GraceStatus {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,6 +91,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	}
 	texts, reports, err := manifest.Inject(in.Files, manifest.Options{
 		Settings: flags.settings, Namespace: flags.namespace, All: flags.all,
+		Progress: everyTwoSeconds(cmd.ErrOrStderr(), "injecting: %d of %d documents\n"),
 	})
 	if err != nil {
 		return &exitError{1, err}
@@ -106,6 +108,17 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub and wait by local evidence only")
 	}
 	return nil
+}
+
+// everyTwoSeconds says how far something is, unless it is done sooner.
+func everyTwoSeconds(to io.Writer, format string) func(done, total int) {
+	last := time.Now()
+	return func(done, total int) {
+		if time.Since(last) >= 2*time.Second {
+			fmt.Fprintf(to, format, done, total)
+			last = time.Now()
+		}
+	}
 }
 
 // joined puts a document marker between files that have none there.

@@ -19,6 +19,9 @@ type Options struct {
 	Settings  inject.Settings
 	Namespace string // of objects that name none
 	All       bool   // as if every namespace were opted in, where it does not say otherwise
+
+	// Progress, if set, is told after each document how many of how many are done.
+	Progress func(done, total int)
 }
 
 // Report is what became of one object that has a pod template.
@@ -44,11 +47,7 @@ func Inject(files []*workload.File, options Options) ([]string, []Report, error)
 	for _, file := range files {
 		in.read(file)
 	}
-	for _, docs := range in.files {
-		for _, d := range docs {
-			in.change(d)
-		}
-	}
+	in.changeAll()
 	if len(in.errs) > 0 {
 		return nil, nil, errors.Join(in.errs...)
 	}
@@ -62,6 +61,17 @@ func Inject(files []*workload.File, options Options) ([]string, []Report, error)
 		texts = append(texts, b.String())
 	}
 	return texts, in.reports, nil
+}
+
+// changeAll goes through the documents once all of them are known.
+func (in *input) changeAll() {
+	all := slices.Concat(in.files...)
+	for i, d := range all {
+		in.change(d)
+		if in.options.Progress != nil {
+			in.options.Progress(i+1, len(all))
+		}
+	}
 }
 
 type input struct {

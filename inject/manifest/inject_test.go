@@ -148,3 +148,20 @@ func TestAcrossFiles(t *testing.T) {
 		t.Errorf("with a bad document: %q, %v", texts, err)
 	}
 }
+
+// BenchmarkInject is the cost of a document that is changed.
+func BenchmarkInject(b *testing.B) {
+	src, err := os.ReadFile("testdata/deployment/in.yaml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	file, problems := workload.Parse("in.yaml", string(src))
+	if len(problems) > 0 {
+		b.Fatal(problems)
+	}
+	for b.Loop() {
+		if _, _, err := Inject([]*workload.File{file}, Options{Settings: settings, Namespace: "default"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

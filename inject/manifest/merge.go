@@ -11,11 +11,11 @@ import (
 // own for something that changed; the layout after the edit has to do then.
 func merge(text, before, after string) (string, bool) {
 	lines, old, changed := cut(text), cut(before), cut(after)
-	at, ok := match(old, lines, func(a, b string) bool { return loose(a) == loose(b) })
+	at, ok := match(loose(old), loose(lines))
 	if !ok {
 		return "", false
 	}
-	kept, ok := match(changed, old, func(a, b string) bool { return a == b })
+	kept, ok := match(changed, old)
 	if !ok {
 		return "", false
 	}
@@ -43,8 +43,14 @@ func cut(text string) []string {
 	return lines
 }
 
-// loose is a line without its spaces: layouts differ in them.
-func loose(line string) string { return strings.Join(strings.Fields(line), "") }
+// loose are the lines without their spaces: layouts differ in them.
+func loose(lines []string) []string {
+	bare := make([]string, len(lines))
+	for i, line := range lines {
+		bare[i] = strings.Join(strings.Fields(line), "")
+	}
+	return bare
+}
 
 // hunk is a piece of the old layout and what stands in its place in the new one.
 type hunk struct{ oldStart, oldEnd, newStart, newEnd int }
@@ -169,18 +175,18 @@ const maxCells = 16_000_000
 
 // match pairs the lines of a with equal lines of b, as many as possible and in order: the
 // index in b for each line of a, or -1. It reports false if they differ on too many lines.
-func match(a, b []string, equal func(a, b string) bool) ([]int, bool) {
+func match(a, b []string) ([]int, bool) {
 	pairs := make([]int, len(a))
 	for i := range pairs {
 		pairs[i] = -1
 	}
 	head := 0
-	for head < len(a) && head < len(b) && equal(a[head], b[head]) {
+	for head < len(a) && head < len(b) && a[head] == b[head] {
 		pairs[head] = head
 		head++
 	}
 	tail := 0
-	for tail < len(a)-head && tail < len(b)-head && equal(a[len(a)-1-tail], b[len(b)-1-tail]) {
+	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
 		pairs[len(a)-1-tail] = len(b) - 1 - tail
 		tail++
 	}
@@ -192,7 +198,7 @@ func match(a, b []string, equal func(a, b string) bool) ([]int, bool) {
 	common := make([]uint16, rows*columns)
 	for i := rows - 2; i >= 0; i-- {
 		for j := columns - 2; j >= 0; j-- {
-			if equal(a[head+i], b[head+j]) {
+			if a[head+i] == b[head+j] {
 				common[i*columns+j] = common[(i+1)*columns+j+1] + 1
 			} else {
 				common[i*columns+j] = max(common[(i+1)*columns+j], common[i*columns+j+1])
@@ -201,7 +207,7 @@ func match(a, b []string, equal func(a, b string) bool) ([]int, bool) {
 	}
 	for i, j := 0, 0; i < rows-1 && j < columns-1; {
 		switch {
-		case equal(a[head+i], b[head+j]):
+		case a[head+i] == b[head+j]:
 			pairs[head+i] = head + j
 			i++
 			j++

@@ -9,7 +9,6 @@ import (
 
 	yaml "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	sigsyaml "sigs.k8s.io/yaml"
 
@@ -61,13 +60,9 @@ func (in *input) changeObject(d *document, object *yaml.Node) (bool, error) {
 	if !ok || template == nil {
 		return false, nil
 	}
-	var whole metav1.PartialObjectMetadata
-	if err := decode(object, &whole); err != nil {
-		in.fail(d, object, err)
-		return false, err
-	}
-	namespace := in.namespace(whole.Namespace)
-	name := whole.Kind + " " + namespace + "/" + whole.Name + whole.GenerateName
+	meta := get(object, "metadata")
+	namespace := in.namespace(text(meta, "namespace"))
+	name := text(object, "kind") + " " + namespace + "/" + text(meta, "name") + text(meta, "generateName")
 
 	var pod corev1.Pod
 	if err := decode(template, &pod); err != nil {
