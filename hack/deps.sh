@@ -1,7 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages that the built-in cluster needs, where they are missing. Says what it does; does
-# nothing when all is there. Needs root and apt.
+# nothing when all is there, or with --none. Needs root and apt.
 set -eu
+
+case "${1:-}" in
+"") ;;
+--none) exit 0 ;; # for callers that bring a cluster of their own
+*)
+	echo "usage: hack/deps.sh [--none]" >&2
+	exit 2
+	;;
+esac
 
 missing=""
 for package in containerd runc containernetworking-plugins nftables iptables conntrack ipset iproute2 kmod; do

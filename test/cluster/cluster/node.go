@@ -139,11 +139,3 @@ func (n *Node) load(ctx context.Context, archive string) error {
 	}
 	return nil
 }
-
-func (n *Node) dirs() []string {
-	var dirs []string
-	for _, dir := range []string{"", "cni", "pki", "kubelet", "pod-logs", "volume-plugins"} {
-		dirs = append(dirs, filepath.Join(n.cluster.plan.NodeDir(n.render.Number), dir))
-	}
-	return dirs
-}

@@ -19,8 +19,9 @@ const (
 	DefaultName = "lameduck"
 	// DefaultNodes is enough for a client, a stalled node and a healthy one.
 	DefaultNodes = 3
-	// NFTables and IPTables are the proxy modes.
+	// NFTables is the proxy mode that Kubernetes recommends now.
 	NFTables = "nftables"
+	// IPTables is the proxy mode that most clusters have.
 	IPTables = "iptables"
 
 	// base holds a folder for each instance. It lies under /var/lib, not /run, because /run is often mounted noexec

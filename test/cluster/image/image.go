@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -50,8 +51,7 @@ func Write(spec Spec, file string) error {
 	}
 	temporary := file + ".new"
 	if err := tarball.WriteToFile(temporary, tag, image); err != nil {
-		os.Remove(temporary)
-		return fmt.Errorf("image %s: writing %s: %w", spec.Tag, file, err)
+		return errors.Join(fmt.Errorf("image %s: writing %s: %w", spec.Tag, file, err), os.RemoveAll(temporary))
 	}
 	return os.Rename(temporary, file)
 }

@@ -80,7 +80,7 @@ func (p Program) flags() []string {
 
 func (p Program) compile(ctx context.Context, dir, binary string, say func(string, ...any)) error {
 	temporary := binary + ".new"
-	defer os.Remove(temporary)
+	defer func() { _ = os.Remove(temporary) }() // it is gone by then if the build succeeds
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build"}, p.flags()...), "-o", temporary, ".")...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")

@@ -3,7 +3,3 @@
 // A namespace is kept alive by a bind mount on a file of the caller's choice, not under /run/netns: all that an
 // instance makes then lies in its own directory and is found, and removed, by that directory.
 package netns
-
-import "errors"
-
-var errUnsupported = errors.New("network namespaces need Linux")

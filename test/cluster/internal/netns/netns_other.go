@@ -2,6 +2,10 @@
 
 package netns
 
+import "errors"
+
+var errUnsupported = errors.New("network namespaces need Linux")
+
 // Create reports that network namespaces need Linux.
 func Create(string) error { return errUnsupported }
 

@@ -20,10 +20,12 @@ const (
 	// MaxNodes keeps a node's number inside one octet of its addresses.
 	MaxNodes = 100
 
-	// APIServerPort, EtcdPort and EtcdPeerPort are bound on the instance's own address, so they are the same in all.
+	// APIServerPort is bound on the instance's own address, as the others are: so they are the same in all.
 	APIServerPort = 6443
-	EtcdPort      = 2379
-	EtcdPeerPort  = 2380
+	// EtcdPort is where the API server finds etcd.
+	EtcdPort = 2379
+	// EtcdPeerPort is where other members would find etcd.
+	EtcdPeerPort = 2380
 
 	stateFile = "state.json"
 )
@@ -66,7 +68,7 @@ func ValidateName(name string) error {
 func (p Plan) Uplink() string { return fmt.Sprintf("lameduck%d", p.Slot) }
 
 // NodeNet holds the host's address and the nodes'.
-func (p Plan) NodeNet() netip.Prefix { return prefix4(172, 30, p.Slot, 0, 24) }
+func (p Plan) NodeNet() netip.Prefix { return prefix4(172, 30, p.Slot, 24) }
 
 // HostAddr is where the control plane listens.
 func (p Plan) HostAddr() netip.Addr { return addr4(172, 30, p.Slot, 1) }
@@ -75,13 +77,13 @@ func (p Plan) HostAddr() netip.Addr { return addr4(172, 30, p.Slot, 1) }
 func (p Plan) NodeAddr(n int) netip.Addr { return addr4(172, 30, p.Slot, 10+n) }
 
 // ClusterCIDR holds all pods.
-func (p Plan) ClusterCIDR() netip.Prefix { return prefix4(10, 240+p.Slot, 0, 0, 16) }
+func (p Plan) ClusterCIDR() netip.Prefix { return prefix4(10, 240+p.Slot, 0, 16) }
 
 // PodCIDR holds the pods of node n, n from 1.
-func (p Plan) PodCIDR(n int) netip.Prefix { return prefix4(10, 240+p.Slot, n, 0, 24) }
+func (p Plan) PodCIDR(n int) netip.Prefix { return prefix4(10, 240+p.Slot, n, 24) }
 
 // ServiceCIDR holds the cluster IPs; the first is the API server's, the tenth the DNS server's.
-func (p Plan) ServiceCIDR() netip.Prefix { return prefix4(10, 96+p.Slot, 0, 0, 16) }
+func (p Plan) ServiceCIDR() netip.Prefix { return prefix4(10, 96+p.Slot, 0, 16) }
 
 // APIServiceAddr is the cluster IP of the Service default/kubernetes.
 func (p Plan) APIServiceAddr() netip.Addr { return addr4(10, 96+p.Slot, 0, 1) }
@@ -171,4 +173,4 @@ func addr4(a, b, c, d int) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(a), byte(b), byte(c), byte(d)})
 }
 
-func prefix4(a, b, c, d, bits int) netip.Prefix { return netip.PrefixFrom(addr4(a, b, c, d), bits) }
+func prefix4(a, b, c, bits int) netip.Prefix { return netip.PrefixFrom(addr4(a, b, c, 0), bits) }
