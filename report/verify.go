@@ -68,6 +68,7 @@ func (c *Counts) Add(o Counts) {
 // Kind says how a request was lost.
 type Kind string
 
+// The kinds.
 const (
 	Refused     Kind = "refused"     // the connection was refused
 	Reset       Kind = "reset"       // the connection was reset
@@ -98,6 +99,7 @@ type Lane struct {
 // Window is a part of the run: a request belongs to the one in which it was intended to start.
 type Window string
 
+// The windows.
 const (
 	Before Window = "before"
 	During Window = "during"
@@ -126,6 +128,7 @@ const (
 // Confidence says how sure it is that a loss belongs to its pod.
 type Confidence string
 
+// The confidences.
 const (
 	Certain Confidence = "certain" // the pod's address or name was seen with this very request or connection
 	ByTime  Confidence = "by time" // the pod was on its way out at that moment

@@ -57,7 +57,7 @@ func (t *verifyText) table(rows [][]string) {
 	for _, row := range rows {
 		fmt.Fprintln(w, "  "+strings.Join(row, "\t"))
 	}
-	w.Flush()
+	_ = w.Flush() // into memory
 	for line := range strings.Lines(b.String()) {
 		t.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -96,13 +97,11 @@ func (l *logs) stream(c container, since time.Time) (last time.Time, err error) 
 	reader := bufio.NewReaderSize(body, logLineMax)
 	for {
 		line, err := reader.ReadSlice('\n')
-		if err == bufio.ErrBufferFull {
-			for err == bufio.ErrBufferFull {
-				_, err = reader.ReadSlice('\n')
-			}
+		for errors.Is(err, bufio.ErrBufferFull) {
 			line = nil
+			_, err = reader.ReadSlice('\n')
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return last, nil
 		}
 		if err != nil {

@@ -71,7 +71,7 @@ func (o Options) withDefaults() (Options, *url.URL, error) {
 		return o, nil, fmt.Errorf("%w: target URL: %w", ErrOptions, err)
 	}
 	if (target.Scheme != "http" && target.Scheme != "https") || target.Host == "" {
-		return o, nil, fmt.Errorf("%w: target URL %q: must be http://host[:port]/path or https://...", ErrOptions, o.URL)
+		return o, nil, fmt.Errorf("%w: target URL %q: must be http://host[:port]/path, or https", ErrOptions, o.URL)
 	}
 	if target.Path == "" {
 		target.Path = "/"

@@ -135,8 +135,11 @@ func (ps *podLines) seeEvent(at time.Time, event *corev1.Event) {
 	if p == nil || len(p.Events) == eventsKept {
 		return
 	}
-	when := cmp.Or(event.LastTimestamp.Time.Unix(), event.EventTime.Unix())
-	if when < ps.since.Unix() {
+	when := event.LastTimestamp.Time
+	if when.IsZero() {
+		when = event.EventTime.Time // of events in the newer form
+	}
+	if when.Before(ps.since.Truncate(time.Second)) {
 		return
 	}
 	message := event.Message[:min(len(event.Message), detailKept)]

@@ -27,7 +27,6 @@ type run struct {
 	start   time.Time
 	windows windows
 	lanes   []*lane
-	targets []Target
 	stop    chan struct{} // closed when the load ends
 	watch   *watch        // nil without a Cluster
 	action  *report.Action

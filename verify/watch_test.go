@@ -49,7 +49,7 @@ func TestRunWatchesTheCluster(t *testing.T) {
 	var failing atomic.Bool
 	network := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if failing.Load() {
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		echo(w, r)

@@ -15,6 +15,7 @@ import (
 // Event is what a line tells.
 type Event string
 
+// The events.
 const (
 	Start    Event = "start"    // the application listens
 	Received Event = "received" // a request arrived
