@@ -30,6 +30,7 @@ type logs struct {
 	cluster *Cluster
 	since   time.Time
 	line    func(c container, at time.Time, line []byte)
+	ended   func(c container) bool // as the watch knows it
 
 	wg        sync.WaitGroup
 	mu        sync.Mutex
@@ -61,13 +62,17 @@ func (l *logs) follow(pod *corev1.Pod) {
 	}
 }
 
-// read follows one container's log through cuts of the connection.
+// read follows one container's log through cuts of the connection. A cut between the API server
+// and the kubelet looks like the log's end, so the end counts only if the container has ended.
 func (l *logs) read(c container) {
 	since := l.since
 	for tries := 0; ; tries++ {
 		last, err := l.stream(c, since)
-		if err == nil || l.ctx.Err() != nil {
+		if l.ctx.Err() != nil || l.ended(c) && (err == nil || apierrors.IsNotFound(err)) {
 			return
+		}
+		if err == nil {
+			err = errors.New("it ends while the container goes on")
 		}
 		if last.After(since) {
 			since, tries = last, 0

@@ -37,6 +37,7 @@ func runningPod() *corev1.Pod {
 func TestLogsAreFollowedThroughCuts(t *testing.T) {
 	const stamp = "2026-01-02T03:04:%02d.5Z "
 	var asked atomic.Int32
+	var ended atomic.Bool
 	var queries sync.Map
 	client := logServer(t, func(w http.ResponseWriter, r *http.Request) {
 		n := asked.Add(1)
@@ -50,7 +51,9 @@ func TestLogsAreFollowedThroughCuts(t *testing.T) {
 			fmt.Fprintf(w, stamp+"two\n", 3)
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
+		case 3: // the API server has lost the kubelet: it looks like the end
 		default: // the rest, until the container ends
+			ended.Store(true)
 			fmt.Fprintf(w, stamp+"two\n", 3)
 			fmt.Fprintf(w, "no stamp\n")
 			fmt.Fprintf(w, stamp+"three\n", 4)
@@ -58,6 +61,7 @@ func TestLogsAreFollowedThroughCuts(t *testing.T) {
 	})
 	var lines []string
 	l := &logs{ctx: t.Context(), cluster: &Cluster{Client: client, Namespace: "shop"}, since: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), following: map[string]bool{}}
+	l.ended = func(container) bool { return ended.Load() }
 	l.line = func(c container, at time.Time, line []byte) {
 		lines = append(lines, fmt.Sprintf("%s %d %s", c.pod, at.Second(), line))
 	}
@@ -71,7 +75,7 @@ func TestLogsAreFollowedThroughCuts(t *testing.T) {
 	if failed := l.failures(); len(failed) > 0 {
 		t.Errorf("failures %q", failed)
 	}
-	last, _ := queries.Load(int32(3))
+	last, _ := queries.Load(int32(4))
 	if q := last.(string); !strings.HasPrefix(q, "/api/v1/namespaces/shop/pods/app-1/log?") || !strings.Contains(q, "sinceTime=2026-01-02T03%3A04%3A03Z") || !strings.Contains(q, "follow=true") {
 		t.Errorf("asked again by %s", q)
 	}
@@ -82,6 +86,7 @@ func TestLogsThatCannotBeRead(t *testing.T) {
 		http.Error(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"pods/log is forbidden"}`, http.StatusForbidden)
 	})
 	l := &logs{ctx: t.Context(), cluster: &Cluster{Client: client, Namespace: "shop"}, following: map[string]bool{}}
+	l.ended = func(container) bool { return false }
 	l.follow(runningPod())
 	l.wait()
 	if failed := l.failures(); len(failed) != 1 || !strings.Contains(failed[0], "the log of pod app-1, container app, could not be followed to its end") {

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
@@ -59,7 +60,7 @@ func startWatch(ctx context.Context, c *Cluster, prefix string, ledgered bool) (
 	if ledgered {
 		w.ledger = newLedgers(prefix)
 	}
-	w.logs = &logs{ctx: watchCtx, cluster: c, since: time.Now(), line: w.seeLogLine, following: map[string]bool{}}
+	w.logs = &logs{ctx: watchCtx, cluster: c, since: time.Now(), line: w.seeLogLine, ended: w.ended, following: map[string]bool{}}
 
 	pods := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(c.Namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = c.Selector }))
@@ -156,6 +157,14 @@ func (w *watch) seeEvent(obj any, gone bool) {
 	w.lines.seeEvent(at, event)
 }
 
+// ended reports whether the run of a container is over.
+func (w *watch) ended(c container) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.lines.pods[c.uid]
+	return p == nil || !p.Gone.IsZero() || slices.ContainsFunc(p.Exits, func(e termination.Exit) bool { return e.Container == c.name })
+}
+
 // settled waits until no pod is on its way out. Pods that are still there long after their grace
 // period end the wait with an error.
 func (w *watch) settled(ctx context.Context) error {
@@ -199,6 +208,9 @@ func (w *watch) finish(ctx context.Context, answered int) (pods []report.PodLine
 	defer w.mu.Unlock()
 	pods = w.lines.left()
 	for _, pod := range pods {
+		if w.ledger != nil && !pod.Killed && !pod.Gone.IsZero() && w.lines.pods[types.UID(pod.Pod.UID)].exited == nil {
+			notes = append(notes, fmt.Sprintf("the ledger of pod %s has no end: its last lines were not read", pod.Pod.Name))
+		}
 		if len(pod.Steps) > 0 && pod.Gone.IsZero() && pod.Steps[0].Phase == termination.LameDuck {
 			notes = append(notes, fmt.Sprintf("pod %s was still on its way out when the run ended", pod.Pod.Name))
 		}
