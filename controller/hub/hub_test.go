@@ -113,7 +113,10 @@ func (s *stage) Settled(outcome Outcome, _ time.Duration) {
 	s.settled = append(s.settled, outcome)
 }
 
-func (s *stage) Review(_ context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+func (s *stage) Review(ctx context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reviews++
@@ -209,6 +212,20 @@ func kinds(facts []termination.Evidence) string {
 		all = append(all, strings.TrimSpace(string(fact.Kind)+" "+fact.Subject))
 	}
 	return strings.Join(all, ", ")
+}
+
+// TestFirstCall is the one by which an agent announces: it asks for no wait, and must learn
+// the grace period all the same.
+func TestFirstCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.add("a")
+		s.terminate("a")
+		s.slice(10, map[string]string{"a": "ready", "b": "ready"})
+		if got := s.confirm("a", 0); got.Error != "" || got.Confirmed || got.Final || got.GraceSeconds == 0 {
+			t.Errorf("answered %+v", got)
+		}
+	})
 }
 
 func TestConfirm(t *testing.T) {

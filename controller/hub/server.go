@@ -90,8 +90,14 @@ func serve[Request, Response any](s *Server, w http.ResponseWriter, r *http.Requ
 	}
 }
 
+// identify bounds the check of a token: below the time that an agent leaves a call beyond
+// its wait.
+const identify = 2 * time.Second
+
 // pod gives the pod that a token stands for.
 func (s *Server) pod(ctx context.Context, token string) (*corev1.Pod, error) {
+	ctx, cancel := context.WithTimeout(ctx, identify)
+	defer cancel()
 	identity, err := s.identities.Of(ctx, token)
 	if err != nil {
 		return nil, err
@@ -104,13 +110,14 @@ func (s *Server) pod(ctx context.Context, token string) (*corev1.Pod, error) {
 }
 
 func (s *Server) confirm(ctx context.Context, request hubapi.ConfirmRequest) hubapi.ConfirmResponse {
-	wait := min(time.Duration(max(request.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
 	pod, err := s.pod(ctx, request.Token)
 	if err != nil {
 		return hubapi.ConfirmResponse{Error: err.Error()}
 	}
+	// Only holding the answer is bounded by the wait: an agent's first call asks for none.
+	wait := min(time.Duration(max(request.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	if pod = s.leaving(ctx, pod); pod.DeletionTimestamp == nil {
 		return hubapi.ConfirmResponse{Final: true, Evidence: []termination.Evidence{{
 			Time: time.Now(), Kind: termination.NotTerminating, Source: "hub",
