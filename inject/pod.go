@@ -61,6 +61,11 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 	if !policy.OptedIn && !policy.OptedOut {
 		return result, nil
 	}
+	if pod.Annotations[corev1.MirrorPodAnnotationKey] != "" {
+		// Not even the status is written: the kubelet wants its own copy back.
+		result.Skipped = "a static pod: its node's files decide what it is, the API can't change it"
+		return result, nil
+	}
 	if err := checkNames(pod.Spec.Containers); err != nil && policy.OptedIn {
 		return result, err
 	}
@@ -77,7 +82,7 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 		return result, nil
 	}
 
-	status := Status{Version: 1, Because: policy.Because, Warnings: policy.Warnings}
+	status := Status{Version: 1, Because: policy.Because, Policy: policy.From, Warnings: policy.Warnings}
 	status.Skipped = skip(work, policy.Mode)
 	var changes []string
 	if status.Skipped == "" {

@@ -67,6 +67,27 @@ func TestOptingOutTakesAllOut(t *testing.T) {
 	}
 }
 
+func TestSkippedPodsSayWhy(t *testing.T) {
+	host := labelled("true")
+	host.Spec.HostNetwork = true
+	deleted := labelled("true")
+	deleted.DeletionTimestamp = &metav1.Time{}
+	for _, pod := range []*corev1.Pod{host, deleted} {
+		result, err := Pod(pod, Surroundings{}, testSettings)
+		if err != nil || result.Skipped == "" {
+			t.Fatalf("skipped %q, %v", result.Skipped, err)
+		}
+		if status := ReadStatus(result.Pod.Annotations); status == nil || status.Skipped != result.Skipped {
+			t.Errorf("the annotation says %+v", status)
+		}
+	}
+	static := labelled("true")
+	static.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "hash"}
+	if result, err := Pod(static, Surroundings{}, testSettings); err != nil || result.Skipped == "" || !equality.Semantic.DeepEqual(static, result.Pod) {
+		t.Errorf("a static pod was changed, or not skipped: %q, %v", result.Skipped, err)
+	}
+}
+
 // TestUnaskedIsKept: a pod that came injected from a file stays so where nobody opted it in.
 func TestUnaskedIsKept(t *testing.T) {
 	in := mustInject(t, labelled("true"), Surroundings{}, testSettings)

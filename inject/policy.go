@@ -23,6 +23,7 @@ type Policy struct {
 	OptedIn  bool
 	OptedOut bool   // someone said no; neither is true if nobody said anything
 	Because  string // what decided: "label on the pod", "DrainPolicy web", ...
+	From     string // name of the DrainPolicy that gave values, if one did
 
 	Mode         v1alpha1.Mode
 	Budget       termination.Budget // the parts asked for; Grace is what they need together
@@ -82,6 +83,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 		if err := CheckPolicy(chosen); err != nil {
 			return policy, fmt.Errorf("DrainPolicy %s: %w", chosen.Name, err)
 		}
+		policy.From = chosen.Name
 		asked = wishesOf(chosen)
 	}
 	if err := asked.override(pod, &policy); err != nil {

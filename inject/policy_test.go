@@ -146,7 +146,7 @@ func TestValues(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tt.want.OptedIn, tt.want.Because = true, "DrainPolicy web"
+			tt.want.OptedIn, tt.want.Because, tt.want.From = true, "DrainPolicy web", "web"
 			compare(t, tt.want, got)
 		})
 	}

@@ -11,8 +11,6 @@ import (
 // skip says why a pod can't have a hook; empty if it can.
 func skip(pod *corev1.Pod, mode v1alpha1.Mode) string {
 	switch {
-	case pod.Annotations[corev1.MirrorPodAnnotationKey] != "":
-		return "a static pod: its node's files decide what it is, the API can't change it"
 	case pod.DeletionTimestamp != nil:
 		return "the pod is being deleted already"
 	case mode == v1alpha1.ModeAgent && windows(&pod.Spec):

@@ -11,8 +11,9 @@ import (
 // Status is the form of the annotation lameduck.dev/status: what injection did to the pod
 // and why. It also keeps what was there before, so that injection can renew its own parts.
 type Status struct {
-	Version    int               `json:"version"` // 1
-	Because    string            `json:"because"` // what opted the pod in
+	Version    int               `json:"version"`          // 1
+	Because    string            `json:"because"`          // what opted the pod in
+	Policy     string            `json:"policy,omitempty"` // the DrainPolicy that gave values
 	Skipped    string            `json:"skipped,omitempty"`
 	Mode       v1alpha1.Mode     `json:"mode,omitempty"`
 	Grace      *GraceStatus      `json:"grace,omitempty"`
