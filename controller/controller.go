@@ -1,0 +1,190 @@
+// Package controller is the manager: it wires webhook, hub and barrier to a cluster. Every
+// replica answers the webhook; hub and barrier run on the leader.
+package controller
+
+import (
+	"context"
+	"crypto/hpke"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/controller/certs"
+	"github.com/lameduck-dev/lameduck/controller/webhook"
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// Names that the manifests and the controller agree on.
+const (
+	hubService     = "lameduck-hub"
+	webhookService = "lameduck-webhook"
+	lease          = "lameduck-controller"
+	hubKeyFile     = "hub.key"
+	webhookPath    = "/mutate"
+)
+
+// Leadership moves within leaseDuration when a leader dies without a word: until then agents
+// go by local evidence. client-go's defaults (15, 10, 2 s) leave them alone for longer than
+// their fallback wait.
+const (
+	leaseDuration = 6 * time.Second
+	renewDeadline = 4 * time.Second
+	retryPeriod   = time.Second
+)
+
+// Options of a controller; all are required but PullPolicy.
+type Options struct {
+	Namespace        string // the controller's own
+	BarrierNamespace string // holds the barrier's objects and nothing else
+	Keys             string // folder with ca.crt, ca.key and hub.key
+	AgentImage       string
+	PullPolicy       string
+	WebhookPort      int
+	HubPort          int
+	MetricsPort      int
+	HealthPort       int
+	Pod              Self
+	Config           *rest.Config
+	Log              *slog.Logger
+}
+
+// Self is the pod that the controller runs in.
+type Self struct{ Name, Node, IP string }
+
+// Run works until ctx is done. A replica that loses its leadership ends with an error, and
+// is to be started anew.
+func Run(ctx context.Context, o Options) error {
+	ip, err := netip.ParseAddr(o.Pod.IP)
+	if err != nil {
+		return fmt.Errorf("the pod's own address POD_IP: %w", err)
+	}
+	key, err := readHubKey(o.Keys)
+	if err != nil {
+		return err
+	}
+	issuer, err := certs.New(o.Keys, serviceNames(webhookService, o.Namespace), o.Log)
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(o.Log.Handler()))
+	manager, err := newManager(o, issuer)
+	if err != nil {
+		return fmt.Errorf("connecting to the API server: %w", err)
+	}
+	clientset, err := kubernetes.NewForConfig(o.Config)
+	if err != nil {
+		return fmt.Errorf("connecting to the API server: %w", err)
+	}
+	metrics := newMetrics()
+	manager.GetWebhookServer().Register(webhookPath, &admission.Webhook{Handler: &webhook.Handler{
+		Source: &source{reader: manager.GetClient(), options: o, key: seal.EncodePublic(key.PublicKey())},
+		Log:    o.Log,
+		Count:  metrics.injection,
+	}})
+	lead := &leader{
+		options: o, ip: ip, key: key, metrics: metrics,
+		clientset: clientset, cache: manager.GetCache(),
+		events: manager.GetEventRecorderFor("lameduck"),
+	}
+	if err := lead.watch(ctx); err != nil {
+		return err
+	}
+	err = errors.Join(
+		manager.AddHealthzCheck("ping", healthz.Ping),
+		manager.AddReadyzCheck("webhook", manager.GetWebhookServer().StartedChecker()),
+		manager.Add(lead),
+	)
+	if err != nil {
+		return err
+	}
+	return manager.Start(ctx)
+}
+
+func newManager(o Options, issuer *certs.Issuer) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	// What the leader has begun must end inside the Deployment's grace period.
+	shutdown := 10 * time.Second
+	duration, deadline, period := leaseDuration, renewDeadline, retryPeriod
+	return ctrl.NewManager(o.Config, ctrl.Options{
+		Scheme:                        scheme,
+		LeaderElection:                true,
+		LeaderElectionID:              lease,
+		LeaderElectionNamespace:       o.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 &duration,
+		RenewDeadline:                 &deadline,
+		RetryPeriod:                   &period,
+		GracefulShutdownTimeout:       &shutdown,
+		HealthProbeBindAddress:        listen(o.HealthPort),
+		Metrics:                       server.Options{BindAddress: listen(o.MetricsPort)},
+		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
+			Port:    o.WebhookPort,
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = issuer.GetCertificate }},
+		}),
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: slimPod}},
+		},
+	})
+}
+
+// slimPod keeps of a pod what hub and Events need: a cluster has many.
+func slimPod(object any) (any, error) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	slim := &corev1.Pod{TypeMeta: pod.TypeMeta, ObjectMeta: pod.ObjectMeta}
+	slim.ManagedFields = nil
+	slim.Spec.NodeName = pod.Spec.NodeName
+	slim.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds
+	slim.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, PodIPs: pod.Status.PodIPs}
+	return slim, nil
+}
+
+func readHubKey(dir string) (hpke.PrivateKey, error) {
+	file := filepath.Join(dir, hubKeyFile)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the hub's key (lameduck install makes it): %w", err)
+	}
+	key, err := seal.ParsePrivate(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return key, nil
+}
+
+// serviceNames are the DNS names by which the API server and pods may call a Service.
+func serviceNames(service, namespace string) []string {
+	name := service + "." + namespace + ".svc"
+	return []string{name, name + ".cluster.local"}
+}
+
+func listen(port int) string { return net.JoinHostPort("", strconv.Itoa(port)) }

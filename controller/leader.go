@@ -1,0 +1,133 @@
+package controller
+
+import (
+	"context"
+	"crypto/hpke"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller/hub"
+	"github.com/lameduck-dev/lameduck/controller/view"
+)
+
+// leader is what only the leading replica does: it runs hub and barrier, and leads the hub's
+// Service to itself. Its informers run on every replica, so that a new leader starts warm.
+type leader struct {
+	options   Options
+	ip        netip.Addr
+	key       hpke.PrivateKey
+	metrics   *metrics
+	clientset kubernetes.Interface
+	cache     cache.Cache
+	events    record.EventRecorder
+
+	view     *view.View
+	nodes    nodes
+	departed departed
+}
+
+// NeedLeaderElection makes the manager start it on the leader only.
+func (l *leader) NeedLeaderElection() bool { return true }
+
+// Start works until ctx is done.
+func (l *leader) Start(ctx context.Context) error {
+	if !l.cache.WaitForCacheSync(ctx) {
+		return nil
+	}
+	barriers := l.startBarriers(ctx)
+	defer barriers.wait()
+	// The family of most clusters, and the first of the others: begun before anybody asks.
+	barriers.of(familyOf(l.ip))
+	h := hub.New(hub.Config{
+		View:     l.view,
+		Barriers: func(family corev1.IPFamily) hub.Barrier { return barriers.of(family) },
+		Late:     func(namespace string) bool { return barrier.Late(l.options.BarrierNamespace, namespace) },
+		Cluster:  l,
+		Observer: l.metrics,
+		Log:      l.options.Log,
+	})
+	defer h.Close()
+	l.departed.tell(h.Gone)
+	defer l.departed.tell(nil)
+	if err := l.leadHere(ctx); err != nil {
+		return err
+	}
+	return l.serve(ctx, hub.NewServer(h, l.key, hub.NewIdentities(l)))
+}
+
+// serve answers agents until ctx is done.
+func (l *leader) serve(ctx context.Context, handler http.Handler) error {
+	server := &http.Server{
+		Addr: listen(l.options.HubPort), Handler: handler,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.ListenAndServe() }()
+	l.options.Log.Info("hub: leading", "pod", l.options.Pod.Name, "address", server.Addr)
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving the hub: %w", err)
+	case <-ctx.Done():
+	}
+	// Agents that wait for an answer ask the next leader: nothing is kept waiting for them.
+	if err := server.Close(); err != nil {
+		return fmt.Errorf("closing the hub: %w", err)
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving the hub: %w", err)
+	}
+	return nil
+}
+
+// Pod gives a pod as it was last seen, or nil.
+func (l *leader) Pod(namespace, name string) *corev1.Pod {
+	var pod corev1.Pod
+	if err := l.cache.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, &pod); err != nil {
+		return nil
+	}
+	return &pod
+}
+
+// Now gives a resourceVersion not below any change made before the call: that of a list which
+// the API server reads from its store.
+func (l *leader) Now(ctx context.Context) (uint64, error) {
+	list, err := l.clientset.DiscoveryV1().EndpointSlices(l.options.BarrierNamespace).List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return 0, err
+	}
+	version, err := strconv.ParseUint(list.ResourceVersion, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("resourceVersion %q: %w", list.ResourceVersion, err)
+	}
+	return version, nil
+}
+
+// Event writes an Event about the pod.
+func (l *leader) Event(pod *corev1.Pod, eventType, reason, message string) {
+	l.events.Event(pod, eventType, reason, message)
+}
+
+// Review has the API server check a token.
+func (l *leader) Review(ctx context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+	return l.clientset.AuthenticationV1().TokenReviews().Create(ctx, review, metav1.CreateOptions{})
+}
+
+func familyOf(ip netip.Addr) corev1.IPFamily {
+	if ip.Is4() {
+		return corev1.IPv4Protocol
+	}
+	return corev1.IPv6Protocol
+}

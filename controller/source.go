@@ -1,0 +1,51 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lameduck-dev/lameduck/inject"
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// source tells the webhook what surrounds a pod, from the caches.
+type source struct {
+	reader  client.Reader
+	options Options
+	key     string // the hub's public key
+}
+
+func (s *source) Surroundings(ctx context.Context, namespace string) (inject.Surroundings, error) {
+	var around inject.Surroundings
+	var ns corev1.Namespace
+	if err := s.reader.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
+		return around, fmt.Errorf("reading namespace %s: %w", namespace, err)
+	}
+	var policies v1alpha1.DrainPolicyList
+	if err := s.reader.List(ctx, &policies, client.InNamespace(namespace)); err != nil {
+		return around, fmt.Errorf("reading the DrainPolicies of %s: %w", namespace, err)
+	}
+	around.NamespaceLabels, around.Policies = ns.Labels, policies.Items
+	return around, nil
+}
+
+// Settings gives the hub by its Service's address first: a pod may have a DNS of its own.
+// The name is for a Service that was made anew since.
+func (s *source) Settings(ctx context.Context) (inject.Settings, error) {
+	var service corev1.Service
+	if err := s.reader.Get(ctx, client.ObjectKey{Namespace: s.options.Namespace, Name: hubService}, &service); err != nil {
+		return inject.Settings{}, fmt.Errorf("reading the hub's Service: %w", err)
+	}
+	settings := inject.Settings{
+		AgentImage: s.options.AgentImage, PullPolicy: corev1.PullPolicy(s.options.PullPolicy), HubKey: s.key,
+	}
+	if ip := service.Spec.ClusterIP; ip != "" && ip != corev1.ClusterIPNone {
+		settings.HubAddresses = append(settings.HubAddresses, net.JoinHostPort(ip, "80"))
+	}
+	settings.HubAddresses = append(settings.HubAddresses, net.JoinHostPort(serviceNames(hubService, s.options.Namespace)[0], "80"))
+	return settings, nil
+}

@@ -1,0 +1,136 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/lameduck-dev/lameduck/controller/view"
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// watch feeds view, nodes and departed from informers, and begins those that the webhook reads
+// from, so that its first answer does not wait for a list.
+func (l *leader) watch(ctx context.Context) error {
+	l.view = view.New()
+	handlers := []struct {
+		kind    client.Object
+		handler toolscache.ResourceEventHandler
+	}{
+		{&corev1.Service{}, onChange(l.view.SetService, func(service *corev1.Service, _ bool) {
+			l.view.DropService(service.Namespace, service.Name)
+		})},
+		{&discoveryv1.EndpointSlice{}, l.exceptBarrier(onChange(l.view.SetSlice, l.view.DropSlice))},
+		{&corev1.Node{}, onChange(l.nodes.set, func(node *corev1.Node, _ bool) { l.nodes.drop(node.Name) })},
+		{&corev1.Pod{}, onChange(func(*corev1.Pod) {}, func(pod *corev1.Pod, _ bool) { l.departed.went(string(pod.UID)) })},
+		{&corev1.Namespace{}, nil},
+		{&v1alpha1.DrainPolicy{}, nil},
+	}
+	for _, h := range handlers {
+		informer, err := l.cache.GetInformer(ctx, h.kind)
+		if err == nil && h.handler != nil {
+			_, err = informer.AddEventHandler(h.handler)
+		}
+		if err != nil {
+			return fmt.Errorf("watching %T: %w", h.kind, err)
+		}
+	}
+	return nil
+}
+
+// onChange calls set for each object as it is, and drop for each that is gone; exact says
+// that it is the very object that was deleted, not one seen before.
+func onChange[T any](set func(T), drop func(object T, exact bool)) toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { set(object.(T)) },
+		UpdateFunc: func(_, object any) { set(object.(T)) },
+		DeleteFunc: func(object any) {
+			if last, inexact := object.(toolscache.DeletedFinalStateUnknown); inexact {
+				if object, ok := last.Obj.(T); ok {
+					drop(object, false)
+				}
+				return
+			}
+			drop(object.(T), true)
+		},
+	}
+}
+
+// exceptBarrier leaves out the barrier's own slices, which change all the time and hold no pod.
+func (l *leader) exceptBarrier(handler toolscache.ResourceEventHandler) toolscache.ResourceEventHandler {
+	return toolscache.FilteringResourceEventHandler{
+		FilterFunc: func(object any) bool {
+			if last, inexact := object.(toolscache.DeletedFinalStateUnknown); inexact {
+				object = last.Obj
+			}
+			slice, ok := object.(*discoveryv1.EndpointSlice)
+			return ok && slice.Namespace != l.options.BarrierNamespace
+		},
+		Handler: handler,
+	}
+}
+
+// nodes keeps the Node objects for the barriers.
+type nodes struct {
+	mu      sync.Mutex
+	objects map[string]*corev1.Node
+	tell    func([]*corev1.Node) // nil until there is somebody to tell
+}
+
+func (n *nodes) set(node *corev1.Node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.objects == nil {
+		n.objects = map[string]*corev1.Node{}
+	}
+	n.objects[node.Name] = node
+	n.changed()
+}
+
+func (n *nodes) drop(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.objects, name)
+	n.changed()
+}
+
+// follow has tell called with all nodes now and after each change; nil ends it.
+func (n *nodes) follow(tell func([]*corev1.Node)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tell = tell
+	n.changed()
+}
+
+func (n *nodes) changed() {
+	if n.tell != nil {
+		n.tell(slices.Collect(maps.Values(n.objects)))
+	}
+}
+
+// departed passes on which pods are gone, while somebody wants to know.
+type departed struct {
+	mu   sync.Mutex
+	whom func(uid string)
+}
+
+func (d *departed) tell(whom func(uid string)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.whom = whom
+}
+
+func (d *departed) went(uid string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.whom != nil {
+		d.whom(uid)
+	}
+}
