@@ -41,7 +41,7 @@ func (b *barriers) of(family corev1.IPFamily) *barrier.Barrier {
 		Store: barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family),
 		Asker: b.asker, Log: l.options.Log, Observe: l.metrics.acknowledged,
 	})
-	begun.SetNodes(barrier.Nodes(b.nodes, family))
+	begun.SetNodes(b.members(family))
 	b.all[family] = begun
 	b.running.Go(func() {
 		if err := begun.Run(b.ctx); err != nil && b.ctx.Err() == nil {
@@ -56,8 +56,17 @@ func (b *barriers) setNodes(nodes []*corev1.Node) {
 	defer b.mu.Unlock()
 	b.nodes = nodes
 	for family, begun := range b.all {
-		begun.SetNodes(barrier.Nodes(nodes, family))
+		begun.SetNodes(b.members(family))
 	}
+}
+
+// members are the nodes as a family's barrier knows them.
+func (b *barriers) members(family corev1.IPFamily) []barrier.Node {
+	members := barrier.Nodes(b.nodes, family)
+	for i := range members {
+		members[i].Unordered = members[i].Unordered || b.leader.options.BarrierTwice
+	}
+	return members
 }
 
 // wait returns when all have ended, after the context has.

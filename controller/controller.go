@@ -55,7 +55,7 @@ const (
 	retryPeriod   = time.Second
 )
 
-// Options of a controller; all are required but PullPolicy.
+// Options of a controller; all are required but PullPolicy and BarrierTwice.
 type Options struct {
 	Namespace        string // the controller's own
 	BarrierNamespace string // holds the barrier's objects and nothing else
@@ -66,6 +66,7 @@ type Options struct {
 	HubPort          int
 	MetricsPort      int
 	HealthPort       int
+	BarrierTwice     bool // two writes for every node, see docs/decisions/0010-barrier.md
 	Pod              Self
 	Config           *rest.Config
 	Log              *slog.Logger
@@ -100,14 +101,14 @@ func Run(ctx context.Context, o Options) error {
 	}
 	metrics := newMetrics()
 	manager.GetWebhookServer().Register(webhookPath, &admission.Webhook{Handler: &webhook.Handler{
-		Source: &source{reader: manager.GetClient(), options: o, key: seal.EncodePublic(key.PublicKey())},
+		Source: &source{reader: manager.GetClient(), live: manager.GetAPIReader(), options: o, key: seal.EncodePublic(key.PublicKey())},
 		Log:    o.Log,
 		Count:  metrics.injection,
 	}})
 	lead := &leader{
 		options: o, ip: ip, key: key, metrics: metrics,
 		clientset: clientset, cache: manager.GetCache(),
-		events: manager.GetEventRecorderFor("lameduck"),
+		events: manager.GetEventRecorderFor("lameduck"), pods: pods{log: o.Log},
 	}
 	if err := lead.watch(ctx); err != nil {
 		return err

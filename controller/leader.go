@@ -14,10 +14,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/hub"
 	"github.com/lameduck-dev/lameduck/controller/view"
@@ -34,9 +36,10 @@ type leader struct {
 	cache     cache.Cache
 	events    record.EventRecorder
 
-	view     *view.View
-	nodes    nodes
-	departed departed
+	view  *view.View
+	nodes nodes
+	pods  pods
+	seen  []toolscache.InformerSynced // whether the above were told all that there was
 }
 
 // NeedLeaderElection makes the manager start it on the leader only.
@@ -44,7 +47,7 @@ func (l *leader) NeedLeaderElection() bool { return true }
 
 // Start works until ctx is done.
 func (l *leader) Start(ctx context.Context) error {
-	if !l.cache.WaitForCacheSync(ctx) {
+	if !l.cache.WaitForCacheSync(ctx) || !toolscache.WaitForCacheSync(ctx.Done(), l.seen...) {
 		return nil
 	}
 	barriers := l.startBarriers(ctx)
@@ -60,8 +63,8 @@ func (l *leader) Start(ctx context.Context) error {
 		Log:      l.options.Log,
 	})
 	defer h.Close()
-	l.departed.tell(h.Gone)
-	defer l.departed.tell(nil)
+	l.pods.follow(h)
+	defer l.pods.follow(nil)
 	if err := l.leadHere(ctx); err != nil {
 		return err
 	}
@@ -73,6 +76,7 @@ func (l *leader) serve(ctx context.Context, handler http.Handler) error {
 	server := &http.Server{
 		Addr: listen(l.options.HubPort), Handler: handler,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+		WriteTimeout: hubapi.MaxWait + 10*time.Second,
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()

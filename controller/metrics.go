@@ -30,10 +30,10 @@ func newMetrics() *metrics {
 func unregisteredMetrics() *metrics {
 	m := &metrics{
 		following: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "lameduck_terminations_in_progress", Help: "Pods that told the hub that they leave, and are not gone yet.",
+			Name: "lameduck_terminations_in_progress", Help: "Pods that the hub knows to leave, and that are not gone yet.",
 		}),
 		settled: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "lameduck_confirm_seconds", Help: "Time from a pod's first call until the hub settled its answer, by outcome: confirmed, missed or still-offered.",
+			Name: "lameduck_confirm_seconds", Help: "Time from when the hub heard that a pod leaves until the hub settled its answer, by outcome: confirmed, missed or still-offered.",
 			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"outcome"}),
 		acks: prometheus.NewHistogram(prometheus.HistogramOpts{

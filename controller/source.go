@@ -6,6 +6,7 @@ import (
 	"net"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lameduck-dev/lameduck/inject"
@@ -15,6 +16,7 @@ import (
 // source tells the webhook what surrounds a pod, from the caches.
 type source struct {
 	reader  client.Reader
+	live    client.Reader // for what the cache has not heard of
 	options Options
 	key     string // the hub's public key
 }
@@ -22,7 +24,11 @@ type source struct {
 func (s *source) Surroundings(ctx context.Context, namespace string) (inject.Surroundings, error) {
 	var around inject.Surroundings
 	var ns corev1.Namespace
-	if err := s.reader.Get(ctx, client.ObjectKey{Name: namespace}, &ns); err != nil {
+	err := s.reader.Get(ctx, client.ObjectKey{Name: namespace}, &ns)
+	if apierrors.IsNotFound(err) { // made a moment ago
+		err = s.live.Get(ctx, client.ObjectKey{Name: namespace}, &ns)
+	}
+	if err != nil {
 		return around, fmt.Errorf("reading namespace %s: %w", namespace, err)
 	}
 	var policies v1alpha1.DrainPolicyList

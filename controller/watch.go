@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -12,11 +13,13 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/lameduck-dev/lameduck/controller/hub"
 	"github.com/lameduck-dev/lameduck/controller/view"
+	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// watch feeds view, nodes and departed from informers, and begins those that the webhook reads
+// watch feeds view, nodes and pods from informers, and begins those that the webhook reads
 // from, so that its first answer does not wait for a list.
 func (l *leader) watch(ctx context.Context) error {
 	l.view = view.New()
@@ -29,14 +32,17 @@ func (l *leader) watch(ctx context.Context) error {
 		})},
 		{&discoveryv1.EndpointSlice{}, l.exceptBarrier(onChange(l.view.SetSlice, l.view.DropSlice))},
 		{&corev1.Node{}, onChange(l.nodes.set, func(node *corev1.Node, _ bool) { l.nodes.drop(node.Name) })},
-		{&corev1.Pod{}, onChange(func(*corev1.Pod) {}, func(pod *corev1.Pod, _ bool) { l.departed.went(string(pod.UID)) })},
+		{&corev1.Pod{}, onChange(l.pods.set, func(pod *corev1.Pod, _ bool) { l.pods.drop(pod) })},
 		{&corev1.Namespace{}, nil},
 		{&v1alpha1.DrainPolicy{}, nil},
 	}
 	for _, h := range handlers {
 		informer, err := l.cache.GetInformer(ctx, h.kind)
 		if err == nil && h.handler != nil {
-			_, err = informer.AddEventHandler(h.handler)
+			var registration toolscache.ResourceEventHandlerRegistration
+			if registration, err = informer.AddEventHandler(h.handler); err == nil {
+				l.seen = append(l.seen, registration.HasSynced)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("watching %T: %w", h.kind, err)
@@ -115,22 +121,47 @@ func (n *nodes) changed() {
 	}
 }
 
-// departed passes on which pods are gone, while somebody wants to know.
-type departed struct {
-	mu   sync.Mutex
-	whom func(uid string)
+// pods passes on which pods leave and which are gone, while somebody wants to know.
+type pods struct {
+	mu  sync.Mutex
+	hub *hub.Hub
+	log *slog.Logger
 }
 
-func (d *departed) tell(whom func(uid string)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.whom = whom
+// follow has h told; nil ends it. Pods that have begun to leave before are told by their
+// agents.
+func (p *pods) follow(h *hub.Hub) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hub = h
 }
 
-func (d *departed) went(uid string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.whom != nil {
-		d.whom(uid)
+// set has an injected pod followed as soon as it terminates: its agent is about to ask, and
+// what it asks for takes a while.
+func (p *pods) set(pod *corev1.Pod) {
+	if pod.DeletionTimestamp == nil || !announces(pod) {
+		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hub == nil {
+		return
+	}
+	if err := p.hub.Follow(pod); err != nil {
+		p.log.Warn("hub: not following", "pod", pod.Namespace+"/"+pod.Name, "error", err)
+	}
+}
+
+func (p *pods) drop(pod *corev1.Pod) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hub != nil {
+		p.hub.Gone(string(pod.UID))
+	}
+}
+
+// announces reports whether the pod's agent is going to ask the hub.
+func announces(pod *corev1.Pod) bool {
+	status := inject.ReadStatus(pod.Annotations)
+	return status != nil && status.Skipped == "" && status.Mode == v1alpha1.ModeAgent
 }

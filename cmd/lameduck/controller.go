@@ -59,6 +59,7 @@ func newController() *cobra.Command {
 	f.IntVar(&o.HubPort, "hub-port", 8080, "port of the hub (HTTP with sealed bodies)")
 	f.IntVar(&o.MetricsPort, "metrics-port", 8081, "port of /metrics")
 	f.IntVar(&o.HealthPort, "health-port", 8082, "port of /healthz and /readyz")
+	f.BoolVar(&o.BarrierTwice, "barrier-twice", false, "have every node acknowledge two writes: where kube-proxy is older or newer than the kubelet by a minor version or more")
 	f.TextVar(&level, "log-level", slog.LevelInfo, "least level that is logged: debug, info, warn or error")
 	return cmd
 }
