@@ -33,7 +33,7 @@ const maxRounds = 8
 func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Change, errs []error, err error) {
 	files := slices.Clone(in.Files)
 	changed := map[int]*Change{}
-	failed := map[string]bool{}
+	tried := map[string]bool{} // a finding that is still there after its fix is not mended again
 	for range maxRounds {
 		drafts, err := find(ctx, workload.Join(files), o.Options)
 		if err != nil {
@@ -41,13 +41,13 @@ func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Chang
 		}
 		again := false
 		for i, f := range files {
-			mine := o.choose(f, drafts, failed)
+			mine := o.choose(f, drafts, tried)
 			if len(mine) == 0 {
 				continue
 			}
 			text, mended, problems := mend(f, mine)
 			for _, p := range problems {
-				failed[p.key] = true
+				tried[p.key] = true
 				errs = append(errs, p.err)
 			}
 			if len(mended) == 0 {
@@ -58,6 +58,9 @@ func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Chang
 			}
 			changed[i].After = text
 			changed[i].Mended = append(changed[i].Mended, mended...)
+			for _, f := range mended {
+				tried[fingerprint(f)] = true
+			}
 			files[i], _ = workload.Parse(f.Path, text)
 			again = true
 		}
@@ -74,7 +77,7 @@ func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Chang
 }
 
 // choose picks the findings of a file that may be mended.
-func (o FixOptions) choose(f *workload.File, drafts []*Draft, failed map[string]bool) []*Draft {
+func (o FixOptions) choose(f *workload.File, drafts []*Draft, tried map[string]bool) []*Draft {
 	var out []*Draft
 	for _, d := range drafts {
 		if d.object.File != f || len(d.edits) == 0 || !workload.Editable(f, d.edits) {
@@ -84,7 +87,7 @@ func (o FixOptions) choose(f *workload.File, drafts []*Draft, failed map[string]
 			continue
 		}
 		finding, suppressed := o.Config.apply(d)
-		if !suppressed && !o.Baseline.has(d) && !failed[fingerprint(finding)] {
+		if !suppressed && !o.Baseline.has(d) && !tried[fingerprint(finding)] {
 			out = append(out, d)
 		}
 	}
@@ -105,13 +108,13 @@ func mend(f *workload.File, drafts []*Draft) (text string, mended []findings.Fin
 			continue // its turn comes in the next round
 		}
 		next := append(slices.Clone(edits), d.edits...)
-		tried, err := workload.Apply(f, next)
+		after, err := workload.Apply(f, next)
 		if err != nil {
 			finding := d.finding()
 			problems = append(problems, failure{fingerprint(finding), fmt.Errorf("mending %s at %s:%d: %w", finding.Rule, finding.File, finding.Line, err)})
 			continue
 		}
-		text, edits = tried, next
+		text, edits = after, next
 		mended = append(mended, d.finding())
 	}
 	return text, mended, problems

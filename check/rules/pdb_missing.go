@@ -35,7 +35,8 @@ var pdbMissing = &check.Rule{
 // pods are selected.
 func budgetFor(w *workload.Workload) (string, bool) {
 	labels := w.Spec("selector", "matchLabels")
-	if labels.Len() == 0 || w.Spec("selector", "matchExpressions").Len() > 0 {
+	if labels.Len() == 0 || w.Spec("selector", "matchExpressions").Len() > 0 || w.Name == "" ||
+		!workload.MatchSelector(w.Spec("selector"), w.Meta.Get("labels")) {
 		return "", false
 	}
 	var b strings.Builder
