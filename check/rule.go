@@ -115,6 +115,11 @@ func (d *Draft) finding() findings.Finding {
 		Object: d.object.String(), Message: d.message, Remedy: d.remedy,
 		Text: d.object.File.Line(s.Line),
 	}
+	if d.object.File.Rendered {
+		f.Rendered = true
+		f.Line = max(1, d.object.File.TemplateLine(s.Line))
+		f.EndLine = f.Line
+	}
 	if workload.Editable(d.object.File, d.edits) {
 		f.Fix = d.fix
 	}

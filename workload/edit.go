@@ -78,7 +78,7 @@ var errPlace = errors.New("the place cannot be edited safely (an alias, a tag, o
 
 // Editable reports whether the edits' places are known well enough.
 func Editable(f *File, edits []Edit) bool {
-	if len(edits) == 0 || f.broken {
+	if len(edits) == 0 || f.broken || f.Rendered {
 		return false
 	}
 	for _, e := range edits {

@@ -14,6 +14,11 @@ type File struct {
 	Src     string
 	Objects []*Object
 
+	// Rendered marks a text that is on no disk: the output of a template. It is
+	// not edited, and its lines are looked for in the template.
+	Rendered bool
+	Template string
+
 	docs   []*Node // every document, ours or not
 	broken bool    // a part could not be read
 
@@ -88,6 +93,24 @@ func (f *File) Line(line int) string {
 		end = f.lines[line]
 	}
 	return strings.TrimRight(f.Src[f.lines[line-1]:end], "\r\n")
+}
+
+// TemplateLine is the line of the template from which a rendered line comes, 0
+// if none or several look like it.
+func (f *File) TemplateLine(rendered int) int {
+	want, found := strings.TrimSpace(f.Line(rendered)), 0
+	number := 0
+	for line := range strings.Lines(f.Template) {
+		number++
+		if want == "" || strings.TrimSpace(line) != want {
+			continue
+		}
+		if found > 0 {
+			return 0
+		}
+		found = number
+	}
+	return found
 }
 
 // document is the text between two markers.

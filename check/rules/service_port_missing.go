@@ -16,6 +16,9 @@ var servicePortMissing = &check.Rule{
 	Remedy: "Use the name of one of the pods' ports, or the number.",
 	Source: "https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports",
 	Service: func(p *check.Pass, s *workload.Service) {
+		if s.Headless {
+			return // its clients take the pods' addresses and bring their own port
+		}
 		for port := range s.Spec("ports").All() {
 			target := port.Get("targetPort")
 			if target.Str() == "" || isNumber(target.Str()) {

@@ -20,6 +20,10 @@ Reads files, folders (*.yaml, *.yml, *.json in them, and in what is below) and s
 (-). All that is named is taken for one cluster: Services are joined with the pods that they
 select, budgets, autoscalers and ConfigMaps with theirs. Name what belongs together.
 
+A folder with a Chart.yaml is rendered as helm template does (--values lays files over its own
+values), one with a kustomization.yaml as kustomize build does; nothing is fetched. Findings in
+rendered text name the template, and its line where that is plain.
+
 Each finding names file, line and column, says why requests are lost and what to do; for more,
 lameduck explain RULE. What can be mended is mended by lameduck fix, or here with --fix.
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/check/render"
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -27,12 +28,14 @@ type inputFlags struct {
 	config     string
 	only       []string
 	imageFacts string
+	values     []string
 }
 
 func (i *inputFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.kubernetes, "kubernetes-version", "", "the cluster's version (default "+check.DefaultVersion.String()+")")
 	f.StringVar(&i.config, "config", "", "config file (default "+configFile+" if it is there)")
 	f.StringSliceVar(&i.only, "rules", nil, "look for these rules only, comma-separated")
+	f.StringArrayVar(&i.values, "values", nil, "values file for Helm charts, repeatable")
 	f.StringVar(&i.imageFacts, "image-facts", "", "file with what is known of images: `name: {entrypoint, cmd, stopSignal, shell, labels}`")
 }
 
@@ -87,9 +90,19 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 	if len(names) == 0 {
 		return nil, &exitError{exitUsage, fmt.Errorf("nothing to read: name files or folders, or - for standard input (lameduck %s --help)", cmd.Name())}
 	}
+	target := check.DefaultVersion
+	if i.kubernetes != "" {
+		var err error
+		if target, err = check.ParseVersion(i.kubernetes); err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+	}
+	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values}
+	renderer.Scan(names)
 	last := time.Now()
 	l := workload.Loader{
-		Stdin: cmd.InOrStdin(),
+		Stdin:  cmd.InOrStdin(),
+		Render: renderer.Folder,
 		Progress: func(read, found int) {
 			if time.Since(last) > 2*time.Second {
 				last = time.Now()

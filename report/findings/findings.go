@@ -81,6 +81,7 @@ type Finding struct {
 	Message    string     `json:"message"`
 	Remedy     string     `json:"remedy"`
 	Fix        Fix        `json:"fix,omitempty"`
+	Rendered   bool       `json:"rendered,omitempty"` // found in a template's output; the line is the template's, or 1
 
 	Text string `json:"-"` // the line it stands on
 }

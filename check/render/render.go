@@ -1,0 +1,94 @@
+// Package render turns charts and kustomizations into the manifests that a
+// cluster would get, with Helm's and kustomize's own libraries. Nothing is
+// fetched: a dependency that is not in the folder is a problem to report.
+package render
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// Renderer takes folders that are charts or kustomizations.
+type Renderer struct {
+	KubernetesVersion string   // as in 1.34, for a chart's conditions
+	Values            []string // files that are laid over a chart's values.yaml, in order
+
+	bases map[string]bool // kustomizations that another one includes
+}
+
+// Scan looks through what is to be read for kustomizations that are only
+// parts of others: a base by itself is not what any cluster gets.
+func (r *Renderer) Scan(names []string) {
+	r.bases = map[string]bool{}
+	for _, name := range names {
+		// A folder that cannot be read is told when it is loaded.
+		_ = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.IsDir() {
+				return nil
+			}
+			if path != name && strings.HasPrefix(entry.Name(), ".") {
+				return filepath.SkipDir
+			}
+			for _, include := range includes(path) {
+				if real := realPath(filepath.Join(path, include)); real != realPath(path) {
+					r.bases[real] = true
+				}
+			}
+			return nil
+		})
+	}
+	for _, name := range names {
+		delete(r.bases, realPath(name))
+	}
+}
+
+// Folder renders a folder if it is a chart or a kustomization.
+func (r *Renderer) Folder(dir string) (files []*workload.File, problems []workload.Problem, took bool) {
+	switch {
+	case exists(filepath.Join(dir, "Chart.yaml")):
+		files, problems = r.chart(dir)
+	case kustomization(dir) != "":
+		if !r.bases[realPath(dir)] {
+			files, problems = kustomize(dir)
+		}
+	default:
+		return nil, nil, false
+	}
+	return files, problems, true
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return path
+}
+
+// problem tells an error of a library in one line.
+func problem(path string, err error) []workload.Problem {
+	return []workload.Problem{{Path: path, Text: strings.Join(strings.Fields(err.Error()), " ")}}
+}
+
+// parse reads a rendered text. What cannot be parsed is the template's fault:
+// its line is not the file's.
+func parse(path, rendered, template string) (*workload.File, []workload.Problem) {
+	file, problems := workload.Parse(path, rendered)
+	file.Rendered, file.Template = true, template
+	for i := range problems {
+		problems[i].Text = "rendered, " + problems[i].Text
+		problems[i].Line = 0
+	}
+	return file, problems
+}

@@ -1,0 +1,105 @@
+package render
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// load reads folders of testdata as the commands do.
+func load(t *testing.T, r *Renderer, names ...string) *workload.Input {
+	t.Helper()
+	for i := range names {
+		names[i] = filepath.Join("testdata", names[i])
+	}
+	r.Scan(names)
+	in, err := (&workload.Loader{Render: r.Folder}).Load(context.Background(), names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func objects(in *workload.Input) string {
+	var names []string
+	for _, f := range in.Files {
+		for _, o := range f.Objects {
+			names = append(names, fmt.Sprintf("%s (%s)", o, filepath.Base(f.Path)))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func TestChart(t *testing.T) {
+	in := load(t, &Renderer{KubernetesVersion: "1.31"}, "chart")
+	if got := objects(in); got != "Deployment default/web (deployment.yaml), Service default/web (service.yaml)" || len(in.Problems) > 0 {
+		t.Errorf("%s, %v", got, in.Problems)
+	}
+	f := in.Files[0]
+	grace := f.Objects[0].Spec("template", "spec", "terminationGracePeriodSeconds")
+	if grace.Str() != "30" || !f.Rendered {
+		t.Errorf("grace %v, rendered %v", grace, f.Rendered)
+	}
+	// The container's name stands once in the template, the grace period's line
+	// is made by it.
+	name := f.Objects[0].Spec("template", "spec", "containers").Index(0).Get("name")
+	if got := f.TemplateLine(f.Span(name).Line); got != 18 {
+		t.Errorf("the name comes from line %d", got)
+	}
+	if got := f.TemplateLine(f.Span(grace).Line); got != 0 {
+		t.Errorf("the grace period comes from line %d", got)
+	}
+	if workload.Editable(f, []workload.Edit{workload.Replace(grace, "60")}) {
+		t.Error("a rendered file counts as editable")
+	}
+}
+
+func TestChartValuesAndVersion(t *testing.T) {
+	r := &Renderer{KubernetesVersion: "1.31", Values: []string{filepath.Join("testdata", "values-extra.yaml")}}
+	in := load(t, r, "chart")
+	if got := objects(in); !strings.HasSuffix(got, "ConfigMap extra-31 (service.yaml)") {
+		t.Error(got)
+	}
+	if grace := in.Files[0].Objects[0].Spec("template", "spec", "terminationGracePeriodSeconds"); grace.Str() != "90" {
+		t.Errorf("grace %v", grace)
+	}
+}
+
+// TestKustomize: the overlay is built, the base that it includes is not
+// reported by itself, and can still be named.
+func TestKustomize(t *testing.T) {
+	in := load(t, &Renderer{KubernetesVersion: "1.34"}, "kustomize")
+	if got := objects(in); got != "Deployment prod/web (kustomization.yaml)" || len(in.Problems) > 0 {
+		t.Fatalf("%s, %v", got, in.Problems)
+	}
+	o := in.Files[0].Objects[0]
+	if o.Spec("replicas").Str() != "4" || o.Spec("template", "spec", "containers").Index(0).Get("image").Str() != "example/web:7" {
+		t.Errorf("%v", o.Root)
+	}
+	if got := objects(load(t, &Renderer{KubernetesVersion: "1.34"}, "kustomize/base")); got != "Deployment web (kustomization.yaml)" {
+		t.Error(got)
+	}
+}
+
+func TestWhatCannotBeRendered(t *testing.T) {
+	for name, want := range map[string]string{
+		"missing": "dependencies database are not in charts/; run helm dependency build first",
+		"remote":  "is not on this disk, and nothing is fetched; run kustomize build and check its output",
+	} {
+		in := load(t, &Renderer{KubernetesVersion: "1.34"}, name)
+		if len(in.Files) != 0 || len(in.Problems) != 1 || !strings.Contains(in.Problems[0].Text, want) {
+			t.Errorf("%s: %v, %v", name, in.Files, in.Problems)
+		}
+	}
+	if in := load(t, &Renderer{KubernetesVersion: "1.34"}, "library"); len(in.Files)+len(in.Problems) != 0 {
+		t.Errorf("library: %v", in)
+	}
+	r := &Renderer{KubernetesVersion: "1.34", Values: []string{"no-such.yaml"}}
+	if in := load(t, r, "chart"); len(in.Problems) != 1 || !strings.Contains(in.Problems[0].Text, "no-such.yaml") {
+		t.Errorf("values: %v", in.Problems)
+	}
+}
