@@ -11,8 +11,9 @@ import (
 const (
 	// A pod is taken for the cause this long before its deletion was seen: watches are not instant.
 	watchLag = 250 * time.Millisecond
-	// Right after its stop a pod is as good a cause as one that is stopping.
-	stopFresh = 2 * time.Second
+	// Right after its stop a pod is as good a cause as one that is stopping: kube-proxy's
+	// minSyncPeriod is 1 s.
+	stopFresh = time.Second
 	// So long a stopped pod's address may still be used by a router that is behind.
 	stopStale = 60 * time.Second
 )

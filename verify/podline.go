@@ -238,8 +238,17 @@ func (p *podLine) finish() report.PodLine {
 	return line
 }
 
-// leavingAt is when the deletion was asked for.
-func (p *podLine) leavingAt() time.Time { return precise(p.DeletionAsked, p.DeletionSeen) }
+// leavingAt is when the deletion was asked for: not later than what followed from it.
+func (p *podLine) leavingAt() time.Time {
+	at := precise(p.DeletionAsked, p.DeletionSeen)
+	if slice := p.SliceNotReady; slice.Before(at) && slice.After(p.DeletionAsked) {
+		at = slice
+	}
+	if p.Sigterm != nil && p.Sigterm.Time.Before(at) && p.Sigterm.Time.After(p.DeletionAsked) {
+		at = p.Sigterm.Time
+	}
+	return at
+}
 
 // precise is the best guess at a moment that the API tells in full seconds, cut off, and that a
 // watch showed at the time seen: the watch is right unless it was late.
