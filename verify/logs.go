@@ -20,7 +20,7 @@ import (
 const (
 	logLineMax = 16 << 10 // bytes; longer lines are skipped
 	logRetry   = 200 * time.Millisecond
-	logTries   = 25 // in a row, without a line between
+	logTries   = 600 // in a row, without a line between: an API server may be away for two minutes
 )
 
 // logs follows the logs of containers until they end. The logs of a pod are gone with the pod,
