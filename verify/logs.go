@@ -77,7 +77,8 @@ func (l *logs) read(c container) {
 		if last.After(since) {
 			since, tries = last, 0
 		}
-		if tries == logTries || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		// That it is not found may be a kubelet which has just started.
+		if tries == logTries || apierrors.IsForbidden(err) {
 			l.mu.Lock()
 			l.failed = append(l.failed, fmt.Sprintf("the log of pod %s, container %s, could not be followed to its end: %v", c.pod, c.name, err))
 			l.mu.Unlock()

@@ -43,8 +43,8 @@ func TestLogsAreFollowedThroughCuts(t *testing.T) {
 		n := asked.Add(1)
 		queries.Store(n, r.URL.Path+"?"+r.URL.RawQuery)
 		switch n {
-		case 1: // the API server is away
-			http.Error(w, "away", http.StatusServiceUnavailable)
+		case 1: // a kubelet that has just started
+			http.NotFound(w, r)
 		case 2: // the connection is cut in the middle
 			fmt.Fprintf(w, stamp+"one\n", 1)
 			fmt.Fprintf(w, stamp+strings.Repeat("x", 2*logLineMax)+"\n", 2)
