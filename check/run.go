@@ -19,6 +19,10 @@ type Options struct {
 	Images   Images
 	Config   *Config  // nil for none
 	Baseline Baseline // nil for none
+
+	// NameValue, if set, says which values of a chart to change so that a
+	// rendered object gets what the edits would do; "" if it does not know.
+	NameValue func(*workload.Object, []workload.Edit) string
 }
 
 // Run looks for every rule's flaw in a joined input. The findings come sorted
@@ -38,6 +42,11 @@ func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, 
 		if suppressed || o.Baseline.has(d) {
 			out.Summary.Suppressed++
 			continue
+		}
+		if d.object.File.Rendered && len(d.edits) > 0 && o.NameValue != nil {
+			if values := o.NameValue(d.object, d.edits); values != "" {
+				f.Remedy += " In the chart's values: " + values
+			}
 		}
 		out.Findings = append(out.Findings, f)
 	}

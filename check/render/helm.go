@@ -37,6 +37,9 @@ func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
 		return nil, problem(dir, err)
 	}
 	sources := templates(c, c.Name())
+	if r.charts == nil {
+		r.charts = map[*workload.File]string{}
+	}
 	var files []*workload.File
 	var problems []workload.Problem
 	for _, name := range slices.Sorted(maps.Keys(rendered)) {
@@ -46,6 +49,7 @@ func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
 		}
 		_, inChart, _ := strings.Cut(name, "/")
 		f, failed := parse(filepath.Join(dir, inChart), text, sources[name])
+		r.charts[f] = dir
 		files, problems = append(files, f), append(problems, failed...)
 	}
 	return files, problems

@@ -17,7 +17,8 @@ type Renderer struct {
 	KubernetesVersion string   // as in 1.34, for a chart's conditions
 	Values            []string // files that are laid over a chart's values.yaml, in order
 
-	bases map[string]bool // kustomizations that another one includes
+	bases  map[string]bool           // kustomizations that another one includes
+	charts map[*workload.File]string // the chart that a file was rendered from
 }
 
 // Scan looks through what is to be read for kustomizations that are only

@@ -103,3 +103,29 @@ func TestWhatCannotBeRendered(t *testing.T) {
 		t.Errorf("values: %v", in.Problems)
 	}
 }
+
+// TestNameValue: the values that a fix needs are found by rendering, and none
+// is named that does not do it.
+func TestNameValue(t *testing.T) {
+	r := &Renderer{KubernetesVersion: "1.34"}
+	o := load(t, r, "chart").Files[0].Objects[0]
+	pod := o.Spec("template", "spec")
+	container := pod.Get("containers").Index(0)
+	hook := workload.Insert(container, "lifecycle", "preStop:\n  sleep:\n    seconds: 15")
+	for _, c := range []struct {
+		name  string
+		edits []workload.Edit
+		want  string
+	}{
+		{"by the field's text", []workload.Edit{workload.Replace(pod.Get("terminationGracePeriodSeconds"), "45")}, "grace: 45"},
+		{"by the field's name", []workload.Edit{workload.Replace(o.Spec("replicas"), "3")}, "replicas: 3"},
+		{"two", []workload.Edit{hook, workload.Replace(pod.Get("terminationGracePeriodSeconds"), "45")},
+			`lifecycle: {"preStop": {"sleep": {"seconds": 15}}}, grace: 45`},
+		{"none", []workload.Edit{workload.Replace(container.Get("name"), "other")}, ""},
+		{"not all", []workload.Edit{hook, workload.Insert(pod, "hostNetwork", "true")}, ""},
+	} {
+		if got := r.NameValue(o, c.edits); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

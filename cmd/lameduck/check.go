@@ -101,10 +101,11 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	in, err := flags.input.load(cmd, args)
+	in, renderer, err := flags.input.load(cmd, args)
 	if err != nil {
 		return err
 	}
+	options.NameValue = renderer.NameValue
 	if flags.fix {
 		return flags.mending.mend(cmd, in, options)
 	}

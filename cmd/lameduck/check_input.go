@@ -86,15 +86,15 @@ func (i *inputFlags) options() (check.Options, error) {
 }
 
 // load reads the input, and says how far it is once that takes over 2 s.
-func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, error) {
+func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, *render.Renderer, error) {
 	if len(names) == 0 {
-		return nil, &exitError{exitUsage, fmt.Errorf("nothing to read: name files or folders, or - for standard input (lameduck %s --help)", cmd.Name())}
+		return nil, nil, &exitError{exitUsage, fmt.Errorf("nothing to read: name files or folders, or - for standard input (lameduck %s --help)", cmd.Name())}
 	}
 	target := check.DefaultVersion
 	if i.kubernetes != "" {
 		var err error
 		if target, err = check.ParseVersion(i.kubernetes); err != nil {
-			return nil, &exitError{exitUsage, err}
+			return nil, nil, &exitError{exitUsage, err}
 		}
 	}
 	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values}
@@ -110,7 +110,8 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 			}
 		},
 	}
-	return l.Load(cmd.Context(), names...)
+	in, err := l.Load(cmd.Context(), names...)
+	return in, &renderer, err
 }
 
 // replaceFile writes a file so that no one ever sees half of it, and keeps the

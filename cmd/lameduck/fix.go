@@ -21,6 +21,9 @@ was meant before anything is written, and a file is replaced as a whole or not a
 Fixes that lose nothing in any case are made. Those that change what the manifest means, such as
 another maxUnavailable or a new PodDisruptionBudget, are made for the rules named by --allow.
 
+What a chart or a kustomization renders is not edited: for a chart the values to change are named,
+found by rendering it with them.
+
 Exit codes:
   0  done; with nothing to mend too
   1  a fix could not be made; the others were
@@ -50,10 +53,11 @@ func newFix() *cobra.Command {
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
-			in, err := input.load(cmd, args)
+			in, renderer, err := input.load(cmd, args)
 			if err != nil {
 				return err
 			}
+			options.NameValue = renderer.NameValue
 			return flags.mend(cmd, in, options)
 		},
 	}
@@ -84,6 +88,9 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 			fmt.Fprintf(log, "%s:%d: mended %s: %s\n", f.File, f.Line, f.Rule, f.Message)
 		}
 	}
+	if err := namedValues(cmd, in, o); err != nil {
+		return err
+	}
 	for _, err := range failed {
 		fmt.Fprintln(log, "lameduck:", err)
 	}
@@ -100,6 +107,28 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 		return &exitError{code: exitUnreadable}
 	case len(failed) > 0:
 		return &exitError{code: exitFound}
+	}
+	return nil
+}
+
+// namedValues tells what to change by hand for what was found in rendered
+// text, which is on no disk.
+func namedValues(cmd *cobra.Command, in *workload.Input, o check.Options) error {
+	rendered := &workload.Input{}
+	for _, f := range in.Files {
+		if f.Rendered {
+			rendered.Files = append(rendered.Files, f)
+		}
+	}
+	if len(rendered.Files) == 0 {
+		return nil
+	}
+	result, err := check.Run(cmd.Context(), rendered, o)
+	if err != nil {
+		return err
+	}
+	for _, f := range result.Findings {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s: %s. %s\n", f.File, f.Rule, f.Message, f.Remedy)
 	}
 	return nil
 }

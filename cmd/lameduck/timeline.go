@@ -28,7 +28,7 @@ func newTimeline() *cobra.Command {
 		Short: "Draw what a manifest's grace period is spent on",
 		Long:  timelineHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in, err := input.load(cmd, args)
+			in, _, err := input.load(cmd, args)
 			if err != nil {
 				return err
 			}
