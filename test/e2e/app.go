@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 )
@@ -18,6 +18,7 @@ import (
 // Protection is what keeps a pod's stop from losing requests.
 type Protection string
 
+// The protections that are compared.
 const (
 	Bare     Protection = "bare"     // nothing: SIGTERM follows the deletion at once
 	Sleep10  Protection = "sleep10"  // what most teams paste
@@ -119,20 +120,40 @@ func (a App) Deploy(ctx context.Context, client kubernetes.Interface) (string, e
 }
 
 func (a App) available(ctx context.Context, client kubernetes.Interface) error {
-	var last string
-	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-		d, err := client.AppsV1().Deployments(a.Namespace).Get(ctx, a.Name, metav1.GetOptions{})
-		if err != nil {
-			last = err.Error()
-			return false, nil
-		}
-		last = fmt.Sprintf("%d of %d available", d.Status.AvailableReplicas, a.Replicas)
-		return d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas == a.Replicas, nil
+	return await(ctx, a.Name, func(ctx context.Context) (string, error) {
+		return deployed(ctx, client, a.Namespace, a.Name)
 	})
+}
+
+// deployed says what a Deployment still lacks; nothing once all of it is available.
+func deployed(ctx context.Context, client kubernetes.Interface, namespace, name string) (lacks string, err error) {
+	d, err := client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("waiting for %s: %s: %w", a.Name, last, err)
+		return "", err
 	}
-	return nil
+	if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas != *d.Spec.Replicas {
+		return fmt.Sprintf("%d of %d available", d.Status.AvailableReplicas, *d.Spec.Replicas), nil
+	}
+	return "", nil
+}
+
+// await waits until lacks has nothing to say. Errors are taken to pass: an API server may be
+// away for a moment; the last one is told when the time is over.
+func await(ctx context.Context, what string, lacks func(ctx context.Context) (string, error)) error {
+	const patience, pause = 2 * time.Minute, 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		lacking, err := lacks(ctx)
+		if lacking == "" && err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %s: %w", what, lacking, errors.Join(ctx.Err(), err))
+		case <-time.After(pause):
+		}
+	}
 }
 
 // Remove deletes the application without waiting for its pods' grace.

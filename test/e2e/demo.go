@@ -16,11 +16,11 @@ type site interface {
 
 // Demo does one rollout three times and tells what each lost: as most pods are today, with
 // the sleep that most teams paste, and with lameduck. A stall hits the last two alike.
-func Demo(ctx context.Context, s site, stall func(context.Context, *Env) (func(), error), out io.Writer) error {
+func Demo(ctx context.Context, s site, stall func(context.Context, *Env) (func() error, error), out io.Writer) error {
 	runs := []struct {
 		name       string
 		protection Protection
-		before     func(context.Context, *Env) (func(), error)
+		before     func(context.Context, *Env) (func() error, error)
 	}{
 		{"as it is", Bare, nil},
 		{"sleep 10", Sleep10, stall},

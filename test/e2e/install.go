@@ -6,10 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
@@ -50,25 +48,17 @@ func installManifests(ctx context.Context, dir string, args ...string) (string, 
 
 // waitInstalled waits until every replica is ready and a leader answers as the hub.
 func waitInstalled(ctx context.Context, client kubernetes.Interface) error {
-	var last string
-	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-		d, err := client.AppsV1().Deployments(controlNamespace).Get(ctx, controller, metav1.GetOptions{})
-		if err != nil {
-			last = err.Error()
-			return false, nil
+	return await(ctx, "the controller", func(ctx context.Context) (string, error) {
+		lacks, err := deployed(ctx, client, controlNamespace, controller)
+		if lacks != "" || err != nil {
+			return lacks, err
 		}
-		if d.Status.AvailableReplicas != *d.Spec.Replicas || d.Status.ObservedGeneration < d.Generation {
-			last = fmt.Sprintf("%d of %d replicas available", d.Status.AvailableReplicas, *d.Spec.Replicas)
-			return false, nil
+		name, err := leader(ctx, client)
+		if name == "" {
+			lacks = "no leader answers as the hub yet"
 		}
-		leader, err := leader(ctx, client)
-		last = "no leader answers as the hub yet"
-		return err == nil && leader != "", nil
+		return lacks, err
 	})
-	if err != nil {
-		return fmt.Errorf("waiting for the controller: %s: %w", last, err)
-	}
-	return nil
 }
 
 // leader is the name of the pod that the hub's Service leads to, or empty.
@@ -108,8 +98,11 @@ func (e *Env) Scale(ctx context.Context, replicas int) error {
 	if replicas > 0 {
 		return waitInstalled(ctx, e.Client)
 	}
-	return wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
+	return await(ctx, "the controllers to leave", func(ctx context.Context) (string, error) {
 		pods, err := e.Client.CoreV1().Pods(controlNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=lameduck"})
-		return err == nil && len(pods.Items) == 0, nil
+		if err != nil || len(pods.Items) == 0 {
+			return "", err
+		}
+		return fmt.Sprintf("%d of them are there", len(pods.Items)), nil
 	})
 }

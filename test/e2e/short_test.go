@@ -70,7 +70,7 @@ func TestNothingIsLost(t *testing.T) {
 	t.Run("leader-killed", func(t *testing.T) { lostNothing(t, e, leaderKilled) })
 	t.Run("hub-absent", func(t *testing.T) {
 		trial := stops[0].trial
-		trial.Before = func(ctx context.Context, e *Env) (func(), error) { return nil, e.Scale(ctx, 0) }
+		trial.Before = func(ctx context.Context, e *Env) (func() error, error) { return nil, e.Scale(ctx, 0) }
 		lostNothing(t, e, trial)
 	})
 	t.Run("webhook-absent", func(t *testing.T) {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -21,7 +22,7 @@ type Trial struct {
 	Action     string  // in verify's words; APP stands for the application's name
 	// Before runs when the load is up and the action about to begin, and may leave something
 	// to be undone at the end.
-	Before func(ctx context.Context, e *Env) (undo func(), err error)
+	Before func(ctx context.Context, e *Env) (undo func() error, err error)
 	Routes bool // watch the nodes' rules, to know when the last router stopped
 }
 
@@ -77,14 +78,14 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	result, err := verify.Run(ctx, verify.Options{
 		URL: url, Rate: t.Rate, Timeout: patience, Dial: e.client().DialContext,
 		ActionName: act.Name,
-		Action: func(ctx context.Context) error {
+		Action: func(ctx context.Context) (err error) {
 			if t.Before != nil {
-				undo, err := t.Before(ctx, e)
-				if err != nil {
-					return err
+				undo, beforeErr := t.Before(ctx, e)
+				if beforeErr != nil {
+					return beforeErr
 				}
 				if undo != nil {
-					defer undo()
+					defer func() { err = errors.Join(err, undo()) }()
 				}
 			}
 			return act.Do(ctx)

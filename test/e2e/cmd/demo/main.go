@@ -29,13 +29,13 @@ func main() {
 	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var err error
 	if *existing != "" {
 		err = remote(ctx, e2e.RemoteOptions{Context: *existing, Loaded: *loaded, Progress: os.Stderr})
 	} else {
 		err = embedded(ctx, *keep)
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)

@@ -55,8 +55,8 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	outcomes, err := prove(ctx, proofs)
+	stop()
 	fmt.Println()
 	if tableErr := e2e.WriteTable(os.Stdout, outcomes); tableErr != nil {
 		err = errors.Join(err, tableErr)
