@@ -29,6 +29,7 @@ func Proofs() []Proof {
 		for _, stop := range stops {
 			all = append(all, Proof{join(stop.name, proxy), proxy, against(Bare, stop.trial)})
 		}
+		all = append(all, Proof{join("property", proxy), proxy, property})
 		if proxy == cluster.NFTables {
 			all = append(all,
 				Proof{"stalled-proxy", proxy, against(Sleep10, stalled)},
