@@ -103,7 +103,7 @@ func (b *Barrier) Run(ctx context.Context) error {
 		began := time.Now()
 		err := b.runEra(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the era ended since it was told to
 		}
 		b.config.Log.Warn("barrier: begin again", "error", err)
 		if time.Since(began) > time.Minute {

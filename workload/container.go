@@ -174,8 +174,8 @@ func (p *Probe) Port() *Node {
 	return nil
 }
 
-// Period, Timeout, Delay are in seconds, Failures a count, with the API's
-// defaults (10, 1, 0, 3).
+// Period is periodSeconds. Like Timeout and Delay it is in seconds, and all have the API's
+// defaults.
 func (p *Probe) Period() int64 { return atLeast(p.Node.Get("periodSeconds").IntOr(10), 1) }
 
 // Timeout is timeoutSeconds.

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -157,9 +158,7 @@ func Parse(path, src string) (*File, []Problem) {
 	if text := encoding(src); text != "" {
 		return f, []Problem{{Path: path, Text: text}}
 	}
-	if strings.HasPrefix(src, bom) {
-		src = src[len(bom):]
-	}
+	src = strings.TrimPrefix(src, bom)
 	skipped := len(f.Src) - len(src)
 	var problems []Problem
 	var a arena
@@ -167,7 +166,7 @@ func Parse(path, src string) (*File, []Problem) {
 		root, err := d.parse(skipped, &a)
 		if err != nil {
 			p := Problem{Path: path, Line: d.line, Text: err.Error()}
-			if at, ok := err.(*problemAt); ok {
+			if at := (*problemAt)(nil); errors.As(err, &at) {
 				p.Line, p.Text = d.line+at.line-1, at.text
 			}
 			problems = append(problems, p)

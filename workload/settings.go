@@ -98,10 +98,10 @@ func (c *Container) volumeFiles(files map[string]Setting, mount, configMap *Node
 				continue
 			}
 		}
-		switch {
-		case sub == "":
+		switch sub {
+		case "":
 			files[path.Join(at, file)] = Setting{n.Value, cm, n}
-		case sub == file:
+		case file:
 			files[at] = Setting{n.Value, cm, n}
 		}
 	}

@@ -67,11 +67,11 @@ func (f *File) prefix(n *Node, text string) (splice, error) {
 		return splice{}, errPlace
 	}
 	at := int(n.off)
-	switch {
-	case n.Style == Block:
+	switch n.Style {
+	case Block:
 		at = f.lineEnd(at)
 		at += len(f.Src[at:]) - len(strings.TrimLeft(f.Src[at:], " \r\n"))
-	case n.Style == Quoted:
+	case Quoted:
 		at++
 	}
 	return splice{start: at, end: at, text: text}, nil

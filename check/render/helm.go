@@ -28,7 +28,7 @@ func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
 	if c.Metadata.Type == "library" {
 		return nil, nil
 	}
-	values, err := r.values(c)
+	values, err := r.values()
 	if err != nil {
 		return nil, problem(dir, err)
 	}
@@ -56,7 +56,7 @@ func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
 }
 
 // values are the chart's own, with the files of the command line over them.
-func (r *Renderer) values(c *chart.Chart) (chartutil.Values, error) {
+func (r *Renderer) values() (chartutil.Values, error) {
 	over := chartutil.Values{}
 	for _, path := range r.Values {
 		text, err := os.ReadFile(path)

@@ -29,7 +29,7 @@ func (r *Renderer) Scan(names []string) {
 		// A folder that cannot be read is told when it is loaded.
 		_ = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || !entry.IsDir() {
-				return nil
+				return nil //nolint:nilerr // see above
 			}
 			if path != name && strings.HasPrefix(entry.Name(), ".") {
 				return filepath.SkipDir

@@ -45,7 +45,7 @@ func (r *Renderer) valueFor(dir string, o *workload.Object, path []string, want 
 	if err != nil {
 		return ""
 	}
-	over, err := r.values(c)
+	over, err := r.values()
 	if err != nil {
 		return ""
 	}

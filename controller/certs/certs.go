@@ -27,8 +27,10 @@ const (
 	backdate = time.Hour    // for clocks that are behind
 	reread   = time.Minute  // how often the CA's files are looked at
 	maxFile  = 64 << 10     // bytes
-	CAFile   = "ca.crt"     // PEM, the certificate alone
-	KeyFile  = "ca.key"     // PEM, PKCS#8
+
+	// CAFile and KeyFile are the CA's files in the folder of the keys.
+	CAFile  = "ca.crt" // PEM, the certificate alone
+	KeyFile = "ca.key" // PEM, PKCS#8
 )
 
 // Issuer gives the serving certificate.

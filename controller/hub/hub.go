@@ -40,6 +40,7 @@ type Observer interface {
 // Outcome is how a termination was answered.
 type Outcome string
 
+// The outcomes.
 const (
 	Confirmed    Outcome = "confirmed"     // no kube-proxy sends to the pod
 	Missed       Outcome = "missed"        // some node did not pass the barrier

@@ -97,7 +97,6 @@ func (p *parser) literal(q string) {
 	end := strings.Index(p.text[p.i:], q)
 	if end < 0 {
 		p.complete = false
-		end = len(p.text) - p.i
 		p.put(p.text[p.i:])
 		p.i = len(p.text)
 		return
