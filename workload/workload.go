@@ -43,12 +43,17 @@ var templates = map[string]struct {
 	"Pod":                   {"", nil},
 }
 
-// newWorkload returns nil for an object that has no pod template, or only a
-// patch of one: containers without an image.
+// newWorkload returns nil for an object that has no pod template, that another
+// one controls, or that is only a patch: containers without an image.
 func newWorkload(o *Object) *Workload {
 	kind, ok := templates[o.Kind]
 	if !ok || o.Group() != "" && !strings.Contains(kind.groups, o.Group()) {
 		return nil
+	}
+	for owner := range o.Root.Get("metadata", "ownerReferences").All() {
+		if owner.Get("controller").IsTrue() {
+			return nil // its owner's template is what can be changed
+		}
 	}
 	template := o.Root.Get(kind.path...)
 	w := &Workload{Object: o, Meta: template.Get("metadata"), Pod: template.Get("spec")}

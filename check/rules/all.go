@@ -34,6 +34,7 @@ func All() []*check.Rule {
 		fastStopHook,
 		hookBackgrounds,
 		blockingPoststart,
+		notInjected,
 
 		shellPID1,
 		stopSignal,

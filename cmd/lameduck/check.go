@@ -12,6 +12,7 @@ import (
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/report/findings"
+	"github.com/lameduck-dev/lameduck/workload"
 )
 
 const checkHelp = `Finds what in manifests will lose requests at a rollout, a drain, an eviction or a stop.
@@ -26,6 +27,9 @@ rendered text name the template, and its line where that is plain.
 
 Each finding names file, line and column, says why requests are lost and what to do; for more,
 lameduck explain RULE. What can be mended is mended by lameduck fix, or here with --fix.
+
+--live reads a cluster instead (no Secrets), and also says which running pods were to be injected
+and were not.
 
 A finding that is wanted is suppressed by an annotation with a reason on the object or its pod
 template, lameduck.dev/ignore.RULE: "why", or in .lameduck.yaml (see --config). --baseline
@@ -46,6 +50,7 @@ const (
 
 type checkFlags struct {
 	input         inputFlags
+	live          liveFlags
 	mending       fixFlags
 	outputs       []string
 	failOn        string
@@ -71,6 +76,10 @@ func newCheck() *cobra.Command {
 	f.StringVar(&flags.failOn, "fail-on", "", "severity from which on the exit code is 1: info, warning, error, never (default warning)")
 	f.StringVar(&flags.baseline, "baseline", "", "leave out the findings that this file knows")
 	f.StringVar(&flags.writeBaseline, "write-baseline", "", "write the findings to this file, to be used with --baseline")
+	f.BoolVar(&flags.live.live, "live", false, "check the objects of a running cluster instead of files")
+	f.StringVar(&flags.live.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster, with --live")
+	f.StringVar(&flags.live.context, "context", "", "context of the kubeconfig, with --live")
+	f.StringVarP(&flags.live.namespace, "namespace", "n", "", "one namespace only, with --live (default all)")
 	f.BoolVar(&flags.fix, "fix", false, "mend what can be mended, as lameduck fix does")
 	flags.mending.add(f)
 	return cmd
@@ -101,11 +110,10 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	in, renderer, err := flags.input.load(cmd, args)
+	in, err := flags.load(cmd, args, &options)
 	if err != nil {
 		return err
 	}
-	options.NameValue = renderer.NameValue
 	if flags.fix {
 		return flags.mending.mend(cmd, in, options)
 	}
@@ -132,6 +140,29 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 		return &exitError{code: exitFound}
 	}
 	return nil
+}
+
+// load reads the files that are named, or the cluster, and completes the
+// options with what comes to light.
+func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (*workload.Input, error) {
+	if !c.live.live {
+		in, renderer, err := c.input.load(cmd, args)
+		if err == nil {
+			o.NameValue = renderer.NameValue
+		}
+		return in, err
+	}
+	if len(args) > 0 || c.fix {
+		return nil, &exitError{exitUsage, fmt.Errorf("--live reads a cluster: it goes with neither files nor --fix")}
+	}
+	in, version, err := c.live.load(cmd.Context())
+	if err != nil {
+		return nil, &exitError{exitUnreadable, err}
+	}
+	if o.Target == 0 {
+		o.Target = version
+	}
+	return in, nil
 }
 
 // threshold is the severity from which on the check fails; -1 for never.

@@ -33,6 +33,9 @@ func writeText(w io.Writer, r *Result, colour bool) error {
 		text, mark := snippet(f)
 		if text != "" {
 			number := fmt.Sprint(f.Line)
+			if f.Rendered {
+				number = "rendered"
+			}
 			gap := strings.Repeat(" ", len(number))
 			fmt.Fprintf(out, "  %s | %s\n  %s | %s\n", number, text, gap, p.in("33", mark))
 		}
