@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +16,7 @@ import (
 func BenchmarkRun(b *testing.B) {
 	const seconds = 5
 	address := startServer(b)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the command does
 	for _, lanes := range [][]string{{LaneKeepAlive}, {LanePost}, {LaneFresh}, Lanes} {
 		b.Run(strings.Join(lanes, "+"), func(b *testing.B) {
 			var requests int

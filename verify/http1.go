@@ -32,8 +32,10 @@ type http1 struct {
 
 	// Requests go round the transports, each of which holds one connection in steady state. One
 	// transport with a pool would use its latest connection over and over, and so test one pod.
+	// Only when all are in use do requests double up, on further connections.
 	transports []*http.Transport
-	next       atomic.Uint64
+	free       chan *http.Transport // not in use, the one that was used longest ago first
+	next       atomic.Uint64        // to double up
 	exchanges  sync.Pool
 }
 
@@ -65,6 +67,10 @@ func newHTTP1(o http1Options) *http1 {
 			ReadBufferSize:  bodyKept,
 			WriteBufferSize: 1 << 10,
 		})
+	}
+	h.free = make(chan *http.Transport, len(h.transports))
+	for _, t := range h.transports {
+		h.free <- t
 	}
 	h.exchanges.New = func() any { return newExchange() }
 	return h
@@ -123,9 +129,20 @@ func (h *http1) Send(ctx context.Context, s *Shot) error {
 	return nil
 }
 
+// take gives the next transport, and what is to be called when the answer was read.
+func (h *http1) take() (t *http.Transport, release func()) {
+	select {
+	case t = <-h.free:
+		return t, func() { h.free <- t }
+	default:
+		return h.transports[h.next.Add(1)%uint64(len(h.transports))], func() {}
+	}
+}
+
 func (h *http1) exchange(ctx context.Context, x *exchange, s *Shot) error {
 	ctx = httptrace.WithClientTrace(context.WithValue(ctx, shotKey{}, s.ID), &x.trace)
-	transport := h.transports[h.next.Add(1)%uint64(len(h.transports))]
+	transport, release := h.take()
+	defer release()
 	answer, err := transport.RoundTrip(h.request(ctx, s.ID))
 	if err != nil {
 		return err

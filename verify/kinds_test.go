@@ -116,8 +116,12 @@ func TestKinds(t *testing.T) {
 			t.Parallel()
 			url := answers(t, tt.serve)
 			var dials atomic.Int64
+			timeout := 10 * time.Second // not to be met, however busy the machine is
+			if tt.want == report.Timeout {
+				timeout = 300 * time.Millisecond
+			}
 			result, err := Run(t.Context(), Options{
-				URL: url, Lanes: []string{tt.lane}, Rate: 40, Duration: 490 * time.Millisecond, Timeout: 300 * time.Millisecond, Conns: 1,
+				URL: url, Lanes: []string{tt.lane}, Rate: 40, Duration: 490 * time.Millisecond, Timeout: timeout, Conns: 1,
 				Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 					if tt.dial != nil && dials.Add(1) > 1 {
 						return tt.dial(ctx, network, address)
@@ -133,11 +137,11 @@ func TestKinds(t *testing.T) {
 				t.Errorf("%+v, want about 20 requests", c)
 			}
 			// The race meets every second request, or fewer if connections overlap; all else meets all.
-			wanted := c.Requests - c.OK
+			wanted := c.Requests - c.OK - c.Kinds[report.Late]
 			if raced := tt.want == report.Masked || tt.lane == LanePost && tt.want == report.EOF; wanted < 5 || !raced && c.OK > 0 {
 				t.Errorf("only %d of %d failed", wanted, c.Requests)
 			}
-			if got := c.Kinds[tt.want]; got != wanted || len(result.Losses) != wanted {
+			if got := c.Kinds[tt.want]; got != wanted || len(result.Losses) != c.Requests-c.OK {
 				t.Errorf("%v, %d listed: want %d %s", c.Kinds, len(result.Losses), wanted, tt.want)
 			}
 			for _, loss := range result.Losses {
