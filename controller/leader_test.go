@@ -1,0 +1,202 @@
+package controller
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/fake"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlfake "sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller/hub"
+	"github.com/lameduck-dev/lameduck/controller/view"
+	"github.com/lameduck-dev/lameduck/inject"
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
+)
+
+// TestLeadHere: the Service leads to whoever wrote last, and only there.
+func TestLeadHere(t *testing.T) {
+	clientset := fake.NewClientset()
+	for _, ip := range []string{"10.1.0.1", "10.1.0.2", "10.1.0.2"} {
+		l := &leader{ip: netip.MustParseAddr(ip), clientset: clientset,
+			options: Options{Namespace: "lameduck-system", HubPort: 8080, Pod: Self{Name: "controller-" + ip, Node: "node1", IP: ip}}}
+		if err := l.leadHere(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list, err := clientset.DiscoveryV1().EndpointSlices("lameduck-system").List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) != 1 || len(list.Items[0].Endpoints) != 1 || list.Items[0].Endpoints[0].Addresses[0] != ip || *list.Items[0].Ports[0].Port != 8080 {
+			t.Errorf("after %s led: %+v", ip, list.Items)
+		}
+	}
+}
+
+func TestSurroundingsAndSettings(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	build := func(objects ...client.Object) client.Reader {
+		return ctrlfake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	}
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "lameduck-system", Name: hubService}, Spec: corev1.ServiceSpec{ClusterIP: "10.96.0.7"}}
+	shop := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Labels: map[string]string{inject.Label: "true"}}}
+	newborn := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "newborn", Labels: map[string]string{inject.Label: "true"}}}
+	policy := func(namespace string) *v1alpha1.DrainPolicy {
+		return &v1alpha1.DrainPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slow"}}
+	}
+	s := &source{reader: build(service, shop, policy("shop"), policy("elsewhere")), live: build(newborn), key: "KEY", options: Options{Namespace: "lameduck-system", AgentImage: "agent:1"}}
+
+	around, err := s.Surroundings(t.Context(), "shop")
+	if err != nil || around.NamespaceLabels[inject.Label] != "true" || len(around.Policies) != 1 {
+		t.Errorf("%+v, %v", around, err)
+	}
+	if around, err = s.Surroundings(t.Context(), "newborn"); err != nil || around.NamespaceLabels[inject.Label] != "true" {
+		t.Errorf("a namespace that the cache does not know yet: %+v, %v", around, err)
+	}
+	if _, err = s.Surroundings(t.Context(), "nowhere"); err == nil {
+		t.Error("a namespace that does not exist was read")
+	}
+	settings, err := s.Settings(t.Context())
+	want := inject.Settings{AgentImage: "agent:1", HubKey: "KEY", HubAddresses: []string{"10.96.0.7:80", "lameduck-hub.lameduck-system.svc:80"}}
+	if diff := cmp.Diff(want, settings); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+	s.reader = build(shop)
+	if _, err = s.Settings(t.Context()); err == nil {
+		t.Error("settings without the hub's Service")
+	}
+}
+
+// TestOnChange: a deletion that was only found out by a list must not pass for an exact one.
+func TestOnChange(t *testing.T) {
+	var got []string
+	handler := onChange(
+		func(node *corev1.Node) { got = append(got, "set "+node.Name) },
+		func(node *corev1.Node, exact bool) {
+			got = append(got, map[bool]string{true: "drop ", false: "lose "}[exact]+node.Name)
+		})
+	a := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
+	handler.OnAdd(a, true)
+	handler.OnUpdate(a, a)
+	handler.OnDelete(a)
+	handler.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "a", Obj: a})
+	handler.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "b"})
+	if diff := cmp.Diff([]string{"set a", "set a", "drop a", "lose a"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestExceptBarrier(t *testing.T) {
+	seen := 0
+	l := &leader{options: Options{BarrierNamespace: "zz"}}
+	handler := l.exceptBarrier(onChange(func(*discoveryv1.EndpointSlice) { seen++ }, func(*discoveryv1.EndpointSlice, bool) { seen++ }))
+	for namespace, want := range map[string]int{"zz": 0, "shop": 3} {
+		slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: namespace}}
+		seen = 0
+		handler.OnAdd(slice, true)
+		handler.OnDelete(slice)
+		handler.OnDelete(toolscache.DeletedFinalStateUnknown{Obj: slice})
+		if seen != want {
+			t.Errorf("namespace %s: seen %d times, want %d", namespace, seen, want)
+		}
+	}
+}
+
+func TestNodesAreToldToWhomeverFollows(t *testing.T) {
+	var n nodes
+	n.set(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a"}})
+	var told []int
+	n.follow(func(all []*corev1.Node) { told = append(told, len(all)) })
+	n.set(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "b"}})
+	n.drop("a")
+	n.follow(nil)
+	n.drop("b")
+	if diff := cmp.Diff([]int{1, 2, 1}, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// observer counts what a hub follows.
+type observer struct {
+	mu          sync.Mutex
+	began, gone int
+}
+
+func (o *observer) Began() { o.mu.Lock(); o.began++; o.mu.Unlock() }
+func (o *observer) Gone()  { o.mu.Lock(); o.gone++; o.mu.Unlock() }
+
+func (o *observer) Settled(hub.Outcome, time.Duration) {}
+
+type nothing struct{}
+
+func (nothing) Pass(context.Context, barrier.Change) []barrier.Verdict { return nil }
+
+// TestPodsAreFollowedBeforeTheyAsk: those that have a hook, from the moment they terminate.
+func TestPodsAreFollowedBeforeTheyAsk(t *testing.T) {
+	o := &observer{}
+	h := hub.New(hub.Config{
+		View: view.New(), Barriers: func(corev1.IPFamily) hub.Barrier { return nothing{} }, Late: func(string) bool { return false },
+		Cluster: &leader{clientset: fake.NewClientset()}, Observer: o, Log: slog.New(slog.DiscardHandler),
+	})
+	defer h.Close()
+	p := pods{log: slog.New(slog.DiscardHandler)}
+	now := metav1.Now()
+	leaving := func(uid, status string) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid), Name: uid, DeletionTimestamp: &now, Annotations: map[string]string{inject.StatusAnnotation: status}}}
+	}
+	injected := leaving("a", `{"version":1,"because":"label","mode":"agent","containers":[{"name":"app"}]}`)
+	p.set(injected) // nobody leads
+	p.follow(h)
+	serving := injected.DeepCopy()
+	serving.DeletionTimestamp, serving.UID = nil, "b"
+	sleeping := leaving("c", `{"version":1,"because":"label","mode":"sleep"}`)
+	skipped := leaving("d", `{"version":1,"because":"label","skipped":"hostNetwork"}`)
+	for _, pod := range []*corev1.Pod{serving, sleeping, skipped, leaving("e", "nonsense"), injected, injected} {
+		p.set(pod)
+	}
+	p.drop(injected)
+	p.drop(serving)
+	p.follow(nil)
+	p.drop(sleeping)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.began != 1 || o.gone != 1 {
+		t.Errorf("%d followed, %d gone; want one of each", o.began, o.gone)
+	}
+}
+
+func TestSlimPod(t *testing.T) {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a", UID: "u", DeletionGracePeriodSeconds: new(int64(9)), Annotations: map[string]string{inject.StatusAnnotation: "{}"}}}
+	pod.Spec.NodeName, pod.Status.PodIPs = "node1", []corev1.PodIP{{IP: "10.1.0.1"}}
+	pod.Spec.Containers = []corev1.Container{{Name: "app", Env: make([]corev1.EnvVar, 100)}}
+	kept, err := slimPod(pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slim := kept.(*corev1.Pod)
+	if slim.Spec.Containers != nil {
+		t.Error("containers are kept")
+	}
+	if slim.UID != pod.UID || slim.Spec.NodeName != "node1" || len(slim.Status.PodIPs) != 1 || *slim.DeletionGracePeriodSeconds != 9 || slim.Annotations[inject.StatusAnnotation] == "" {
+		t.Errorf("something that the hub needs is gone: %+v", slim)
+	}
+}
