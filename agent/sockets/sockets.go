@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 )
 
 // maxConns bounds what one look holds: 48 bytes each. It is beyond what one pod's port
@@ -65,8 +66,11 @@ type Look struct {
 	Exact bool
 }
 
-// Reader looks at the connections. It is not for concurrent use.
+// Reader looks at the connections. Looks are not for concurrent use; Close is at any time.
 type Reader struct {
+	looking sync.Mutex // held by a look
+	closed  bool
+
 	proc    string // "/proc"
 	diag    *diag  // nil when refused
 	refused error
@@ -86,15 +90,28 @@ func Open() *Reader {
 // Refused says why the kernel's inet_diag can't be used; nil when it is.
 func (r *Reader) Refused() error { return r.refused }
 
-// Close gives the kernel's sockets back.
+// Close gives the kernel's sockets back; not while a look is under way, since that may hang:
+// then they go with the process.
 func (r *Reader) Close() {
-	if r.diag != nil {
+	if !r.looking.TryLock() {
+		return
+	}
+	defer r.looking.Unlock()
+	if r.diag != nil && !r.closed {
 		r.diag.close()
 	}
+	r.closed = true
 }
+
+var errClosed = errors.New("the reader is closed")
 
 // Look reads the present state. An error leaves the Reader usable.
 func (r *Reader) Look() (Look, error) {
+	r.looking.Lock()
+	defer r.looking.Unlock()
+	if r.closed {
+		return Look{}, errClosed
+	}
 	// Opens first: a connection that comes meanwhile is then seen before it is counted, and
 	// never counted before it could be seen.
 	opens, err := passiveOpens(r.proc)
