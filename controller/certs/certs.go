@@ -27,8 +27,10 @@ const (
 	backdate = time.Hour    // for clocks that are behind
 	reread   = time.Minute  // how often the CA's files are looked at
 	maxFile  = 64 << 10     // bytes
+)
 
-	// CAFile and KeyFile are the CA's files in the folder of the keys.
+// The CA's files in the folder of the keys.
+const (
 	CAFile  = "ca.crt" // PEM, the certificate alone
 	KeyFile = "ca.key" // PEM, PKCS#8
 )

@@ -5,6 +5,7 @@ import "time"
 // Kind says what sort of fact a piece of evidence is.
 type Kind string
 
+// The kinds of facts.
 const (
 	SliceNotReady   Kind = "SliceNotReady"   // an EndpointSlice no longer offers the pod; subject: namespace/name
 	StillOffered    Kind = "StillOffered"    // something goes on offering the pod; subject: the slice or Service; detail: why

@@ -6,6 +6,7 @@ import "time"
 // order of the constants; Stopped and Killed are the two ends.
 type Phase string
 
+// The phases, in order.
 const (
 	Serving  Phase = "Serving"  // routers send to it and should
 	LameDuck Phase = "LameDuck" // not ready for routers, still accepting

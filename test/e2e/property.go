@@ -214,7 +214,7 @@ func (r *propertyRun) terminate(ctx context.Context, pod *corev1.Pod) error {
 	case err = <-naive:
 	case <-time.After(5 * time.Second): // the watch was cut, or the pod never left a slice
 		stop()
-		<-naive
+		<-naive //nolint:errcheck // it says that it was stopped
 	}
 	if err != nil {
 		return err
@@ -337,7 +337,7 @@ func (p *Property) outcome(name string) Outcome {
 	}
 	// A kube-proxy that is disturbed for some seconds has to be waited for, not given up.
 	if 10*len(p.Confirmed) < 8*all {
-		o.Faults = append(o.Faults, fmt.Sprintf("only %d of %d terminations were confirmed, for instance not %s", len(p.Confirmed), all, p.Unconfirmed[0]))
+		o.Faults = append(o.Faults, fmt.Sprintf("only %d of %d terminations were confirmed; not %q", len(p.Confirmed), all, p.Unconfirmed))
 	}
 	return o
 }
