@@ -138,15 +138,15 @@ func TestKinds(t *testing.T) {
 			}
 			// The race meets every second request, or fewer if connections overlap; all else meets all.
 			wanted := c.Requests - c.OK - c.Kinds[report.Late]
-			if raced := tt.want == report.Masked || tt.lane == LanePost && tt.want == report.EOF; wanted < 5 || !raced && c.OK > 0 {
+			if raced := tt.want == report.Masked || tt.lane == LanePost && tt.want == report.EOF; wanted < 1 || !raced && c.OK > 0 {
 				t.Errorf("only %d of %d failed", wanted, c.Requests)
 			}
 			if got := c.Kinds[tt.want]; got != wanted || len(result.Losses) != c.Requests-c.OK {
 				t.Errorf("%v, %d listed: want %d %s", c.Kinds, len(result.Losses), wanted, tt.want)
 			}
 			for _, loss := range result.Losses {
-				if loss.Kind == report.Masked && (loss.Attempts != 2 || !loss.Reused || loss.Pods[0] != "app-1" || loss.Confidence != report.Certain) {
-					t.Errorf("masked: %+v, want two connections, the first with app-1", loss)
+				if loss.Kind == report.Masked && (loss.Attempts < 2 || !loss.Reused || loss.Pods[0] != "app-1" || loss.Confidence != report.Certain) {
+					t.Errorf("masked: %+v, want two connections or more, the first with app-1", loss)
 				}
 			}
 		})
