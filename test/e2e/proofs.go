@@ -18,8 +18,12 @@ type Proof struct {
 }
 
 // rate is low enough for a loaded machine with two cores and high enough that a control loses:
-// requests a second, all lanes together.
-const rate = 90
+// requests a second, all lanes together. conns is how many connections each keep-alive lane
+// goes round: each is used twice a second, so that none is closed for idleness.
+const (
+	rate  = 90
+	conns = 15
+)
 
 // Proofs lists every proof. Those of one proxy mode stand together, so that they can share a
 // cluster.
@@ -90,9 +94,10 @@ var leaderKilled = Trial{Replicas: 3, Rate: rate, Action: rollout,
 		}, nil
 	}}
 
-// controlTries is how often a control run may be repeated until it loses something: what is
-// lost when nothing protects a pod is a matter of milliseconds, and of luck.
-const controlTries = 3
+// controlTries is how often a control run may be repeated until every lane has lost something.
+// Where one pod of three stops, a keep-alive lane loses about every second time: it has to
+// connect anew, in the milliseconds before the rules change, and be sent to that very pod.
+const controlTries = 8
 
 // against runs the trial with the control's protection and then with lameduck, and gives an
 // outcome for each lane.

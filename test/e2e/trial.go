@@ -76,7 +76,7 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 		routes = watchRoutes(watchCtx, e, e.Client, app)
 	}
 	result, err := verify.Run(ctx, verify.Options{
-		URL: url, Rate: t.Rate, Timeout: patience, Dial: e.client().DialContext,
+		URL: url, Rate: t.Rate, Conns: conns, Timeout: patience, Dial: e.client().DialContext,
 		ActionName: act.Name,
 		Action: func(ctx context.Context) (err error) {
 			if t.Before != nil {
