@@ -31,7 +31,7 @@ func Proofs() []Proof {
 	var all []Proof
 	for _, proxy := range []string{cluster.NFTables, cluster.IPTables} {
 		for _, stop := range stops {
-			all = append(all, Proof{join(stop.name, proxy), proxy, against(Bare, stop.trial)})
+			all = append(all, Proof{join(stop.name, proxy), proxy, against(Bare, spread(stop.trial))})
 		}
 		all = append(all, Proof{join("property", proxy), proxy, property})
 		if proxy == cluster.NFTables {
@@ -58,6 +58,20 @@ var stops = []struct {
 	{"delete-pod", Trial{Replicas: 3, Rate: rate, Action: "delete-pod one-of deploy/APP"}},
 	{"drain", Trial{Replicas: 3, Rate: rate, Action: "drain node3"}},
 	{"scale-down", Trial{Replicas: 4, Rate: rate, Action: "scale deploy/APP 1"}},
+}
+
+// spreadFor is how much later the clients' node hears of slices than the others. Idle nodes of
+// one machine hear within milliseconds, which no larger cluster's do; a second is little there.
+const spreadFor = time.Second
+
+// spread gives the trial the propagation of a larger cluster.
+func spread(t Trial) Trial {
+	t.Before = func(ctx context.Context, e *Env) (func() error, error) {
+		node := e.client()
+		undo := func() error { return node.DelayEndpointSlices(context.WithoutCancel(ctx), 0) }
+		return undo, node.DelayEndpointSlices(ctx, spreadFor)
+	}
+	return t
 }
 
 // stallFor is how long a kube-proxy hangs: twice the sleep that most teams paste.
@@ -95,8 +109,8 @@ var leaderKilled = Trial{Replicas: 3, Rate: rate, Action: rollout,
 	}}
 
 // controlTries is how often a control run may be repeated until every lane has lost something.
-// Where one pod of three stops, a keep-alive lane loses about every second time: it has to
-// connect anew, in the milliseconds before the rules change, and be sent to that very pod.
+// A keep-alive lane has to connect anew in the moment before the rules change, and be sent to
+// that very pod.
 const controlTries = 8
 
 // against runs the trial with the control's protection and then with lameduck, and gives an
