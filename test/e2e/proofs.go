@@ -126,12 +126,17 @@ func against(control Protection, t Trial) func(context.Context, *Env, string) ([
 		if err != nil {
 			return nil, err
 		}
-		outcomes := perLane(name, seen)
-		for i, lane := range verify.Lanes {
-			outcomes[i].Control, outcomes[i].ControlLost = string(control), lost[lane]
-		}
-		return outcomes, nil
+		return beside(perLane(name, seen), control, lost), nil
 	}
+}
+
+// beside puts what the control lost in each lane beside the outcomes, which are in the order
+// of verify.Lanes.
+func beside(outcomes []Outcome, control Protection, lost map[string]uint64) []Outcome {
+	for i, lane := range verify.Lanes {
+		outcomes[i].Control, outcomes[i].ControlLost = string(control), lost[lane]
+	}
+	return outcomes
 }
 
 // control counts by lane what is lost without lameduck.
@@ -187,11 +192,7 @@ func hubAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	outcomes := perLane(name, seen)
-	for i, lane := range verify.Lanes {
-		outcomes[i].Control, outcomes[i].ControlLost = string(Bare), lost[lane]
-	}
-	return outcomes, nil
+	return beside(perLane(name, seen), Bare, lost), nil
 }
 
 // webhookAbsent deploys while nobody answers the webhook: pods have to start as they are.
