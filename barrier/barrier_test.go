@@ -17,12 +17,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start runs a barrier over w until the test ends; it must be called inside a bubble.
 func start(t *testing.T, w *world, nodes []Node) (context.Context, *Barrier) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
 	b := New(Config{Store: w, Asker: w})
 	b.SetNodes(nodes)
+	return run(t, w, b.Run), b
+}
+
+// run runs a barrier, or lanes, and the world until the test ends.
+func run(t *testing.T, w *world, barrier func(context.Context) error) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := b.Run(ctx); err != nil {
+		if err := barrier(ctx); err != nil {
 			t.Error(err)
 		}
 	})
@@ -31,7 +37,7 @@ func start(t *testing.T, w *world, nodes []Node) (context.Context, *Barrier) {
 		cancel()
 		running.Wait()
 	})
-	return ctx, b
+	return ctx
 }
 
 // premature lists the nodes that are said to have passed, and have not.
@@ -78,7 +84,9 @@ func storm(t *testing.T, seed uint64, passes int, late bool) (violations, passed
 			}
 		}
 		w.refuse, w.mislay = chance(40, errors.New("refused")), chance(40, errors.New("mislaid"))
-		ctx, b := start(t, w, nodes)
+		b := NewLanes(len(nodes), func(int) Config { return Config{Store: w, Asker: w} })
+		b.SetNodes(nodes)
+		ctx := run(t, w, b.Run)
 		time.Sleep(10 * time.Second)
 
 		type outcome struct{ violations, passed, missed int }
@@ -204,9 +212,12 @@ func TestOneWriteServesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, b, w, _ := calm(t, 3)
 		before := w.writes()
+		var changes [50]Change
+		for i := range changes {
+			changes[i].ResourceVersion = w.change("aa/pod")
+		}
 		var passes sync.WaitGroup
-		for range 50 {
-			change := Change{ResourceVersion: w.change("aa/pod")}
+		for _, change := range changes {
 			passes.Go(func() {
 				if passed, missed := count(b.Pass(ctx, change)); passed != 3 || missed != 0 {
 					t.Errorf("%d passed, %d missed", passed, missed)

@@ -24,6 +24,7 @@ const (
 	// loadBalancerClass is one that no cloud provider serves.
 	loadBalancerClass = "lameduck.dev/none"
 	familyLabel       = "lameduck.dev/family"
+	laneLabel         = "lameduck.dev/lane"
 	portName          = "barrier"
 )
 
@@ -40,22 +41,23 @@ func Late(barrierNamespace, namespace string) bool {
 	return namespace+"/" > barrierNamespace+"/"
 }
 
-// KubeStore keeps the barrier's objects of one address family in a namespace.
+// KubeStore keeps the barrier's objects of one lane and address family in a namespace.
 type KubeStore struct {
 	client    kubernetes.Interface
 	namespace string
 	family    corev1.IPFamily
+	lane      int
 }
 
 // NewKubeStore gives a Store. The namespace's name should sort after all others.
-func NewKubeStore(client kubernetes.Interface, namespace string, family corev1.IPFamily) *KubeStore {
-	return &KubeStore{client: client, namespace: namespace, family: family}
+func NewKubeStore(client kubernetes.Interface, namespace string, family corev1.IPFamily, lane int) *KubeStore {
+	return &KubeStore{client: client, namespace: namespace, family: family, lane: lane}
 }
 
 // Open makes a Service of a new name and deletes those of earlier eras; their slices are
 // collected with them, as their owner's.
 func (k *KubeStore) Open(ctx context.Context) (Service, error) {
-	labels := map[string]string{"app.kubernetes.io/managed-by": managedBy, familyLabel: string(k.family)}
+	labels := map[string]string{"app.kubernetes.io/managed-by": managedBy, familyLabel: string(k.family), laneLabel: strconv.Itoa(k.lane)}
 	services := k.client.CoreV1().Services(k.namespace)
 	made, err := services.Create(ctx, &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "barrier-", Labels: labels},

@@ -55,7 +55,7 @@ func TestKubeStore(t *testing.T) {
 	for _, family := range []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol} {
 		t.Run(string(family), func(t *testing.T) {
 			ctx, client := t.Context(), apiServer(t)
-			store := NewKubeStore(client, "zz", family)
+			store := NewKubeStore(client, "zz", family, 0)
 			first, err := store.Open(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -94,7 +94,7 @@ func TestKubeStore(t *testing.T) {
 
 // TestAddressesDiffer: kube-proxy would count two endpoints of one address once.
 func TestAddressesDiffer(t *testing.T) {
-	store := NewKubeStore(nil, "zz", corev1.IPv4Protocol)
+	store := NewKubeStore(nil, "zz", corev1.IPv4Protocol, 0)
 	seen := map[string]bool{}
 	for index := range 20 {
 		slice := Slice{Index: index}

@@ -5,16 +5,33 @@ import (
 	"time"
 )
 
-// How often an unacknowledged node is asked: soon at first, since acknowledgements mostly
-// come within milliseconds, then once a second; a silent node ever more seldom, unless
-// somebody waits for it.
+// How often an unacknowledged node is asked: soon at first, since an acknowledgement may come
+// within milliseconds; then often, as long as a kube-proxy may only be waiting out its second
+// between two runs; then once a second; a silent node ever more seldom, unless somebody waits
+// for it.
 const (
 	firstPoll  = 5 * time.Millisecond
+	closePoll  = 50 * time.Millisecond
+	closely    = 2 * syncPeriod
 	steadyPoll = time.Second
 	silentPoll = time.Minute
-	// perPoll spreads the first questions of a large cluster: 10,000 a second.
-	perPoll = 100 * time.Microsecond
+	// perPoll spreads the first questions of a large cluster: 10,000 a second. Those that
+	// follow closely are spread to 1,000 a second.
+	perPoll      = 100 * time.Microsecond
+	perClosePoll = time.Millisecond
 )
+
+// nextPoll is the pause before the next question, after the last pause, in a cluster of that
+// many nodes, since so long after the write.
+func nextPoll(last time.Duration, nodes int, since time.Duration, silent bool) time.Duration {
+	switch {
+	case silent:
+		return min(2*last, silentPoll)
+	case since < closely:
+		return min(2*last, closePoll+time.Duration(nodes)*perClosePoll, steadyPoll)
+	}
+	return min(2*last, steadyPoll)
+}
 
 // poll asks one node until it shows the number written for it. It is the only one to ask that
 // node: the number does not move on before poll has ended.
@@ -59,14 +76,10 @@ func (e *era) poll(m *member) {
 				b.settle(w)
 			}
 		}
+		pause = nextPoll(pause, len(b.nodes), time.Since(m.since), silent)
 		b.mu.Unlock()
 		if acknowledged {
 			return
-		}
-		if pause *= 2; silent {
-			pause = min(pause, silentPoll)
-		} else {
-			pause = min(pause, steadyPoll)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/lameduck-dev/lameduck/barrier"
 )
 
-// barriers has one barrier for each address family that somebody asked for: the kube-proxies
+// barriers has the lanes of one barrier for each address family that somebody asked for: the kube-proxies
 // of a family program its slices on their own.
 type barriers struct {
 	ctx    context.Context
@@ -18,30 +18,33 @@ type barriers struct {
 
 	mu      sync.Mutex
 	running sync.WaitGroup
-	all     map[corev1.IPFamily]*barrier.Barrier
+	all     map[corev1.IPFamily]*barrier.Lanes
 	nodes   []*corev1.Node
 }
 
 // startBarriers gives barriers that work until ctx is done.
 func (l *leader) startBarriers(ctx context.Context) *barriers {
-	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Barrier{}}
+	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Lanes{}}
 	l.nodes.follow(b.setNodes)
 	return b
 }
 
 // of gives the family's barrier, and begins it at the first call.
-func (b *barriers) of(family corev1.IPFamily) *barrier.Barrier {
+func (b *barriers) of(family corev1.IPFamily) *barrier.Lanes {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if begun := b.all[family]; begun != nil {
 		return begun
 	}
 	l := b.leader
-	begun := barrier.New(barrier.Config{
-		Store: barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family),
-		Asker: b.asker, Log: l.options.Log, Observe: l.metrics.acknowledged,
+	members := b.members(family)
+	begun := barrier.NewLanes(len(members), func(lane int) barrier.Config {
+		return barrier.Config{
+			Store: barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family, lane),
+			Asker: b.asker, Log: l.options.Log, Observe: l.metrics.acknowledged,
+		}
 	})
-	begun.SetNodes(b.members(family))
+	begun.SetNodes(members)
 	b.all[family] = begun
 	b.running.Go(func() {
 		if err := begun.Run(b.ctx); err != nil && b.ctx.Err() == nil {

@@ -213,8 +213,10 @@ func webhookAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) 
 
 // The cost of evidence: how long a hook may last beyond the moment when the last router
 // stopped, on a healthy cluster; on top of the second for which an idle kube-proxy lets the
-// barrier wait (docs/decisions/0041-cost-of-an-acknowledgement.md).
+// barrier wait (docs/decisions/0041-cost-of-an-acknowledgement.md). costRate gives each pod 12
+// new connections a second: with few, it is the quiet window that lasts.
 const (
+	costRate    = 360
 	proxySecond = time.Second
 	beyondP50   = proxySecond + 500*time.Millisecond
 	beyondP99   = proxySecond + 1500*time.Millisecond
@@ -224,7 +226,7 @@ const (
 func cost(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	var outcomes []Outcome
 	for _, protection := range []Protection{Lameduck, Sleep10, Sleep35} {
-		seen, err := e.Run(ctx, Trial{Protection: protection, Replicas: 10, Rate: rate, Action: rollout, Routes: true})
+		seen, err := e.Run(ctx, Trial{Protection: protection, Replicas: 10, Rate: costRate, Action: rollout, Routes: true})
 		if err != nil {
 			return nil, err
 		}
