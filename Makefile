@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT_VERSION := v2.15.0
 LINT    := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
-MODULES := . graceful test/cluster
+MODULES := . graceful test/cluster test/registries/etcd
 
 ##@ Use
 .PHONY: help demo test build images
@@ -31,11 +31,11 @@ images: ## the three images as archives in out/, for a cluster of yours
 	@go run ./test/e2e/cmd/images out
 
 ##@ Test
-.PHONY: fast unit vet lint generated fuzz bench bench-check cluster-test prove
+.PHONY: fast unit vet lint generated fuzz bench bench-check cluster-test registries-test prove
 fast: vet unit lint generated ## all that needs no cluster
 
-vet: ## go vet, every module, with the cluster's build tag too
-	@for m in $(MODULES); do echo "vet $$m"; (cd $$m && go vet ./... && go vet -tags cluster ./...); done
+vet: ## go vet, every module, with the build tags of the larger tests too
+	@for m in $(MODULES); do echo "vet $$m"; (cd $$m && go vet ./... && go vet -tags cluster,registries ./...); done
 
 unit: ## unit tests and fuzz seeds with the race detector
 	@for m in $(MODULES); do echo "test $$m"; (cd $$m && go test -race ./...); done
@@ -63,6 +63,10 @@ bench-check: ## check on 10,000 files with 30,000 objects, and on ten times as m
 cluster-test: ## the short proofs on a real cluster: low rates, nothing may be lost
 	@hack/deps.sh
 	@go test -tags cluster -count=1 -timeout 25m -v ./test/e2e
+
+registries-test: ## the tests against real registries, which it builds and starts on this machine
+	@hack/deps.sh --registries
+	@go test -tags registries -count=1 -timeout 30m -v ./test/registries/... $$(go list ./registry/... 2>/dev/null)
 
 prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures)
 	@hack/deps.sh

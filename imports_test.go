@@ -19,6 +19,7 @@ var house = []string{
 	"cmd/",
 	"deploy",
 	"test/app",
+	"test/registries",
 	"controller",
 	"agent",
 	"check",

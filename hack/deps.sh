@@ -1,19 +1,20 @@
 #!/bin/sh
-# Installs the Debian packages that the built-in cluster needs, where they are missing. Says what it does; does
-# nothing when all is there, or with --none. Needs root and apt.
+# Installs the Debian packages that the built-in cluster needs, or with --registries those that the real registries
+# need, where they are missing. Says what it does; does nothing when all is there, or with --none. Needs root and apt.
 set -eu
 
 case "${1:-}" in
-"") ;;
+"") wanted="containerd runc containernetworking-plugins nftables iptables conntrack ipset iproute2 kmod" ;;
+--registries) wanted="openjdk-17-jdk-headless maven" ;;
 --none) exit 0 ;; # for callers that bring a cluster of their own
 *)
-	echo "usage: hack/deps.sh [--none]" >&2
+	echo "usage: hack/deps.sh [--registries | --none]" >&2
 	exit 2
 	;;
 esac
 
 missing=""
-for package in containerd runc containernetworking-plugins nftables iptables conntrack ipset iproute2 kmod; do
+for package in $wanted; do
 	dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -1,0 +1,216 @@
+package registries
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// program is what has to be built before it can be started.
+type program struct {
+	name    string
+	sources []string // that it is built from, relative to this package
+	// command builds into the folder out; it is run in this package's folder.
+	command func(out string) []string
+}
+
+// maven is the program built from java/folder with these -D properties.
+func maven(name, folder string, properties ...string) program {
+	return program{
+		name:    name,
+		sources: []string{"java/pom.xml", "java/" + folder},
+		command: func(out string) []string {
+			args := []string{"mvn", "--batch-mode", "--file", "java/" + folder + "/pom.xml", "-Dout=" + out}
+			for _, property := range properties {
+				args = append(args, "-D"+property)
+			}
+			return append(args, "package")
+		},
+	}
+}
+
+const progressEvery = 5 * time.Second
+
+// build gives the folder with the program, built if the cache does not have it. Builds of one program wait for each
+// other, across processes. progress gets a line when a build starts, some while it runs, and one when it ends.
+func (p program) build(ctx context.Context, progress io.Writer) (string, error) {
+	dir, err := p.cached(ctx, progress)
+	if err != nil {
+		return "", fmt.Errorf("building %s: %w", p.name, err)
+	}
+	return dir, nil
+}
+
+func (p program) cached(ctx context.Context, progress io.Writer) (string, error) {
+	root, err := sourceRoot()
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache folder: %w (set HOME or XDG_CACHE_HOME)", err)
+	}
+	hash, err := p.hash(root)
+	if err != nil {
+		return "", err
+	}
+	shelf := filepath.Join(cache, "lameduck", "registries", p.name)
+	dir := filepath.Join(shelf, hash)
+	if err := os.MkdirAll(shelf, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(shelf, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close() // which releases it
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", fmt.Errorf("waiting for another build of it: %w", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	temporary := dir + ".new"
+	if err := errors.Join(os.RemoveAll(temporary), os.MkdirAll(temporary, 0o755)); err != nil {
+		return "", err
+	}
+	if err := p.run(ctx, root, temporary, progress); err != nil {
+		return "", errors.Join(err, os.RemoveAll(temporary))
+	}
+	if err := os.Rename(temporary, dir); err != nil {
+		return "", err
+	}
+	return dir, prune(shelf)
+}
+
+// run runs the build and says how far it is: the first one of Maven's downloads some 100 MB.
+func (p program) run(ctx context.Context, root, out string, progress io.Writer) error {
+	args := p.command(out)
+	for _, tool := range []string{args[0], "java"} {
+		if _, err := exec.LookPath(tool); err != nil && args[0] == "mvn" {
+			return fmt.Errorf("%w: install the packages openjdk-17-jdk-headless and maven, or run hack/deps.sh --registries", err)
+		}
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	output := &buildOutput{}
+	reader, writer := io.Pipe()
+	cmd.Stdout, cmd.Stderr = writer, writer
+	read := make(chan struct{})
+	go func() { output.read(reader); close(read) }()
+
+	start := time.Now()
+	fmt.Fprintf(progress, "building %s (cached afterwards)\n", p.name)
+	done := make(chan error, 1)
+	go func() {
+		err := cmd.Run()
+		done <- errors.Join(err, writer.Close())
+	}()
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			<-read
+			if err != nil {
+				return errors.Join(context.Cause(ctx), fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, strings.Join(output.tail, "\n")))
+			}
+			fmt.Fprintf(progress, "built %s in %v\n", p.name, time.Since(start).Round(time.Second/10))
+			return nil
+		case <-tick.C:
+			fmt.Fprintf(progress, "building %s, %v so far, %d files downloaded\n", p.name, time.Since(start).Round(time.Second), output.downloaded.Load())
+		}
+	}
+}
+
+// buildOutput counts what a build downloads, and keeps the end of what else it says.
+type buildOutput struct {
+	downloaded atomic.Int64
+	tail       []string
+}
+
+func (o *buildOutput) read(from io.Reader) {
+	const keep = 30
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		switch line := lines.Text(); {
+		case strings.Contains(line, "Downloaded from"), strings.HasPrefix(line, "go: downloading"):
+			o.downloaded.Add(1)
+		case strings.Contains(line, "Downloading from"):
+		default:
+			o.tail = append(o.tail[max(0, len(o.tail)-keep+1):], line)
+		}
+	}
+	_, _ = io.Copy(io.Discard, from) // a line longer than the buffer must not stop the build
+}
+
+// hash covers the sources, the command and the Go toolchain. Java's need not be in it: the class files are of one
+// version whoever writes them.
+func (p program) hash(root string) (string, error) {
+	sum := sha256.New()
+	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH, p.command(""))
+	for _, source := range p.sources {
+		err := filepath.WalkDir(filepath.Join(root, source), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			fmt.Fprintf(sum, "%s %d\n%s", strings.TrimPrefix(path, root), len(content), content)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:8]), nil
+}
+
+// prune keeps the two newest builds on a shelf.
+func prune(shelf string) error {
+	const keep = 2
+	entries, err := os.ReadDir(shelf)
+	if err != nil {
+		return err
+	}
+	var builds []fs.FileInfo
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && entry.IsDir() {
+			builds = append(builds, info)
+		}
+	}
+	slices.SortFunc(builds, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
+	for _, build := range builds[min(keep, len(builds)):] {
+		if err := os.RemoveAll(filepath.Join(shelf, build.Name())); err != nil {
+			return fmt.Errorf("removing an old build: %w", err)
+		}
+	}
+	return nil
+}
+
+// sourceRoot is where this file was compiled from: the programs' sources lie beside it.
+func sourceRoot() (string, error) {
+	_, file, _, _ := runtime.Caller(0)
+	root := filepath.Dir(file)
+	if _, err := os.Stat(filepath.Join(root, "java", "pom.xml")); err != nil || !filepath.IsAbs(root) {
+		return "", fmt.Errorf("the sources of the registries are not at %s: "+
+			"run it with `go run` or `go test` from a checkout, without -trimpath", root)
+	}
+	return root, nil
+}

@@ -1,0 +1,54 @@
+package registries
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// EurekaServer says how a Eureka server is set up.
+type EurekaServer struct {
+	Peers int    // how many replicate to each other; 0 and 1 are a server alone
+	Login *Login // behind basic auth
+	CSRF  bool   // behind Spring Security's default protection against forged requests too: a PUT answers 401
+}
+
+// Eureka is Spring Cloud's Eureka server. Peers have an address each of the loopback network: they don't replicate to
+// one of their own host name.
+func Eureka(options EurekaServer) Plan {
+	plan := Plan{name: "eureka", program: maven("eureka", "eureka"), login: options.Login}
+	var urls []string
+	for i := range max(1, options.Peers) {
+		n := node{host: fmt.Sprintf("127.0.0.%d", i+1), port: freePort(), ready: func(ctx context.Context, n node) error {
+			return answers(ctx, "http://"+n.address()+"/eureka/apps")
+		}}
+		plan.nodes = append(plan.nodes, n)
+		urls = append(urls, EurekaURL(n.address(), options.Login))
+	}
+	for i := range plan.nodes {
+		n := &plan.nodes[i]
+		properties := []string{
+			"server.address=" + n.host, "server.port=" + strconv.Itoa(n.port), "eureka.instance.hostname=" + n.host,
+			"eureka.client.service-url.defaultZone=" + strings.Join(urls, ","),
+			"test.csrf=" + strconv.FormatBool(options.CSRF), "test.open=" + strconv.FormatBool(options.Login == nil),
+		}
+		if len(urls) > 1 {
+			properties = append(properties, "eureka.client.register-with-eureka=true", "eureka.client.fetch-registry=true")
+		}
+		if options.Login != nil {
+			properties = append(properties,
+				"spring.security.user.name="+options.Login.User, "spring.security.user.password="+options.Login.Password)
+		}
+		n.args = func(built, dir string) []string { return java(built, "eureka", "256m", dir, properties...) }
+	}
+	return plan
+}
+
+// EurekaURL is the address as applications are given it, with the login in it.
+func EurekaURL(address string, login *Login) string {
+	if login == nil {
+		return "http://" + address + "/eureka/"
+	}
+	return "http://" + login.User + ":" + login.Password + "@" + address + "/eureka/"
+}

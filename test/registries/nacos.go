@@ -1,0 +1,126 @@
+package registries
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The identity by which the members of a Nacos cluster know each other: a header that passes every login.
+const (
+	NacosIdentityHeader = "test-identity"
+	NacosIdentity       = "test"
+)
+
+// Nacos says how a Nacos server is set up.
+type Nacos struct {
+	Auth bool // clients have to log in, as the Login of the Servers
+	// Members is how many nodes form a cluster; 0 and 1 are a server alone. For Nacos 2 only, and without Auth: users
+	// are kept in a database, which a cluster of these has not.
+	Members int
+	// Compatible lets Nacos 3 answer the write paths of version 1 and 2, which it refuses by default.
+	Compatible bool
+}
+
+// The distances from a Nacos server's port to the others that it binds, on all addresses: raft, gRPC for clients and
+// gRPC for members.
+var nacosPorts = []int{-1000, 1000, 1001}
+
+// Nacos2 is Nacos 2.2.4.
+func Nacos2(options Nacos) Plan {
+	plan := Plan{name: "nacos2", program: maven("nacos2", "nacos2")}
+	if options.Auth {
+		plan.login = &Login{User: "nacos", Password: "nacos"}
+	}
+	var members []string
+	for range max(1, options.Members) {
+		port := freePort(nacosPorts...)
+		members = append(members, fmt.Sprintf("127.0.0.1:%d", port))
+		plan.nodes = append(plan.nodes, node{host: "127.0.0.1", port: port, ready: func(ctx context.Context, n node) error {
+			return answers(ctx, "http://"+n.address()+"/nacos/v1/ns/operator/metrics")
+		}})
+	}
+	for i := range plan.nodes {
+		n := &plan.nodes[i]
+		properties := []string{
+			"server.address=127.0.0.1", "nacos.inetutils.ip-address=127.0.0.1", "server.port=" + strconv.Itoa(n.port),
+			"nacos.core.auth.enabled=" + strconv.FormatBool(options.Auth),
+		}
+		if len(members) > 1 {
+			properties = append(properties, "nacos.member.list="+strings.Join(members, ","), "nacos.functionMode=naming", "embeddedStorage=true")
+		}
+		n.args = nacosArgs("nacos2", properties)
+	}
+	return plan
+}
+
+// Nacos3 is Nacos 3.1.0. Its write paths ask for an administrator even without Auth: that is the Login.
+func Nacos3(options Nacos) Plan {
+	port := freePort(nacosPorts...)
+	properties := []string{
+		"server.address=127.0.0.1", "nacos.inetutils.ip-address=127.0.0.1", "nacos.server.main.port=" + strconv.Itoa(port),
+		"nacos.core.auth.enabled=" + strconv.FormatBool(options.Auth),
+		"nacos.core.api.compatibility.admin.enabled=" + strconv.FormatBool(options.Compatible),
+	}
+	return Plan{
+		name: "nacos3", program: maven("nacos3", "nacos3"),
+		login: &Login{User: "nacos", Password: "test-password"}, settle: setAdministrator,
+		nodes: []node{{
+			host: "127.0.0.1", port: port, args: nacosArgs("nacos3", properties),
+			ready: func(ctx context.Context, n node) error {
+				return answers(ctx, "http://"+n.address()+"/nacos/v3/admin/core/state/readiness")
+			},
+		}},
+	}
+}
+
+func nacosArgs(name string, properties []string) func(built, dir string) []string {
+	return func(built, dir string) []string {
+		return java(built, name, "384m", dir, append(properties, "nacos.home="+dir)...)
+	}
+}
+
+// setAdministrator gives a fresh Nacos 3 its password, and waits until it takes it.
+func setAdministrator(ctx context.Context, s *Servers) error {
+	base := "http://" + s.Nodes[0].Address + "/nacos/v3/auth/user"
+	if err := post(ctx, base+"/admin", url.Values{"password": {s.Login.Password}}); err != nil {
+		return fmt.Errorf("setting the administrator's password: %w", err)
+	}
+	// The server reads its users anew every 15 s.
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := post(ctx, base+"/login", url.Values{"username": {s.Login.User}, "password": {s.Login.Password}})
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the administrator to be known: %w", err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func post(ctx context.Context, address string, form url.Values) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<16))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", address, response.Status, body)
+	}
+	return err
+}

@@ -1,0 +1,22 @@
+package registries
+
+import "maps"
+
+// TestLogin is what servers behind a login are given.
+var TestLogin = Login{User: "test", Password: "test-password"}
+
+// Plans are the usual set-ups by their names. Each call makes the plan anew: it picks free ports.
+func Plans() map[string]func() Plan { return maps.Clone(plans) }
+
+var plans = map[string]func() Plan{
+	"nacos2":         func() Plan { return Nacos2(Nacos{}) },
+	"nacos2-auth":    func() Plan { return Nacos2(Nacos{Auth: true}) },
+	"nacos2-cluster": func() Plan { return Nacos2(Nacos{Members: 2}) },
+	"nacos3":         func() Plan { return Nacos3(Nacos{}) },
+	"nacos3-auth":    func() Plan { return Nacos3(Nacos{Auth: true}) },
+	"eureka":         func() Plan { return Eureka(EurekaServer{}) },
+	"eureka-peers":   func() Plan { return Eureka(EurekaServer{Peers: 2}) },
+	"eureka-auth":    func() Plan { return Eureka(EurekaServer{Login: &TestLogin}) },
+	"zookeeper":      ZooKeeper,
+	"etcd":           func() Plan { return Etcd(EtcdServer{}) },
+}
