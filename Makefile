@@ -57,8 +57,8 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s) each
 bench: ## benchmarks, ready for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),6) $(or $(PKG),./...)
 
-bench-check: ## check on 10,000 files with 30,000 objects, and on ten times as many
-	@go test -run '^$$' -bench '^BenchmarkCheck$$' -benchtime 3x -benchmem ./check/rules
+bench-check: ## check on 10,000 files with 30,000 objects, and on ten times as many: time and most memory
+	@go test -run '^$$' -bench '^BenchmarkCheckCommand$$' -benchtime 5x ./cmd/lameduck
 
 cluster-test: ## the short proofs on a real cluster: low rates, nothing may be lost
 	@hack/deps.sh

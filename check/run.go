@@ -72,15 +72,14 @@ func find(ctx context.Context, set *workload.Set, o Options) ([]*Draft, error) {
 	if o.Target == 0 {
 		o.Target = DefaultVersion
 	}
-	var jobs []func() []*Draft
-	for _, r := range o.Rules {
-		pass := func() *Pass { return &Pass{Input: set, Target: o.Target, Images: o.Images, rule: r} }
-		jobs = append(jobs, chunks(set.Workloads, pass, r.Workload)...)
-		jobs = append(jobs, chunks(set.Services, pass, r.Service)...)
-		jobs = append(jobs, chunks(set.PDBs, pass, r.PDB)...)
-		jobs = append(jobs, chunks(set.HPAs, pass, r.HPA)...)
-		jobs = append(jobs, chunks(set.Objects, pass, r.Object)...)
-	}
+	pass := func() *Pass { return &Pass{Input: set, Target: o.Target, Images: o.Images} }
+	jobs := slices.Concat(
+		chunks(set.Workloads, pass, o.Rules, func(r *Rule) func(*Pass, *workload.Workload) { return r.Workload }),
+		chunks(set.Services, pass, o.Rules, func(r *Rule) func(*Pass, *workload.Service) { return r.Service }),
+		chunks(set.PDBs, pass, o.Rules, func(r *Rule) func(*Pass, *workload.PDB) { return r.PDB }),
+		chunks(set.HPAs, pass, o.Rules, func(r *Rule) func(*Pass, *workload.HPA) { return r.HPA }),
+		chunks(set.Objects, pass, o.Rules, func(r *Rule) func(*Pass, *workload.Object) { return r.Object }),
+	)
 	results := make([][]*Draft, len(jobs))
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -101,18 +100,24 @@ func find(ctx context.Context, set *workload.Set, o Options) ([]*Draft, error) {
 	return drafts, context.Cause(ctx)
 }
 
-const chunkSize = 512
+// chunkSize is how many objects are looked at together. All rules go over them
+// before the next, so that they stay in the processor's cache.
+const chunkSize = 32
 
-func chunks[T any](all []T, pass func() *Pass, look func(*Pass, T)) []func() []*Draft {
-	if look == nil {
+func chunks[T any](all []T, pass func() *Pass, rules []*Rule, look func(*Rule) func(*Pass, T)) []func() []*Draft {
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r *Rule) bool { return look(r) == nil })
+	if len(rules) == 0 {
 		return nil
 	}
 	var jobs []func() []*Draft
 	for part := range slices.Chunk(all, chunkSize) {
 		jobs = append(jobs, func() []*Draft {
 			p := pass()
-			for _, each := range part {
-				look(p, each)
+			for _, r := range rules {
+				p.rule = r
+				for _, each := range part {
+					look(r)(p, each)
+				}
 			}
 			return p.drafts
 		})

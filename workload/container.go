@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"strconv"
 	"strings"
 )
 
@@ -26,12 +25,12 @@ type Container struct {
 	PreStop, PostStart           *Hook
 	Readiness, Liveness, Startup *Probe
 
-	command, args, env *Node
+	command, args, env, envFrom, mounts *Node
 }
 
 func newContainer(pod *Workload, n *Node, role Role) *Container {
 	c := &Container{Pod: pod, Node: n, Role: role, Name: n.Get("name").Str(), Image: n.Get("image").Str()}
-	c.command, c.args, c.env = n.Get("command"), n.Get("args"), n.Get("env")
+	c.command, c.args, c.env, c.envFrom, c.mounts = n.Get("command"), n.Get("args"), n.Get("env"), n.Get("envFrom"), n.Get("volumeMounts")
 	if lifecycle := n.Get("lifecycle"); lifecycle != nil {
 		c.PreStop = newHook(lifecycle.Get("preStop"))
 		c.PostStart = newHook(lifecycle.Get("postStart"))
@@ -130,7 +129,7 @@ func (c *Container) Port(nameOrNumber string) *Node {
 
 // portNumber resolves a port's name to its number; a number stands for itself.
 func (c *Container) portNumber(nameOrNumber string) string {
-	if _, err := strconv.Atoi(nameOrNumber); err == nil {
+	if nameOrNumber != "" && strings.Trim(nameOrNumber, "0123456789") == "" {
 		return nameOrNumber
 	}
 	return c.Port(nameOrNumber).Get("containerPort").Str()

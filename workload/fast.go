@@ -418,12 +418,21 @@ func dedent(s string, width int, crlf bool) string {
 	return unsafe.String(unsafe.SliceData(out), len(out))
 }
 
-// arena hands out nodes in blocks: one allocation for many.
-type arena struct{ free []Node }
+// arena hands out nodes in blocks: one allocation for many. The blocks grow, so
+// that a reader of many files wastes little and one of a single value too.
+type arena struct {
+	free []Node
+	size int // of the last block
+}
+
+// maxBlock nodes of 64 bytes and the allocator's header make up 16 KB, one of
+// its size classes; so does each block before it.
+const maxBlock = 255
 
 func (a *arena) node() *Node {
 	if len(a.free) == 0 {
-		a.free = make([]Node, 16)
+		a.size = min(max(15, 2*a.size+1), maxBlock)
+		a.free = make([]Node, a.size)
 	}
 	n := &a.free[0]
 	a.free = a.free[1:]

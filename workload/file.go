@@ -3,6 +3,7 @@ package workload
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"sort"
 	"strings"
 	"sync"
@@ -123,37 +124,50 @@ type document struct {
 
 // split cuts a file at its document markers. No YAML value can hold a line
 // that starts with one, so one broken document leaves the others readable.
-func split(src string) []document {
-	var docs []document
-	start, startLine, fast := 0, 1, true
-	line := 1
-	for pos := 0; pos < len(src); line++ {
-		next := len(src)
-		if i := strings.IndexByte(src[pos:], '\n'); i >= 0 {
-			next = pos + i + 1
-		}
-		marker := next-pos >= 3 && (src[pos:pos+3] == "---" || src[pos:pos+3] == "...")
-		if marker {
-			rest := strings.TrimRight(src[pos+3:next], "\r\n")
-			marker = rest == "" || rest[0] == ' ' || rest[0] == '\t'
-			if marker {
-				docs = append(docs, document{start, startLine, src[start:pos], fast})
-				body := strings.TrimLeft(rest, " \t")
-				if fast = body == "" || body[0] == '#'; fast {
+func split(src string) iter.Seq[document] {
+	return func(yield func(document) bool) {
+		start, startLine, fast := 0, 1, true
+		line := 1
+		for pos := 0; pos < len(src); line++ {
+			next := len(src)
+			if i := strings.IndexByte(src[pos:], '\n'); i >= 0 {
+				next = pos + i + 1
+			}
+			if rest, marker := afterMarker(src[pos:next]); marker {
+				if !yield(document{start, startLine, src[start:pos], fast}) {
+					return
+				}
+				if fast = rest == "" || rest[0] == '#'; fast {
 					start, startLine = next, line+1
 				} else {
 					start, startLine = pos, line
 				}
 			}
+			pos = next
 		}
-		pos = next
+		yield(document{start, startLine, src[start:], fast})
 	}
-	return append(docs, document{start, startLine, src[start:], fast})
+}
+
+// afterMarker is what stands on a marker's line behind it.
+func afterMarker(line string) (rest string, marker bool) {
+	if len(line) < 3 || line[:3] != "---" && line[:3] != "..." {
+		return "", false
+	}
+	rest = strings.TrimRight(line[3:], "\r\n")
+	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+		return "", false
+	}
+	return strings.TrimLeft(rest, " \t"), true
 }
 
 // Parse reads a file's documents. What cannot be read is a Problem; the other
 // documents are still there.
 func Parse(path, src string) (*File, []Problem) {
+	return parse(path, src, &arena{})
+}
+
+func parse(path, src string, a *arena) (*File, []Problem) {
 	f := &File{Path: path, Src: src}
 	if text := encoding(src); text != "" {
 		return f, []Problem{{Path: path, Text: text}}
@@ -161,9 +175,8 @@ func Parse(path, src string) (*File, []Problem) {
 	src = strings.TrimPrefix(src, bom)
 	skipped := len(f.Src) - len(src)
 	var problems []Problem
-	var a arena
-	for _, d := range split(src) {
-		root, err := d.parse(skipped, &a)
+	for d := range split(src) {
+		root, err := d.parse(skipped, a)
 		if err != nil {
 			p := Problem{Path: path, Line: d.line, Text: err.Error()}
 			if at := (*problemAt)(nil); errors.As(err, &at) {

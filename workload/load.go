@@ -82,13 +82,14 @@ func (l *Loader) readAll(ctx context.Context, paths []string, results []result) 
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), max(1, len(paths))) {
 		wg.Go(func() {
+			var nodes arena
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(paths) {
 					return
 				}
 				if paths[i] != "" {
-					results[i] = l.read(paths[i])
+					results[i] = l.read(paths[i], &nodes)
 				}
 				if n := read.Add(1); l.Progress != nil && n%256 == 0 {
 					progress.Lock()
@@ -102,12 +103,12 @@ func (l *Loader) readAll(ctx context.Context, paths []string, results []result) 
 	return context.Cause(ctx)
 }
 
-func (l *Loader) read(path string) result {
+func (l *Loader) read(path string, nodes *arena) result {
 	src, err := l.bytes(path)
 	if err != nil {
 		return result{problems: []Problem{{Path: path, Text: reason(err)}}}
 	}
-	f, problems := Parse(path, src)
+	f, problems := parse(path, src, nodes)
 	return result{f, problems}
 }
 
@@ -128,14 +129,14 @@ func (l *Loader) bytes(path string) (string, error) {
 	if info.Size() > MaxBytes {
 		return "", tooLarge(info.Size())
 	}
-	// One byte more than the file has, so that the read that fills it also
-	// finds its end.
+	// One byte more than the file has: a read that leaves it free has found the
+	// end, if the file has a size at all (those of /proc have none).
 	data := make([]byte, 0, info.Size()+1)
 	for {
 		n, err := file.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
 		switch {
-		case err == io.EOF:
+		case err == io.EOF, err == nil && n > 0 && int64(len(data)) == info.Size():
 			return unsafe.String(unsafe.SliceData(data), len(data)), nil
 		case err != nil:
 			return "", err

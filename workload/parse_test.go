@@ -39,7 +39,7 @@ func compare(t *testing.T, src string) (tookFast bool) {
 	}
 	slowly := time.AfterFunc(5*time.Second, func() { panic(fmt.Sprintf("still reading %q", src)) })
 	defer slowly.Stop()
-	for _, d := range split(src) {
+	for d := range split(src) {
 		if !d.fast {
 			continue
 		}

@@ -34,7 +34,7 @@ func (c *Container) Env(name string) (Setting, bool) {
 	if ok {
 		return found, true
 	}
-	for e := range c.Node.Get("envFrom").All() {
+	for e := range c.envFrom.All() {
 		key, matches := strings.CutPrefix(name, e.Get("prefix").Str())
 		if ref := e.Get("configMapRef", "name"); ref != nil && matches {
 			if s, there := c.configMapKey(ref.Str(), key); there {
@@ -60,11 +60,11 @@ func (c *Container) configMapKey(configMap, key string) (Setting, bool) {
 // Files are the ConfigMap entries that are mounted into the container, by the
 // path at which it sees them.
 func (c *Container) Files() map[string]Setting {
-	if c.Node.Get("volumeMounts") == nil {
+	if c.mounts == nil {
 		return nil
 	}
 	files := map[string]Setting{}
-	for mount := range c.Node.Get("volumeMounts").All() {
+	for mount := range c.mounts.All() {
 		for volume := range c.Pod.Pod.Get("volumes").All() {
 			if volume.Get("name").Str() != mount.Get("name").Str() {
 				continue
@@ -203,7 +203,7 @@ func propertiesValue(text, property string) (value string, found bool) {
 
 // yamlValue reads the documents that hold for every profile.
 func yamlValue(text, property string) (value string, found bool) {
-	for _, d := range split(text) {
+	for d := range split(text) {
 		root, err := d.parse(0, &arena{})
 		if err != nil || root == nil || root.Get("spring", "config", "activate") != nil || root.Get("spring", "profiles") != nil {
 			continue

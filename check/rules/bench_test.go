@@ -3,8 +3,6 @@ package rules
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/check"
@@ -18,7 +16,10 @@ import (
 func BenchmarkCheck(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("files=%d", n), func(b *testing.B) {
-			dir := write(b, n)
+			dir := b.TempDir()
+			if err := corpus.Write(dir, n); err != nil {
+				b.Fatal(err)
+			}
 			o := check.Options{Rules: All()}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -37,21 +38,4 @@ func BenchmarkCheck(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(n), "µs/file")
 		})
 	}
-}
-
-func write(b *testing.B, n int) string {
-	b.Helper()
-	dir := b.TempDir()
-	for i := range n {
-		folder := filepath.Join(dir, fmt.Sprintf("team-%03d", i%200))
-		if i < 200 {
-			if err := os.MkdirAll(folder, 0o755); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("app-%05d.yaml", i)), []byte(corpus.File(i)), 0o644); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return dir
 }

@@ -24,7 +24,7 @@ func ignoreAnnotation(others []*check.Rule) *check.Rule {
 		Remedy: "Write lameduck.dev/ignore.RULE: \"the reason\", with a name that `lameduck rules` lists.",
 		Source: "docs/check.md",
 		Object: func(p *check.Pass, o *workload.Object) {
-			for _, annotations := range []*workload.Node{o.Root.Get("metadata", "annotations"), o.Spec("template", "metadata", "annotations")} {
+			look := func(annotations *workload.Node) {
 				for n := range annotations.All() {
 					name, ok := strings.CutPrefix(n.Key, check.IgnorePrefix)
 					switch {
@@ -36,6 +36,8 @@ func ignoreAnnotation(others []*check.Rule) *check.Rule {
 					}
 				}
 			}
+			look(o.Root.Get("metadata", "annotations"))
+			look(o.Spec("template", "metadata", "annotations"))
 		},
 	}
 }

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"strconv"
-
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
@@ -22,7 +20,7 @@ var probePortMissing = &check.Rule{
 				if port == nil || port.Str() == "" || c.Port(port.Str()) != nil {
 					return
 				}
-				if _, err := strconv.Atoi(port.Str()); err != nil {
+				if !isNumber(port.Str()) {
 					p.Report(w.Object, port, "%s of container %s names port %q, which the container does not have", what, c.Name, port.Str())
 				}
 			}

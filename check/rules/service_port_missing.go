@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"strconv"
+	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/report/findings"
@@ -33,10 +33,7 @@ var servicePortMissing = &check.Rule{
 	},
 }
 
-func isNumber(s string) bool {
-	_, err := strconv.Atoi(s)
-	return err == nil
-}
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func hasPort(w *workload.Workload, name string) bool {
 	for _, c := range w.Running() {

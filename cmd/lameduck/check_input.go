@@ -97,6 +97,7 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 			return nil, nil, &exitError{exitUsage, err}
 		}
 	}
+	collectLate()
 	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values}
 	renderer.Scan(names)
 	last := time.Now()
