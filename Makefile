@@ -22,10 +22,11 @@ demo: ## three rollouts on a real cluster: as it is, with sleep 10, with lameduc
 
 test: fast cluster-test ## everything that CI runs: unit, race, lint, generated pages, then a real cluster
 
-build: ## bin/lameduck and bin/lameduck-agent
+build: ## bin/lameduck, bin/lameduck-agent and bin/lameduck-registry
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lameduck ./cmd/lameduck
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lameduck-agent ./cmd/lameduck-agent
-	@ls -l bin/lameduck bin/lameduck-agent | awk '{print $$9, $$5, "bytes"}'
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lameduck-registry ./cmd/lameduck-registry
+	@ls -l bin/lameduck bin/lameduck-agent bin/lameduck-registry | awk '{print $$9, $$5, "bytes"}'
 
 images: ## the three images as archives in out/, for a cluster of yours
 	@go run ./test/e2e/cmd/images out

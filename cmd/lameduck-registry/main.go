@@ -1,0 +1,23 @@
+// Command lameduck-registry runs in a pod beside lameduck-agent, which starts it: it takes the
+// pod's instance out of service registries. It is a program of its own because HTTP and TLS
+// would make the agent, which is in every pod, several times as large.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/lameduck-dev/lameduck/registry/command"
+)
+
+// version is stamped by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	code := command.Main(ctx, os.Args[1:], version, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

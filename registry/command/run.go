@@ -1,0 +1,149 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
+	"github.com/lameduck-dev/lameduck/registry/wire"
+)
+
+// open reads a spec and makes its client.
+func open(text string, pod registry.Pod) (registry.Spec, registry.Registry, error) {
+	spec, err := registry.ParseSpec(text)
+	if err != nil {
+		return spec, nil, err
+	}
+	client, err := kinds.New(spec, pod)
+	return spec, client, err
+}
+
+// leave takes the instance out of each registry, all at the same time. A registry that can't
+// be understood is said to have failed, and the others are left nevertheless.
+func leave(ctx context.Context, in *input, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		io.Copy(io.Discard, stdin) //nolint:errcheck // its end is all that counts
+		cancel()
+	}()
+	var mu sync.Mutex
+	say := func(e wire.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err := wire.Encode(stdout, e); err != nil {
+			fmt.Fprintf(stderr, "lameduck-registry leave: %v\n", err)
+		}
+	}
+	var all sync.WaitGroup
+	for _, text := range in.texts {
+		all.Go(func() {
+			spec, client, err := open(text, in.pod)
+			if err != nil {
+				refuse(spec, text, err, say)
+				return
+			}
+			registry.Leave(ctx, spec, client, in.budget, say)
+		})
+	}
+	all.Wait()
+	<-ctx.Done()
+	return ExitDone
+}
+
+// refuse says of a registry that can't be understood how long its consumers have to be waited
+// for all the same.
+func refuse(spec registry.Spec, text string, err error, say func(wire.Event)) {
+	name := spec.Name()
+	if spec.IsZero() {
+		name, _, _ = strings.Cut(strings.TrimSpace(text), " ")
+	}
+	now := time.Now()
+	say(wire.Event{Event: wire.Plan, Registry: name, Time: now, StaleSeconds: spec.Stale().Seconds(), QuietSeconds: spec.Quiet().Seconds()})
+	say(wire.Event{Event: wire.Failed, Registry: name, Time: now, Detail: err.Error(), GivenUp: true})
+}
+
+// retry is the time between two tries of a restore.
+const retry = time.Second
+
+// restore clears what was left, trying until the budget is spent.
+func restore(ctx context.Context, in *input, _ io.Reader, stdout, stderr io.Writer) int {
+	code := ExitDone
+	for _, text := range in.texts {
+		spec, client, err := open(text, in.pod)
+		if err != nil {
+			fmt.Fprintf(stderr, "lameduck-registry restore: %v\n", err)
+			return ExitUsage
+		}
+		within, cancel := context.WithTimeout(ctx, in.budget)
+		for {
+			if err = restoreOnce(within, spec, client); err == nil || errors.Is(err, registry.ErrDenied) || within.Err() != nil {
+				break
+			}
+			select {
+			case <-within.Done():
+			case <-time.After(retry):
+			}
+		}
+		cancel()
+		if err != nil {
+			fmt.Fprintf(stderr, "%s: %v\n", spec.Name(), err)
+			code = ExitFailed
+			continue
+		}
+		fmt.Fprintf(stdout, "%s: restored\n", spec.Name())
+	}
+	return code
+}
+
+// restoreOnce goes by a record as it is; where the spec is no record, by what is there.
+func restoreOnce(ctx context.Context, spec registry.Spec, client registry.Registry) error {
+	if spec.Get("ip") != "" && spec.Port() != 0 {
+		return client.Restore(ctx, spec)
+	}
+	found, err := client.Find(ctx)
+	if err != nil {
+		return fmt.Errorf("%w; when it has gone, give the record that leave printed", err)
+	}
+	return client.Restore(ctx, found.Record)
+}
+
+// show says what is there and what leave would do.
+func show(ctx context.Context, in *input, _ io.Reader, stdout, stderr io.Writer) int {
+	code := ExitDone
+	for _, text := range in.texts {
+		spec, client, err := open(text, in.pod)
+		if err != nil {
+			fmt.Fprintf(stderr, "lameduck-registry show: %v\n", err)
+			return ExitUsage
+		}
+		within, cancel := context.WithTimeout(ctx, in.budget)
+		found, err := client.Find(within)
+		cancel()
+		fmt.Fprintln(stdout, spec.Name())
+		switch {
+		case errors.Is(err, registry.ErrNotFound):
+			fmt.Fprintf(stdout, "  leave would do nothing: %v\n", err)
+			continue
+		case err != nil:
+			fmt.Fprintf(stdout, "  leave would fail: %v\n", err)
+			code = ExitFailed
+			continue
+		case found.Out:
+			fmt.Fprintf(stdout, "  is out already: %s\n", found.Detail)
+		default:
+			fmt.Fprintf(stdout, "  leave would take out: %s\n", found.Detail)
+		}
+		fmt.Fprintf(stdout, "  then the agent waits for %v without a request, at most %v\n", spec.Quiet(), spec.Stale())
+		if !found.Record.IsZero() {
+			fmt.Fprintf(stdout, "  to undo: lameduck-registry restore %s\n", found.Record)
+		}
+	}
+	return code
+}

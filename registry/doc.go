@@ -1,0 +1,34 @@
+// Package registry takes a pod's instance out of a service registry before the pod stops, and
+// keeps it out. It holds what every registry has in common: the text by which one is named
+// (Spec), whose instance it is (Pod), what may go wrong, and the way of one withdrawal (Leave).
+// The clients are one small package each, below this one.
+package registry
+
+import "context"
+
+// Registry is one service in one registry, as Leave needs it. The clients keep no state about
+// the instance between the calls: all of it is in the record.
+type Registry interface {
+	// Find looks the pod's own instance up and writes nothing. It is ErrNotFound if the service
+	// does not have it, ErrNoService if the registry does not have the service.
+	Find(ctx context.Context) (Found, error)
+	// Withdraw takes out what Find has just found, sending back exactly that. It is idempotent.
+	Withdraw(ctx context.Context, record Spec) error
+	// Confirm is nil if every server node shows the instance as out, by the view that is live,
+	// and ErrIn if one still shows it.
+	Confirm(ctx context.Context, record Spec) error
+	// Restore clears what Withdraw left behind, so that the next instance with this address
+	// starts as any other. It is called after the instance has gone, or to put it back in.
+	Restore(ctx context.Context, record Spec) error
+}
+
+// Found is what a registry has of the pod.
+type Found struct {
+	// Record names the instance so fully that Restore can find its traces when it has gone. A
+	// zero Record says that nothing will have to be restored.
+	Record Spec
+	// Out says that consumers are not sent to it already.
+	Out bool
+	// Detail is one line for people: the address and what else is known.
+	Detail string
+}

@@ -1,0 +1,37 @@
+package registry
+
+import (
+	"errors"
+	"sync"
+)
+
+// Everywhere asks all server nodes at the same time. A node that still shows the instance
+// decides, whatever the others say; else every node that could not be asked is named.
+func Everywhere(nodes []string, ask func(node string) error) error {
+	errs := make([]error, len(nodes))
+	var all sync.WaitGroup
+	for i, node := range nodes {
+		all.Go(func() { errs[i] = ask(node) })
+	}
+	all.Wait()
+	for _, err := range errs {
+		if errors.Is(err, ErrIn) {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Anywhere asks one server node after the other until one can answer. What credentials,
+// services and instances there are is the same for all of them, so that ends it, too.
+func Anywhere(nodes []string, ask func(node string) error) error {
+	var errs []error
+	for _, node := range nodes {
+		err := ask(node)
+		if err == nil || errors.Is(err, ErrDenied) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoService) || errors.Is(err, ErrIn) {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,99 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Key is one setting of a spec.
+type Key struct {
+	Name, Help string
+}
+
+// Kind is what is known of one kind of registry before it is spoken to.
+type Kind struct {
+	Name, About string
+	Keys        []Key
+	// Stale is for how long, at its clients' defaults, a consumer may go on sending to an
+	// instance that its registry has as out.
+	Stale time.Duration
+	// Quiet is the least silence that shows that none goes on.
+	Quiet time.Duration
+	// Lag is how long the registry's own live views take to show a withdrawal.
+	Lag time.Duration
+}
+
+var (
+	everyKind = []Key{
+		{"stale", "how long a consumer may go on by what it cached, as in 45s"},
+		{"quiet", "the least silence that shows that none goes on, as in 5s"},
+		{"timeout", "of one call (3s)"},
+	}
+	instanceKeys = []Key{
+		{"service", "the service's name (found in Spring's settings)"},
+		{"ip", "the instance's address (the pod's)"},
+		{"port", "the instance's port (that of the only instance with this address)"},
+	}
+	serverKeys = []Key{
+		{"server", "the servers, host:port or URL, separated by commas (found in Spring's settings)"},
+		{"ca-file", "file of the authority that signed the server's certificate (the system's)"},
+		{"cert-file", "file of the client's certificate"},
+		{"key-file", "file of the client certificate's key"},
+	}
+	passwordKeys = []Key{
+		{"username-env", "environment variable that holds the user's name"},
+		{"username-file", "file that holds the user's name"},
+		{"password-env", "environment variable that holds the password"},
+		{"password-file", "file that holds the password"},
+	}
+	tokenKeys = []Key{
+		{"token-env", "environment variable that holds the token"},
+		{"token-file", "file that holds the token"},
+	}
+)
+
+// springStale is Spring Cloud LoadBalancer's cache (35 s), and what a push takes; springQuiet
+// is longer than the pause between two requests of a consumer that is not idle.
+const (
+	springStale = 40 * time.Second
+	springQuiet = 5 * time.Second
+)
+
+func kind(name, about string, stale, quiet, lag time.Duration, keys ...[]Key) Kind {
+	return Kind{Name: name, About: about, Stale: stale, Quiet: quiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
+}
+
+// Kinds are the registries that can be spoken to, in the order of the help.
+//
+// Where Stale comes from: Spring Cloud LoadBalancer caches 35 s; Eureka's servers 30 s and its
+// clients 30 s more; Nacos pushes within 0.6 s; Dubbo is notified within 1 s. Lag was measured.
+var Kinds = []Kind{
+	kind("nacos", "Nacos 1.x, 2.x and 3.x: the instance is disabled", springStale, springQuiet, 700*time.Millisecond,
+		serverKeys, instanceKeys, passwordKeys, tokenKeys, []Key{
+			{"namespace", "namespace's id, not its name (public)"},
+			{"group", "group (DEFAULT_GROUP)"},
+			{"cluster", "cluster, where the instance is looked for (all)"},
+			{"context", "path before the API's (/nacos)"},
+			{"api", "v1 or v3 (asked of the server)"},
+			{"weight", "in a record: the weight that was found"},
+			{"ephemeral", "in a record: whether it is kept by beats"},
+		}),
+}
+
+// LookupKind finds a kind by its name.
+func LookupKind(name string) (Kind, error) {
+	var names []string
+	for _, k := range Kinds {
+		if k.Name == name {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	return Kind{}, fmt.Errorf("no registry of kind %q: there are %s", name, strings.Join(names, ", "))
+}
+
+func (k Kind) knows(key string) bool {
+	return slices.ContainsFunc(k.Keys, func(known Key) bool { return known.Name == key })
+}

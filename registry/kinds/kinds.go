@@ -1,0 +1,22 @@
+// Package kinds makes the client for a registry's kind.
+package kinds
+
+import (
+	"fmt"
+
+	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/nacos"
+)
+
+var makers = map[string]func(registry.Spec, registry.Pod) (registry.Registry, error){
+	"nacos": func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return nacos.New(s, p) },
+}
+
+// New makes the client that a spec asks for, for the instance of a pod.
+func New(spec registry.Spec, pod registry.Pod) (registry.Registry, error) {
+	maker, found := makers[spec.Kind]
+	if !found {
+		return nil, fmt.Errorf("no client for a registry of kind %q", spec.Kind)
+	}
+	return maker(spec, pod)
+}

@@ -1,0 +1,186 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/registry/wire"
+)
+
+// How often things are tried. What fails is tried again after firstRetry, and then twice as
+// late each time. A withdrawal that was taken but does not show is made anew after anew, which
+// is longer than any registry's lag. watch is how long an instance that came back may stay in.
+const (
+	firstRetry = 200 * time.Millisecond
+	maxRetry   = 2 * time.Second
+	poll       = 200 * time.Millisecond
+	anew       = 3 * time.Second
+	watch      = time.Second
+)
+
+// Leave takes the pod's instance out of a registry and keeps it out until ctx ends: it looks
+// the instance up, withdraws it, confirms that by reading it back, and withdraws it again when
+// the application puts it back. Each fact is said once, as soon as it is seen. No failure ends
+// it but refused credentials; when the budget is spent, a failure is said to be given up, and
+// is nevertheless tried on.
+func Leave(ctx context.Context, spec Spec, r Registry, budget time.Duration, say func(wire.Event)) {
+	k := &keeper{spec: spec, registry: r, say: say, budget: budget, deadline: time.Now().Add(budget)}
+	k.event(wire.Event{Event: wire.Plan, StaleSeconds: spec.Stale().Seconds(), QuietSeconds: spec.Quiet().Seconds()})
+	for ctx.Err() == nil && !k.denied {
+		wait := k.step(ctx)
+		if left := time.Until(k.deadline); !k.said.Settled() && left > 0 {
+			wait = min(wait, left)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// errSpent is why a call is cut off when the budget is spent.
+var errSpent = errors.New("the budget is spent")
+
+// keeper is where one withdrawal stands.
+type keeper struct {
+	spec     Spec
+	registry Registry
+	say      func(wire.Event)
+	budget   time.Duration
+	deadline time.Time
+
+	record    Spec
+	withdrawn time.Time // when the registry took it; zero if that is to be done
+	said      wire.Event
+	failure   string // the last one, for when the budget is spent
+	retry     time.Duration
+	denied    bool
+}
+
+// step does the next thing, and gives the time until the one after it.
+func (k *keeper) step(ctx context.Context) time.Duration {
+	if !k.said.Settled() && k.early() {
+		within, cancel := context.WithDeadlineCause(ctx, k.deadline, errSpent)
+		defer cancel()
+		ctx = within
+	}
+	wait, err := k.next(ctx)
+	if errors.Is(err, ErrDenied) {
+		k.denied = true
+	}
+	if err != nil && context.Cause(ctx) == nil {
+		k.failure = err.Error()
+	}
+	if err != nil || !k.said.Settled() && !k.early() {
+		k.failed()
+	}
+	return wait
+}
+
+func (k *keeper) next(ctx context.Context) (time.Duration, error) {
+	if k.withdrawn.IsZero() {
+		return k.withdraw(ctx)
+	}
+	return k.confirm(ctx)
+}
+
+// renew gives an instance that comes (back) in later a budget of its own.
+func (k *keeper) renew() {
+	if k.said.Event == wire.Out || k.said.Event == wire.Absent {
+		k.deadline, k.failure = time.Now().Add(k.budget), ""
+	}
+}
+
+func (k *keeper) early() bool { return time.Now().Before(k.deadline) }
+
+func (k *keeper) withdraw(ctx context.Context) (time.Duration, error) {
+	found, err := k.registry.Find(ctx)
+	if errors.Is(err, ErrNotFound) {
+		k.retry = 0
+		k.fact(wire.Absent, err.Error())
+		return watch, nil
+	}
+	if err != nil {
+		return k.later(), err
+	}
+	if record := found.Record; !record.IsZero() && record.String() != k.record.String() {
+		k.event(wire.Event{Event: wire.Record, Spec: record.String(), Detail: found.Detail})
+	}
+	k.record = found.Record
+	k.renew()
+	if !found.Out {
+		if err := k.registry.Withdraw(ctx, found.Record); err != nil {
+			return k.later(), err
+		}
+	}
+	k.withdrawn = time.Now()
+	if !k.said.GivenUp { // who has gone on is not held up again before it is out
+		k.fact(wire.Withdrawn, found.Detail)
+	}
+	return k.spec.Lag(), nil
+}
+
+func (k *keeper) confirm(ctx context.Context) (time.Duration, error) {
+	err := k.registry.Confirm(ctx, k.record)
+	out := k.said.Event == wire.Out
+	switch {
+	case err == nil || errors.Is(err, ErrNotFound):
+		k.retry = 0
+		k.fact(wire.Out, "after "+time.Since(k.withdrawn).Round(time.Millisecond).String())
+		return watch, nil
+	case errors.Is(err, ErrIn) && out:
+		k.withdrawn = time.Time{}
+		k.renew()
+		k.fact(wire.Back, err.Error())
+		return 0, nil
+	case errors.Is(err, ErrIn) && time.Since(k.withdrawn) < anew:
+		k.failure = err.Error()
+		return poll, nil
+	case errors.Is(err, ErrIn):
+		k.withdrawn = time.Time{}
+		return k.later(), fmt.Errorf("the withdrawal was taken %v ago and did nothing: %w", anew, err)
+	case out: // that it can't be looked at just now does not put it back
+		return watch, nil
+	}
+	return k.later(), err
+}
+
+// later is the time until the next try of what has just failed.
+func (k *keeper) later() time.Duration {
+	k.retry = min(max(2*k.retry, firstRetry), maxRetry)
+	return k.retry
+}
+
+// fact says where the instance stands, unless that was the last thing said.
+func (k *keeper) fact(event, detail string) {
+	if k.said.Event != event {
+		k.event(wire.Event{Event: event, Detail: detail})
+	}
+}
+
+// failed says why the instance is not out, unless that was the last thing said.
+func (k *keeper) failed() {
+	e := wire.Event{Event: wire.Failed, Detail: k.failure, GivenUp: k.denied || !k.early()}
+	last := k.said
+	if last.Event == wire.Failed && last.GivenUp == e.GivenUp && (e.GivenUp || last.Detail == e.Detail) {
+		return
+	}
+	if e.Detail == "" {
+		e.Detail = "it was not confirmed in time"
+	}
+	k.event(e)
+}
+
+func (k *keeper) event(e wire.Event) {
+	e.Registry, e.Time = k.spec.Name(), time.Now()
+	e.Detail = oneLine(e.Detail)
+	if e.Event != wire.Plan && e.Event != wire.Record {
+		k.said = e
+	}
+	k.say(e)
+}
+
+// maxDetail bounds an event's line for people, in bytes.
+const maxDetail = 1 << 10

@@ -1,0 +1,68 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// plain says of an error of the way what it is, and what to do.
+func plain(ctx context.Context, err error) error {
+	var wrapped *url.Error // repeats what the caller says anyway
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &unknown):
+		return fmt.Errorf("its certificate is signed by an authority that is not known here: give that one's certificate by ca-file= (%w)", err)
+	case errors.As(err, &name):
+		return fmt.Errorf("its certificate is for another name: write the server as the certificate does (%w)", err)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("its certificate does not hold (%w)", err)
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return fmt.Errorf("it does not speak TLS: write its URL with http:// (%w)", err)
+	}
+	return err
+}
+
+// maxText bounds what is quoted of an answer, in bytes.
+const maxText = 300
+
+// Text is the beginning of the answer's body on one line, for people.
+func (a Answer) Text() string {
+	text := string(a.Body[:min(len(a.Body), 4*maxText)])
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
+	}), " ")
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	if text == "" {
+		return "(empty)"
+	}
+	return text
+}
+
+// Err says of an answer that it was not what was asked for, with the server's own words.
+func (a Answer) Err() error {
+	hint := ""
+	if a.Status == 400 && strings.Contains(a.Text(), "HTTP request to an HTTPS") || strings.Contains(a.Text(), "requires TLS") {
+		hint = " (it speaks TLS: write its URL with https://)"
+	}
+	return fmt.Errorf("%s: answered %d: %s%s", a.where, a.Status, a.Text(), hint)
+}
+
+// Where is the call that was answered, as in "PUT http://nacos:8848/nacos/v1/ns/instance".
+func (a Answer) Where() string { return a.where }

@@ -1,0 +1,173 @@
+// Package web speaks HTTP to registries, within bounds: of time, of size, of redirects. Its
+// errors are one line each and say what to do.
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/registry"
+)
+
+// Bounds of one call.
+const (
+	Timeout      = 3 * time.Second
+	maxBody      = 8 << 20 // a list of some 20,000 instances
+	maxHeader    = 64 << 10
+	maxRedirects = 3
+)
+
+// Client calls the servers of one registry.
+type Client struct {
+	http    *http.Client
+	timeout time.Duration
+}
+
+// New makes a client with the files of certificates and the timeout that a spec names.
+func New(spec registry.Spec) (*Client, error) {
+	config, err := tlsConfig(spec)
+	if err != nil {
+		return nil, fmt.Errorf("registry %s: %w", spec.Name(), err)
+	}
+	timeout := spec.Duration("timeout", Timeout)
+	return &Client{
+		timeout: timeout,
+		http: &http.Client{
+			CheckRedirect: checkRedirect,
+			Transport: &http.Transport{
+				// No proxy: the application's own client uses none, and a registry is near.
+				DialContext:            (&net.Dialer{Timeout: timeout}).DialContext,
+				TLSClientConfig:        config,
+				TLSHandshakeTimeout:    timeout,
+				MaxResponseHeaderBytes: maxHeader,
+				MaxIdleConnsPerHost:    2,
+				IdleConnTimeout:        10 * time.Second,
+			},
+		},
+	}, nil
+}
+
+func tlsConfig(spec registry.Spec) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if file := spec.Get("ca-file"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("ca-file: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca-file: %s holds no PEM certificate", file)
+		}
+	}
+	cert, key := spec.Get("cert-file"), spec.Get("key-file")
+	if (cert == "") != (key == "") {
+		return nil, fmt.Errorf("cert-file and key-file go together")
+	}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("cert-file and key-file: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// checkRedirect follows a server that sends its client elsewhere on the same host. Credentials
+// go nowhere else; and a write that became a read would look like success.
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	first := via[0]
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("redirected more than %d times, at last to %s", maxRedirects, place(next.URL))
+	case next.URL.Hostname() != first.URL.Hostname():
+		return fmt.Errorf("redirected to another host: name %s itself as server", next.URL.Host)
+	case first.URL.Scheme == "https" && next.URL.Scheme != "https":
+		return fmt.Errorf("redirected from https to %s", place(next.URL))
+	case next.Method != first.Method:
+		return fmt.Errorf("redirected to %s by a status that would make %s a %s: name that as server", place(next.URL), first.Method, next.Method)
+	}
+	return nil
+}
+
+// Call is one request.
+type Call struct {
+	Method string
+	URL    string
+	Header http.Header
+	Body   string
+}
+
+// Answer is what came back, whatever its status.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	where  string
+}
+
+// Do makes one call. Its error is of the way to the server and back; what the server thinks of
+// the call is in the answer.
+func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %v", c.timeout))
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, call.Method, call.URL, strings.NewReader(call.Body))
+	if err != nil {
+		return Answer{}, err
+	}
+	if call.Header != nil {
+		request.Header = call.Header.Clone()
+	}
+	request.Header.Set("User-Agent", "lameduck-registry")
+	where := call.Method + " " + place(request.URL)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return Answer{}, fmt.Errorf("%s: %w", where, plain(ctx, err))
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return Answer{}, fmt.Errorf("%s: reading the answer: %w", where, plain(ctx, err))
+	case len(body) > maxBody:
+		return Answer{}, fmt.Errorf("%s: the answer is longer than %d MiB", where, maxBody>>20)
+	}
+	return Answer{Status: response.StatusCode, Header: response.Header, Body: body, where: where}, nil
+}
+
+// Close lets go of the connections that are kept.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// place is a URL without what could be secret.
+func place(u *url.URL) string { return u.Scheme + "://" + u.Host + u.Path }
+
+// Base makes a URL of a server as it is written in a spec: host, host:port or a URL.
+func Base(server, port string) (*url.URL, error) {
+	text := server
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Hostname() == "":
+		return nil, fmt.Errorf("server %q: write it as host:port or as a URL", server)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("server %q: its scheme must be http or https", server)
+	case u.User != nil:
+		return nil, fmt.Errorf("server %s: credentials do not go in it; name variables or files by username-env, password-env, username-file, password-file", u.Redacted())
+	}
+	if u.Port() == "" && u.Scheme == "http" && port != "" {
+		u.Host = net.JoinHostPort(u.Hostname(), port)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}, nil
+}
