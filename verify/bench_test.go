@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,7 +15,7 @@ import (
 func BenchmarkRun(b *testing.B) {
 	const seconds = 5
 	address := startServer(b)
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as the command does
+	TuneRuntime(2000) // as the command does
 	for _, lanes := range [][]string{{LaneKeepAlive}, {LanePost}, {LaneFresh}, Lanes} {
 		b.Run(strings.Join(lanes, "+"), func(b *testing.B) {
 			var requests int

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -105,10 +103,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) error {
 		}
 		return &exitError{verifyFailed, err}
 	}
-	// The load generator's garbage is short-lived; collecting it less often saves CPU.
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(400)
-	}
+	verify.TuneRuntime(f.options.Rate)
 	result, err := verify.Run(cmd.Context(), f.options)
 	if errors.Is(err, verify.ErrOptions) {
 		return &exitError{verifyUsage, err}
