@@ -18,6 +18,7 @@ type Outcome struct {
 	Lost        uint64          `json:"lost"`                  // lost or unsent in the treatment
 	Masked      uint64          `json:"masked"`                // lost, and hidden by a retry of the client
 	Hook        []time.Duration `json:"hookNanos,omitempty"`   // per pod: deletion to SIGTERM
+	Unconfirmed uint64          `json:"unconfirmed,omitempty"` // terminations that the hub could not confirm, and said so
 	Beyond      []time.Duration `json:"beyondNanos,omitempty"` // per pod: last router stopped to SIGTERM
 	Faults      []string        `json:"faults,omitempty"`      // what failed besides: a killed pod, an overrun grace period, an error
 }
@@ -37,6 +38,9 @@ func (o Outcome) Line() string {
 		o.Name, o.Requests, o.ControlLost, o.Lost, o.Masked, seconds(o.Hook, 0.5), seconds(o.Hook, 0.99))
 	if len(o.Beyond) > 0 {
 		line += fmt.Sprintf(" beyond_p50=%s beyond_p99=%s", seconds(o.Beyond, 0.5), seconds(o.Beyond, 0.99))
+	}
+	if o.Unconfirmed > 0 {
+		line += fmt.Sprintf(" unconfirmed=%d", o.Unconfirmed)
 	}
 	line += " " + verdict
 	for _, fault := range o.Faults {

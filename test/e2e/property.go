@@ -59,7 +59,12 @@ func (e *Env) Check(ctx context.Context, count int, seed uint64) (*Property, err
 			}
 		})
 	}
+	reporting, done := context.WithCancel(ctx)
+	var reporter sync.WaitGroup
+	reporter.Go(func() { run.progress(reporting) })
 	workers.Wait()
+	done()
+	reporter.Wait()
 	run.found.Havoc, err = disturbed.end()
 	if ctx.Err() != nil {
 		err = errors.Join(err, context.Cause(ctx))
@@ -133,6 +138,23 @@ func (r *propertyRun) work(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// progress tells every 15 s how far the property is.
+func (r *propertyRun) progress(ctx context.Context) {
+	ticker := time.NewTicker(15 * time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		r.mu.Lock()
+		f := r.found
+		r.env.say("property: %d to go; %d confirmed, %d not, %d violations (%d by the slice alone)", r.left, len(f.Confirmed), len(f.Unconfirmed), len(f.Violations), f.Control)
+		r.mu.Unlock()
+	}
 }
 
 // claim takes a random ready pod, of which enough others are left to be ready in its place.
@@ -333,7 +355,7 @@ func (p *Property) outcome(name string) Outcome {
 	all := len(p.Confirmed) + len(p.Unconfirmed) + len(p.Violations)
 	o := Outcome{
 		Name: name, Requests: uint64(all), Control: "slice seen", ControlLost: uint64(p.Control),
-		Lost: uint64(len(p.Violations)), Hook: p.Confirmed, Faults: p.Violations,
+		Lost: uint64(len(p.Violations)), Unconfirmed: uint64(len(p.Unconfirmed)), Hook: p.Confirmed, Faults: p.Violations,
 	}
 	// A kube-proxy that is disturbed for some seconds has to be waited for, not given up.
 	if 10*len(p.Confirmed) < 8*all {

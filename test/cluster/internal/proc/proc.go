@@ -26,6 +26,12 @@ const MarkerVariable = "LAMEDUCK_CLUSTER"
 // stopGrace is what a process gets between SIGTERM and SIGKILL.
 const stopGrace = 10 * time.Second
 
+// What the kernel does at once takes longer on a machine that has more to do than it can.
+const (
+	killGrace  = time.Minute     // from SIGKILL until the process is gone
+	pauseGrace = 5 * time.Second // from SIGSTOP until all threads stand still
+)
+
 // Set is the processes of one instance. Its records lie in Dir/processes, its logs in Dir/logs.
 type Set struct{ Dir string }
 
@@ -159,13 +165,12 @@ func (p *Process) signal(signal syscall.Signal, until byte) error {
 	if err := syscall.Kill(pid, signal); err != nil {
 		return fmt.Errorf("signalling %s: %w", p.Name, err)
 	}
-	for range 100 {
+	for began := time.Now(); time.Since(began) < pauseGrace; time.Sleep(time.Millisecond) {
 		if until == 0 || allThreadsIn(pid, until) {
 			return nil
 		}
-		time.Sleep(time.Millisecond)
 	}
-	return fmt.Errorf("signalling %s: it did not stand still within 100 ms of %v", p.Name, signal)
+	return fmt.Errorf("signalling %s: it did not stand still within %v of %v", p.Name, pauseGrace, signal)
 }
 
 // Stop ends the process: SIGTERM, then SIGKILL after 10 s or when ctx ends. A process that does not run is no error.
@@ -198,10 +203,10 @@ func (p *Process) Kill() error {
 		return nil
 	}
 	_ = syscall.Kill(r.PID, syscall.SIGKILL)
-	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), killGrace)
 	defer cancel()
 	if !waitEnd(ctx, r.PID, r.Started) {
-		return fmt.Errorf("stopping %s: process %d did not end %v after SIGKILL", p.Name, r.PID, stopGrace)
+		return fmt.Errorf("stopping %s: process %d did not end %v after SIGKILL", p.Name, r.PID, killGrace)
 	}
 	return nil
 }
