@@ -1,0 +1,148 @@
+package registries
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Framework is what an application is written with, and where it registers.
+type Framework string
+
+// The frameworks.
+const (
+	Boot3Eureka  Framework = "boot3-eureka"
+	Boot27Eureka Framework = "boot27-eureka"
+	Boot3Nacos   Framework = "boot3-nacos"
+	Dubbo3       Framework = "dubbo3" // with ZooKeeper
+)
+
+func (f Framework) program() program {
+	switch f {
+	case Boot27Eureka:
+		return maven(string(f), "spring", "discovery=eureka", "spring.boot.version=2.7.18", "spring.cloud.version=2021.0.9")
+	case Boot3Nacos:
+		return maven(string(f), "spring", "discovery=nacos")
+	case Dubbo3:
+		return maven(string(f), "dubbo")
+	default:
+		return maven(string(f), "spring", "discovery=eureka")
+	}
+}
+
+// jar is the name of the jar that the program is built into.
+func (f Framework) jar() string {
+	if f == Dubbo3 {
+		return "dubbo"
+	}
+	return "spring"
+}
+
+// App is an application: a provider, or a consumer that passes each HTTP request on to a provider once and gives 502 when
+// that failed. Answers are JSON with the request's id and the provider's pod. Everything about the registry is left at
+// the framework's defaults.
+type App struct {
+	Framework  Framework
+	Servers    []string // of the registry
+	Login      *Login
+	Name       string   // of the service; Dubbo's is of its own
+	Upstream   string   // makes it a consumer of that service
+	Properties []string // further NAME=value
+}
+
+// properties are what the application is told wherever it runs.
+func (a App) properties() []string {
+	if a.Framework == Dubbo3 {
+		properties := []string{"registry=zookeeper://" + strings.Join(a.Servers, ",")}
+		if a.Upstream != "" {
+			properties = append(properties, "role=consumer")
+		}
+		return append(properties, a.Properties...)
+	}
+	properties := []string{"spring.application.name=" + a.Name}
+	if a.Upstream != "" {
+		properties = append(properties, "test.upstream="+a.Upstream)
+	}
+	if a.Framework == Boot3Nacos {
+		properties = append(properties, "spring.cloud.nacos.discovery.server-addr="+strings.Join(a.Servers, ","))
+		if a.Login != nil {
+			properties = append(properties, "spring.cloud.nacos.discovery.username="+a.Login.User, "spring.cloud.nacos.discovery.password="+a.Login.Password)
+		}
+		return append(properties, a.Properties...)
+	}
+	var urls []string
+	for _, server := range a.Servers {
+		urls = append(urls, EurekaURL(server, a.Login))
+	}
+	return append(append(properties, "eureka.client.service-url.defaultZone="+strings.Join(urls, ",")), a.Properties...)
+}
+
+// RunningApp is an App on this machine's loopback.
+type RunningApp struct {
+	*Process
+	IP   string
+	Port int // Dubbo's protocol, or HTTP
+	QoS  int // Dubbo's, of a provider
+	dir  string
+}
+
+// Address is where it answers.
+func (a *RunningApp) Address() string { return fmt.Sprintf("%s:%d", a.IP, a.Port) }
+
+// StartApp starts the application and waits until it answers. When it is known in the registry is for the caller to see.
+func StartApp(ctx context.Context, app App) (*RunningApp, error) {
+	built, err := app.Framework.program().build(ctx, os.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	a := &RunningApp{IP: "127.0.0.1", Port: freePort()}
+	name := fmt.Sprintf("%s application %s", app.Framework, app.Name)
+	if a.dir, err = os.MkdirTemp("", "lameduck-"+string(app.Framework)+"-"); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	port := strconv.Itoa(a.Port)
+	local := []string{"server.address=" + a.IP, "server.port=" + port, "pod.name=" + app.Name + "-" + port,
+		"eureka.instance.ip-address=" + a.IP, "eureka.instance.hostname=" + a.IP,
+		"eureka.instance.instance-id=" + a.IP + ":" + app.Name + ":" + port,
+		"spring.cloud.nacos.discovery.ip=" + a.IP, "JM.LOG.PATH=" + a.dir, "JM.SNAPSHOT.PATH=" + a.dir}
+	if app.Framework == Dubbo3 {
+		a.QoS = freePort()
+		local = []string{"host=" + a.IP, "port=" + port, "qos=" + strconv.Itoa(a.QoS)}
+	}
+	n := node{host: a.IP, port: a.Port}
+	a.Process, err = process{
+		name: name, dir: a.dir,
+		args:  java(built, app.Framework.jar(), "192m", a.dir, append(local, app.properties()...)...),
+		ready: func(ctx context.Context) error { return listens(ctx, n.address()) },
+	}.start(ctx)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(a.dir))
+	}
+	return a, nil
+}
+
+// Close ends the application by SIGKILL, if it still runs, and removes what it left on this machine.
+func (a *RunningApp) Close() error {
+	a.Kill()
+	return os.RemoveAll(a.dir)
+}
+
+// AppForTest starts the application for the time of a test.
+func AppForTest(t testing.TB, app App) *RunningApp {
+	t.Helper()
+	a, err := StartApp(t.Context(), app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		showLog(t, a.Process)
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}

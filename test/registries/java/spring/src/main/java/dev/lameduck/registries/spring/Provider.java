@@ -1,0 +1,27 @@
+package dev.lameduck.registries.spring;
+
+import java.util.Map;
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.web.bind.annotation.RestController;
+
+/** Works for a while, then says which request it answered and who it is. */
+@RestController
+@ConditionalOnProperty(name = "test.upstream", havingValue = "false", matchIfMissing = true)
+class Provider {
+    private final String pod;
+    private final long work;
+
+    Provider(@Value("${pod.name:unknown}") String pod, @Value("${test.work:50}") long work) {
+        this.pod = pod;
+        this.work = work;
+    }
+
+    @GetMapping("/")
+    Map<String, String> answer(@RequestHeader("X-Request-Id") String id) throws InterruptedException {
+        Thread.sleep(work);
+        return Map.of("id", id, "pod", pod);
+    }
+}
