@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/report/findings"
@@ -104,7 +103,7 @@ func options(t *testing.T, r *check.Rule, dir string) check.Options {
 	t.Helper()
 	o := check.Options{Rules: []*check.Rule{r}}
 	if text, err := os.ReadFile(filepath.Join(dir, "images.yaml")); err == nil {
-		if err := yaml.UnmarshalStrict(text, &o.Images); err != nil {
+		if o.Images, err = check.ParseImages(text); err != nil {
 			t.Fatal(err)
 		}
 	}

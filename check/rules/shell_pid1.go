@@ -52,7 +52,7 @@ func entry(p *check.Pass, c *workload.Container) (argv []string, at *workload.No
 	if argv := c.Argv(); argv != nil {
 		return argv, scriptNode(c, argv), ""
 	}
-	facts, known := p.Images[c.Image]
+	facts, known := p.Images.Of(c.Image)
 	if !known {
 		return nil, nil, ""
 	}

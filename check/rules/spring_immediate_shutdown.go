@@ -30,7 +30,8 @@ var springImmediateShutdown = &check.Rule{
 				}
 				continue
 			}
-			version := p.Images[c.Image].Labels[springVersionLabel]
+			facts, _ := p.Images.Of(c.Image)
+			version := facts.Labels[springVersionLabel]
 			if !set && beforeGraceful(version) {
 				p.Report(w.Object, c.Node.Get("image"), "container %s runs Spring Boot %s, which shuts down immediately unless it is told otherwise", c.Name, version)
 			}

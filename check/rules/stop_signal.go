@@ -37,7 +37,7 @@ var stopSignal = &check.Rule{
 				}
 				continue
 			}
-			facts, known := p.Images[c.Image]
+			facts, known := p.Images.Of(c.Image)
 			if signal := signalName(facts.StopSignal); known && (signal == "SIGTERM" || signal == "SIGINT") {
 				p.Report(w.Object, c.Node.Get("image"), "container %s: %s finishes its requests on %s, and the image stops it with %s", c.Name, program, want, signal)
 			}

@@ -89,7 +89,7 @@ func newCheck() *cobra.Command {
 func usage(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} }
 
 func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
-	options, err := flags.input.options()
+	options, err := flags.input.options(cmd.Context())
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/check/image"
 	"github.com/lameduck-dev/lameduck/check/render"
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/workload"
@@ -28,6 +30,7 @@ type inputFlags struct {
 	config     string
 	only       []string
 	imageFacts string
+	archives   []string
 	values     []string
 }
 
@@ -36,10 +39,11 @@ func (i *inputFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.config, "config", "", "config file (default "+configFile+" if it is there)")
 	f.StringSliceVar(&i.only, "rules", nil, "look for these rules only, comma-separated")
 	f.StringArrayVar(&i.values, "values", nil, "values file for Helm charts, repeatable")
-	f.StringVar(&i.imageFacts, "image-facts", "", "file with what is known of images: `name: {entrypoint, cmd, stopSignal, shell, labels}`")
+	f.StringVar(&i.imageFacts, "image-facts", "", "`FILE` with what is known of images: NAME: {entrypoint, cmd, stopSignal, shell, programs, labels}")
+	f.StringArrayVar(&i.archives, "image-archive", nil, "`[NAME=]PATH` of an image on this disk, to know the same from it: an OCI layout, an archive of one, or from docker save; repeatable")
 }
 
-func (i *inputFlags) options() (check.Options, error) {
+func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
 	o := check.Options{Rules: rules.All()}
 	if len(i.only) > 0 {
 		o.Rules = nil
@@ -73,16 +77,38 @@ func (i *inputFlags) options() (check.Options, error) {
 			return o, err
 		}
 	}
-	if i.imageFacts != "" {
-		text, err := os.ReadFile(i.imageFacts)
-		if err == nil {
-			err = yaml.UnmarshalStrict(text, &o.Images)
+	o.Images, err = i.images(ctx)
+	return o, err
+}
+
+// images reads what is known of images. What a file says goes before what an
+// archive holds.
+func (i *inputFlags) images(ctx context.Context) (check.Images, error) {
+	all := check.Images{}
+	for _, each := range i.archives {
+		as, path, named := strings.Cut(each, "=")
+		if !named {
+			as, path = "", each
 		}
+		images, err := image.Read(ctx, path, as)
 		if err != nil {
-			return o, fmt.Errorf("--image-facts: %w", err)
+			return nil, fmt.Errorf("--image-archive: %w", err)
 		}
+		maps.Copy(all, images)
 	}
-	return o, nil
+	if i.imageFacts == "" {
+		return all, nil
+	}
+	text, err := os.ReadFile(i.imageFacts)
+	if err != nil {
+		return nil, fmt.Errorf("--image-facts: %w", err)
+	}
+	images, err := check.ParseImages(text)
+	if err != nil {
+		return nil, fmt.Errorf("--image-facts %s: %w", i.imageFacts, err)
+	}
+	maps.Copy(all, images)
+	return all, nil
 }
 
 // load reads the input, and says how far it is once that takes over 2 s.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
@@ -114,6 +115,51 @@ func TestCheckSeveralOutputsAndBaseline(t *testing.T) {
 	if code, out, _ := again(t, "", "check", "--baseline", "base.json", "bad.yaml"); code != 0 || !strings.Contains(out, "1 suppressed") {
 		t.Errorf("with the baseline: %d\n%s", code, out)
 	}
+}
+
+// TestCheckImages takes what is not in the manifest from an image and a file.
+func TestCheckImages(t *testing.T) {
+	manifest, _, _ := strings.Cut(flawed, "          lifecycle")
+	archive := tarFile(t, map[string]string{
+		"manifest.json": `[{"Config": "config.json", "RepoTags": ["web:1"], "Layers": []}]`,
+		"config.json":   `{"config": {"Entrypoint": ["/bin/sh", "-c", "python app.py"]}}`,
+	})
+	files := map[string]string{"web.yaml": manifest, "web.tar": archive, "other.yaml": "web:1: {entrypoint: [/app]}", "bad.yaml": "web: {entry: a}"}
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"check web.yaml", 0, "0 warnings"},
+		{"check --image-archive web.tar web.yaml", 1, "runs python under sh (by its image)"},
+		{"check --image-archive docker.io/library/web:1=web.tar web.yaml", 1, "runs python under sh (by its image)"},
+		{"check --image-archive web.tar --image-facts other.yaml web.yaml", 0, "0 warnings"},
+		{"check --image-archive none.tar web.yaml", 3, "--image-archive: reading image none.tar"},
+		{"check --image-facts bad.yaml web.yaml", 3, `--image-facts bad.yaml: unknown field "entry"`},
+	} {
+		code, out, log := cli(t, files, "", strings.Fields(c.args)...)
+		if code != c.code || !strings.Contains(out+log, c.want) {
+			t.Errorf("%s: exit code %d, want %d with %q\n%s%s", c.args, code, c.code, c.want, out, log)
+		}
+	}
+}
+
+func tarFile(t *testing.T, files map[string]string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for name, text := range files {
+		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(text)), Mode: 0o644}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 func TestCheckReadsConfigFile(t *testing.T) {

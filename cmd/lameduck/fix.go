@@ -49,7 +49,7 @@ func newFix() *cobra.Command {
 		Long:    fixHelp,
 		Example: "  lameduck fix deploy/\n  lameduck fix --write --allow pdb-missing,pdb-blocking deploy/",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			options, err := input.options()
+			options, err := input.options(cmd.Context())
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
