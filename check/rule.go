@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
@@ -43,6 +44,14 @@ type Pass struct {
 
 	rule   *Rule
 	drafts []*Draft
+	memo   *sync.Map
+}
+
+// Once computes something of the whole input a single time for all that ask
+// for it by the key, whichever goroutine they are in.
+func (p *Pass) Once(key any, compute func() any) any {
+	get, _ := p.memo.LoadOrStore(key, sync.OnceValue(compute))
+	return get.(func() any)()
 }
 
 // Report adds a finding at a node of an object. The message says what was

@@ -72,7 +72,8 @@ func find(ctx context.Context, set *workload.Set, o Options) ([]*Draft, error) {
 	if o.Target == 0 {
 		o.Target = DefaultVersion
 	}
-	pass := func() *Pass { return &Pass{Input: set, Target: o.Target, Images: o.Images} }
+	memo := &sync.Map{}
+	pass := func() *Pass { return &Pass{Input: set, Target: o.Target, Images: o.Images, memo: memo} }
 	jobs := slices.Concat(
 		chunks(set.Workloads, pass, o.Rules, func(r *Rule) func(*Pass, *workload.Workload) { return r.Workload }),
 		chunks(set.Services, pass, o.Rules, func(r *Rule) func(*Pass, *workload.Service) { return r.Service }),

@@ -20,6 +20,7 @@ func All() []*check.Rule {
 		deregistrationExceedsGrace,
 		registryNotWithdrawn,
 		registryWaitShort,
+		envoyDrainExceedsWait,
 		sidecarStarved,
 		policyCapsGrace,
 
@@ -45,6 +46,7 @@ func All() []*check.Rule {
 		readinessIsLiveness,
 		livenessBeforeStart,
 		livenessOutside,
+		livenessRestartsWithdrawn,
 		tcpReadiness,
 		probePortMissing,
 		probeTimeout,
@@ -57,6 +59,7 @@ func All() []*check.Rule {
 		dnsTTLExceedsWait,
 		serviceMixesVersions,
 		localTrafficWait,
+		sessionAffinityDrain,
 
 		singleReplica,
 		maxUnavailableAll,

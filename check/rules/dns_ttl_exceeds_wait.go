@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"regexp"
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
@@ -15,19 +16,52 @@ var dnsTTLExceedsWait = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "DNS answers with the pods' addresses outlive the pods' wait",
 	Why: "A headless Service's clients connect to pod addresses from DNS. A resolver hands an old answer out for its TTL; a pod that waits " +
-		"less before it stops is called after it is gone.",
+		"less before it stops is called after it is gone. CoreDNS gives 5 s unless its Corefile says otherwise, and kubeadm's says 30.",
 	Remedy: "Lower the TTL below the wait, or wait longer than the TTL in the preStop hook.",
-	Source: "https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/",
+	Source: "https://coredns.io/plugins/kubernetes/, https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/",
 	Service: func(p *check.Pass, s *workload.Service) {
+		if !s.Headless {
+			return
+		}
 		at := s.Root.Get("metadata", "annotations", externalDNSTTL)
-		ttl, err := strconv.ParseInt(at.Str(), 10, 64)
-		if err != nil || !s.Headless {
+		if ttl, err := strconv.ParseInt(at.Str(), 10, 64); err == nil {
+			for _, w := range s.Workloads {
+				if wait, _ := w.LongestWait(); wait < ttl && !injected(w) {
+					p.Report(s.Object, at, "the TTL is %d s, the pods of %s wait %d s before they stop", ttl, w, wait).Of(w)
+				}
+			}
+			return
+		}
+		at = s.Spec("clusterIP")
+		config, ttl := clusterDNS(p, s)
+		if at.Str() != "None" || config == nil {
 			return
 		}
 		for _, w := range s.Workloads {
-			if wait, _ := w.LongestWait(); wait < ttl && !injected(w) {
-				p.Report(s.Object, at, "the TTL is %d s, the pods of %s wait %d s before they stop", ttl, w, wait).Of(w)
+			if w.Kind == "StatefulSet" || len(w.Serving) > 0 || w.Finite() || injected(w) {
+				continue // each pod is called by its own name, or clients take the other Service
+			}
+			if wait, _ := w.LongestWait(); wait < ttl {
+				p.Report(s.Object, at, "answers live %d s (ttl in %s), the pods of %s wait %d s before they stop", ttl, config, w, wait).
+					As(findings.Warning, findings.Likely).Of(w)
 			}
 		}
 	},
+}
+
+// dnsTTL finds the ttl of the kubernetes plugin in a Corefile.
+var dnsTTL = regexp.MustCompile(`(?m)^\s*kubernetes\b[^{}#\n]*\{[^{}]*?^\s*ttl\s+([0-9]{1,4})\b`)
+
+// clusterDNS is CoreDNS's configuration and the longest time for which it lets
+// resolvers keep a Service's answer; nil if the input does not show it.
+func clusterDNS(p *check.Pass, s *workload.Service) (config *workload.Object, ttl int64) {
+	config = p.Input.Find(s.Object, "ConfigMap", "kube-system", "coredns")
+	if config == nil {
+		return nil, 0
+	}
+	for _, m := range dnsTTL.FindAllStringSubmatch(config.Root.Get("data", "Corefile").Str(), -1) {
+		seconds, _ := strconv.ParseInt(m[1], 10, 64) // digits, by the expression
+		ttl = max(ttl, seconds)
+	}
+	return config, ttl
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ var frameworks = []framework{
 	{name: "hypercorn", program: "hypercorn", flag: "graceful-timeout", unit: time.Second},
 	{name: "ASP.NET Core", env: "ASPNETCORE_SHUTDOWNTIMEOUTSECONDS", unit: time.Second},
 	{name: "Puma", file: regexp.MustCompile(`(?m)^\s*force_shutdown_after\s*\(?\s*([0-9.]+)`), unit: time.Second},
+	{name: "Puma", file: regexp.MustCompile(`(?m)^\s*worker_shutdown_timeout[\s(]+([0-9.]+)[\s)]*(#.*)?$`), unit: time.Second},
 	{name: "nginx", file: regexp.MustCompile(`(?m)^\s*worker_shutdown_timeout\s+([0-9]+[a-z]*)\s*;`), unit: time.Second},
 	{name: "HAProxy", file: regexp.MustCompile(`(?m)^\s*hard-stop-after\s+([0-9]+[a-z]*)`), unit: time.Millisecond},
 	{name: "Caddy", file: regexp.MustCompile(`(?m)^\s*grace_period\s+([0-9]+[a-z]+)`), unit: time.Second},
@@ -123,20 +125,28 @@ func defaultShutdown(c *workload.Container) (shutdown, bool) {
 	if s, ok := c.Property("server.shutdown"); ok && strings.EqualFold(s.Value, "graceful") {
 		return shutdown{"Spring Boot (by default)", 30, s, findings.Likely}, true
 	}
-	if runs(c, "gunicorn") {
-		if _, _, configured := c.Flag("config"); configured {
-			return shutdown{}, false
-		}
-		if _, _, configured := c.Flag("c"); configured {
-			return shutdown{}, false
-		}
-		n := c.Node.Get("command")
-		if n == nil {
-			n = c.Node.Get("args")
-		}
-		return shutdown{"gunicorn (by default)", 30, workload.Setting{Value: "30", Object: c.Pod.Object, Node: n}, findings.Likely}, true
+	switch {
+	case runs(c, "gunicorn") && !flagged(c, "config", "c"):
+		return byCommand(c, "gunicorn (by default)"), true
+	case runs(c, "puma") && flagged(c, "w", "workers") && !flagged(c, "config", "C"):
+		// worker_shutdown_timeout; without workers Puma waits for ever.
+		return byCommand(c, "Puma with workers (by default)"), true
 	}
 	return shutdown{}, false
+}
+
+// flagged reports whether a container's command line has one of the flags.
+func flagged(c *workload.Container, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { _, _, ok := c.Flag(name); return ok })
+}
+
+// byCommand is a server whose command line shows that it has the usual 30 s.
+func byCommand(c *workload.Container, name string) shutdown {
+	n := c.Node.Get("command")
+	if n == nil {
+		n = c.Node.Get("args")
+	}
+	return shutdown{name, 30, workload.Setting{Value: "30", Object: c.Pod.Object, Node: n}, findings.Likely}
 }
 
 var iso = regexp.MustCompile(`(?i)^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$`)

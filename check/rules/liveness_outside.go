@@ -12,8 +12,8 @@ var livenessOutside = &check.Rule{
 	Name: "liveness-outside", Family: "probes",
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Liveness depends on more than the process itself",
-	Why: "/actuator/health sums up databases, brokers and registries; a readiness path says when not to send. When one of them fails, or when " +
-		"the instance is withdrawn from Eureka (503 after about 32 s), liveness restarts every pod at once, with its requests.",
+	Why: "/actuator/health sums up databases, brokers and registries; a readiness path says when not to send. When one of them fails, " +
+		"liveness restarts every pod at once, with its requests.",
 	Remedy: "Probe /actuator/health/liveness (Spring Boot 2.3 and later), or a path that only says that the process runs.",
 	Source: "https://docs.spring.io/spring-boot/reference/actuator/endpoints.html#actuator.endpoints.kubernetes-probes",
 	Workload: func(p *check.Pass, w *workload.Workload) {
@@ -21,6 +21,7 @@ var livenessOutside = &check.Rule{
 			path := strings.TrimSuffix(c.Liveness.Path(), "/")
 			at := c.Liveness.PathNode()
 			switch {
+			case asksEureka(c): // liveness-restarts-withdrawn says it
 			case strings.HasSuffix(path, "/actuator/health"):
 				d := p.Report(w.Object, at, "liveness of container %s asks %s, which includes everything that the application depends on", c.Name, path)
 				if at.Str() == path {

@@ -17,7 +17,7 @@ var managers = map[string]struct{ does, instead string }{
 	"nodemon": {"is made for development: it restarts the server and ends it hard", "Start node with the script's file directly."},
 	"pm2":     {"runs the server in the background, which ends with it", "Start node directly, or use pm2-runtime with kill_timeout raised."},
 	"forever": {"runs the server as a child and kills it", "Start node directly: the kubelet restarts it."},
-	"uwsgi":   {"takes SIGTERM as an order to reload unless die-on-term is set", "Add --die-on-term, or the hook that quits by the master FIFO."},
+	"uwsgi":   {"takes SIGTERM as an order to reload unless die-on-term is set", "Add --hook-master-start \"unix_signal:15 gracefully_kill_them_all\"; --die-on-term alone drops what is in flight."},
 	"flask":   {"is a development server without a graceful stop", "Use gunicorn, uvicorn or another server that drains."},
 }
 

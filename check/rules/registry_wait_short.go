@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
@@ -8,35 +9,51 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// eurekaStale is how long consumers with default settings were seen to go on
-// calling an instance that is OUT_OF_SERVICE, in seconds, rounded up. The sum
-// of the caches on the way is 95 s.
-const eurekaStale = 60
-
 var registryWaitShort = &check.Rule{
 	Name: "registry-wait-short", Family: "budget",
 	Severity: findings.Warning, Confidence: findings.Likely,
-	Title: "The hook withdraws from Eureka but does not wait until consumers know",
-	Why: "After the status is OUT_OF_SERVICE, three caches still hold the instance: the server's (30 s), the client's (30 s) and " +
-		"the load balancer's (35 s). Consumers were seen to go on for 22 to 58 s; what they send after SIGTERM is refused.",
-	Remedy: "Wait 60 s (95 s covers the worst case) between the PUT and the end of the hook, or shorten the consumers' caches, and " +
-		"raise terminationGracePeriodSeconds accordingly.",
-	Source: "https://cloud.spring.io/spring-cloud-netflix/reference/html/ and measurements with the real servers",
+	Title: "The hook withdraws from the registry but does not wait until consumers know",
+	Why: "A consumer chooses from its own copy of the list. With Eureka three caches hold the instance after its status is OUT_OF_SERVICE: the " +
+		"server's (30 s), the client's (30 s) and Spring Cloud LoadBalancer's (35 s); consumers were seen to go on for 22 to 58 s. Nacos and " +
+		"Consul tell in a second, and the load balancer's cache holds on all the same. What is sent after SIGTERM is refused.",
+	Remedy: "Wait until the caches have run out between the withdrawal and the end of the hook (Eureka by default 60 s, and 95 s in the worst " +
+		"case; Nacos and Consul 36 s), or shorten spring.cloud.loadbalancer.cache.ttl and eureka.client.registry-fetch-interval-seconds at the " +
+		"consumers, and raise terminationGracePeriodSeconds accordingly.",
+	Source: "https://docs.spring.io/spring-cloud-commons/reference/spring-cloud-commons/loadbalancer.html and measurements with the real servers",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Containers {
-			withdrawn := false
-			for _, command := range c.PreStop.Script().Commands {
-				text := strings.Join(command.Words, " ")
-				if strings.Contains(text, "OUT_OF_SERVICE") && contains(text, "/apps/", "serviceregistry") {
-					withdrawn = true
-				}
-			}
-			if registry, _, ok := registered(c); ok && registry.name != "Eureka" {
+			name := withdraws(c.PreStop)
+			if name == "" {
 				continue
 			}
-			if wait, at := c.PreStop.Wait(); withdrawn && wait < eurekaStale {
-				p.Report(w.Object, at, "container %s withdraws from Eureka and waits %d s; consumers go on for up to %d s", c.Name, wait, eurekaStale)
+			registry, _, ok := registered(c)
+			if ok && registry.name != name || !ok && name != "Eureka" {
+				continue // another's registry, or consumers of which nothing is known
+			}
+			stale := staleness(p, name)
+			if wait, at := c.PreStop.Wait(); wait < stale {
+				p.Report(w.Object, at, "container %s withdraws from %s and waits %d s; consumers go on for up to %d s", c.Name, name, wait, stale)
 			}
 		}
 	},
+}
+
+var isPut = regexp.MustCompile(`(?i)(-[a-z]*X\s*|--request[ =]|--method[ =])"?PUT`)
+
+// withdraws names the registry from which a hook takes the instance out, in a
+// way that works; "" for none.
+func withdraws(h *workload.Hook) string {
+	for _, command := range h.Script().Commands {
+		text := strings.Join(command.Words, " ")
+		switch {
+		case strings.Contains(text, "OUT_OF_SERVICE") && contains(text, "/apps/", "serviceregistry"):
+			return "Eureka"
+		case strings.Contains(text, "/ns/instance") && strings.Contains(text, "enabled=false") && isPut.MatchString(text):
+			return "Nacos"
+		case contains(text, "/v1/agent/service/deregister/", "consul services deregister"),
+			strings.Contains(text, "/v1/agent/service/maintenance/") && strings.Contains(text, "enable=true"):
+			return "Consul"
+		}
+	}
+	return ""
 }

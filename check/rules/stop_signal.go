@@ -20,12 +20,19 @@ var stopSignal = &check.Rule{
 	Name: "stop-signal", Family: "signals",
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The server takes its stop signal as an order to drop everything",
-	Why: "nginx, php-fpm and Apache end at once on SIGTERM and finish their requests only on a signal of their own. The official images " +
+	Why: "nginx, php-fpm and Apache end at once on SIGTERM and finish their requests only on a signal of their own; so does uwsgi with " +
+		"die-on-term. The official images " +
 		"say so in STOPSIGNAL; an image that does not, or a pod that overrides it, cuts every request at the stop.",
 	Remedy: "Set STOPSIGNAL in the image (nginx, php-fpm: SIGQUIT; Apache: SIGWINCH), or lifecycle.stopSignal where the cluster has it.",
-	Source: "https://nginx.org/en/docs/control.html, https://www.php.net/manual/en/install.fpm.php, https://httpd.apache.org/docs/current/stopping.html",
+	Source: "https://nginx.org/en/docs/control.html, https://www.php.net/manual/en/install.fpm.php, https://httpd.apache.org/docs/current/stopping.html, https://uwsgi-docs.readthedocs.io/en/latest/Management.html",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Running() {
+			if at := diesOnTerm(p, c); at != nil {
+				p.Report(w.Object, at, "container %s: uwsgi with die-on-term kills its workers on SIGTERM with their requests", c.Name).
+					As(findings.Warning, findings.Likely).
+					Do("Add --hook-master-start \"unix_signal:15 gracefully_kill_them_all\" to uwsgi, and drop --die-on-term.")
+				continue
+			}
 			program := serverOf(p, c)
 			want := gracefulSignals[program]
 			if want == "" {
@@ -43,6 +50,26 @@ var stopSignal = &check.Rule{
 			}
 		}
 	},
+}
+
+// diesOnTerm is the place of uwsgi's command line if it says that SIGTERM ends
+// the workers at once, and no file can say otherwise.
+func diesOnTerm(p *check.Pass, c *workload.Container) *workload.Node {
+	argv, at, _ := entry(p, c)
+	if len(argv) == 0 || path.Base(argv[0]) != "uwsgi" {
+		return nil
+	}
+	dies := false
+	for _, arg := range argv[1:] {
+		if contains(arg, "gracefully_kill_them_all", "ini", "yaml", "yml", "xml", "json") {
+			return nil
+		}
+		dies = dies || arg == "--die-on-term" || arg == "--die-on-term=true"
+	}
+	if !dies || c.PreStop != nil && !onlyWaits(c.PreStop) {
+		return nil // a hook may have it quit by the master FIFO
+	}
+	return at
 }
 
 // serverOf is the program that a container is known to run.
