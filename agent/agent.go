@@ -15,6 +15,7 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/agent/sockets"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
 // Hub announces that the pod leaves and knows whether its routers have stopped.
@@ -38,7 +39,9 @@ type Hook interface {
 type Parts struct {
 	Hub     Hub // nil: the agent goes by what it sees itself
 	Sockets Sockets
-	Hook    Hook
+	// Registries hold the pod, beside what the hub knows of; nil: none do.
+	Registries Registries
+	Hook       Hook
 	// AtAnnounce runs the pod's own hook at the beginning, beside everything else, and not
 	// after the drain.
 	AtAnnounce bool
@@ -71,12 +74,17 @@ func Run(ctx context.Context, config Config, parts Parts) (outcome Outcome, err 
 
 // run is one termination on its way.
 type run struct {
-	config    Config
-	parts     Parts
-	start     time.Time
-	budget    termination.Budget // only ever shrinks, when the hub tells the real grace period
-	hub       hubState
-	answers   chan answer
+	config  Config
+	parts   Parts
+	start   time.Time
+	budget  termination.Budget // only ever shrinks, when the hub tells the real grace period
+	hub     hubState
+	answers chan answer
+
+	registries        []*registryState
+	leaving           <-chan wire.Event // what happens in them; nil when nothing more will
+	registriesUnheard bool              // none has said anything yet
+
 	eyes      *eyes
 	watch     watch
 	blindness error           // of the last look that failed
@@ -102,6 +110,9 @@ func (r *run) sequence(ctx context.Context) error {
 	if r.parts.AtAnnounce {
 		r.startHook(ctx)
 	}
+	inRegistries, left := context.WithCancel(ctx)
+	defer left()
+	r.leaveRegistries(inRegistries)
 	err := r.untilRoutersStopped(ctx)
 	if err == nil {
 		r.enter(termination.Draining)

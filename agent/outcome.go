@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 type Outcome struct {
 	Timeline termination.Timeline
 
-	Hub      string        // what the hub said, in words
-	Waited   time.Duration // until the routers had stopped, or their time was over
-	Late     bool          // their time was over
-	Blind    bool          // the connections could not be seen
-	Silence  time.Duration // since the last new connection, at the end of the wait
-	Window   time.Duration // how long it should have been
-	Arrivals int           // new connections since the hook began
+	Hub        string        // what the hub said, in words
+	Registries string        // what came of the registries, in words; empty without any
+	Waited     time.Duration // until the routers had stopped, or their time was over
+	Late       bool          // their time was over
+	Blind      bool          // the connections could not be seen
+	Silence    time.Duration // since the last new connection, at the end of the wait
+	Window     time.Duration // how long it should have been
+	Arrivals   int           // new connections since the hook began
 
 	Drained   time.Duration
 	Undrained bool // the time for the drain was over
@@ -33,7 +35,9 @@ type Outcome struct {
 func (o Outcome) String() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	say("%s", o.Hub)
+	for _, said := range nonEmpty(o.Hub, o.Registries) {
+		say("%s", said)
+	}
 	switch {
 	case o.Blind:
 		say("connections can't be seen, so waited %s", seconds(o.Waited))
@@ -59,6 +63,10 @@ func (o Outcome) String() string {
 	}
 	say("total %s of %s", seconds(o.Total), seconds(o.Timeline.Budget.Hook()))
 	return "lameduck: " + strings.Join(parts, ", ")
+}
+
+func nonEmpty(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
 // describe puts into words what came of asking the hub.

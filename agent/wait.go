@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/graceful/termination"
@@ -47,6 +48,11 @@ func (r *run) untilRoutersStopped(ctx context.Context) error {
 
 // routersStopped is the decision on which a pod's stop hangs.
 func (r *run) routersStopped(now time.Time) bool {
+	return r.servicesStopped(now) && r.consumersStopped(now)
+}
+
+// servicesStopped is the part of it that concerns Services and what is in front of them.
+func (r *run) servicesStopped(now time.Time) bool {
 	if now.Before(earlier(r.start.Add(r.config.MinWait), r.confirmBy())) {
 		return false
 	}
@@ -105,6 +111,8 @@ func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
 		r.eyes.done()
 	case a := <-r.answers:
 		r.hear(a)
+	case e, open := <-r.leaving:
+		r.hearRegistry(e, open)
 	case <-timer.C:
 	}
 	return !time.Now().Before(by), nil
@@ -125,11 +133,12 @@ func (r *run) waited(now time.Time, late bool) {
 		r.saw(termination.Unreachable, "sockets", r.blindness.Error())
 	}
 	o.Hub = r.hub.describe(r.parts.Hub != nil, r.start)
+	o.Registries = r.describeRegistries()
 	if r.hub.verdict == failed {
 		r.saw(termination.Unreachable, "hub", r.hub.err.Error())
 	}
 	if late {
-		r.saw(termination.DeadlineReached, "confirm", fmt.Sprintf("%s; %s", o.Hub, r.watch.arrivalsText()))
+		r.saw(termination.DeadlineReached, "confirm", strings.Join(nonEmpty(o.Hub, o.Registries, r.watch.arrivalsText()), "; "))
 	}
 	if !o.Blind && r.quiet() {
 		r.saw(termination.Quiet, "", fmt.Sprintf("no new connection for %s, window %s at %.1f/s; %s", seconds(o.Silence), seconds(o.Window), r.watch.rate(), r.watch.arrivalsText()))

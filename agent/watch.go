@@ -33,6 +33,8 @@ type watch struct {
 	lastArrival time.Time // zero before the first
 	excused     int       // probes
 
+	peers *peers // nil: nobody asks who sends
+
 	exact    bool
 	busy     int             // connections with a request in flight
 	open     int             // connections from outside
@@ -73,6 +75,7 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 	if w.looks == 1 {
 		w.first, w.opensAtFirst = now, look.Opens
 	}
+	w.senders(look, now)
 	arrived += w.unexplained(look.Opens)
 	if arrived > 0 {
 		w.arrivals += arrived
@@ -81,6 +84,29 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 	w.last = began
 	w.requests(look)
 	w.forget()
+}
+
+// senders takes note of who has sent: over new connections, and over those that are kept. The
+// node is left out: its kubelet's probes are no consumer's requests.
+func (w *watch) senders(look sockets.Look, now time.Time) {
+	if w.peers == nil {
+		return
+	}
+	since := w.last
+	if w.looks == 1 {
+		since = now.Add(-unknownStale) // what is older than any cache says nothing of it
+	}
+	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
+		for _, c := range conns {
+			if !w.fromRouter(c) || slices.Contains(w.config.NodeAddresses, c.Peer) {
+				continue
+			}
+			sent := now.Add(-time.Duration(c.RecvAgo) * time.Millisecond)
+			if c.Received && sent.After(since) {
+				w.peers.request(c.Peer, sent)
+			}
+		}
+	}
 }
 
 // unexplained compares the kernel's count of opens with what was seen, and gives how many

@@ -8,7 +8,7 @@ import (
 )
 
 // agentSize bounds the volume that the agent is copied into; it and its configuration take
-// 4 MB at most.
+// 4 MB at most, lameduck-registry 10 MB.
 var agentSize = resource.MustParse("16Mi")
 
 // agentUser is the user of the agent's image.

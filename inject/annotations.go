@@ -9,6 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
 // override reads the pod's annotations: durations replace wishes, the rest goes into the
@@ -34,6 +36,14 @@ func (w *wishes) override(pod *corev1.Pod, policy *Policy) error {
 			policy.AtAnnounce = value == "announce"
 			if value != "announce" && value != "stop" {
 				err = &Invalid{annotation(key), fmt.Sprintf("is %q", value), "write stop (after drain, the default) or announce (at once)"}
+			}
+		case RegistryAnnotation:
+			policy.Registries, err = annotatedRegistries(value)
+			policy.Env = nil
+		case FrameworkAnnotation:
+			policy.Framework = v1alpha1.Framework(value)
+			if policy.Framework != v1alpha1.SpringBoot {
+				err = &Invalid{annotation(key), fmt.Sprintf("is %q", value), "write spring-boot, or leave it out"}
 			}
 		case Label:
 			err = &Invalid{annotation(key), "is a label, not an annotation", "move it to metadata.labels"}

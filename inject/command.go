@@ -2,6 +2,7 @@ package inject
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +41,9 @@ func installArgs(pod *corev1.Pod, policy Policy, settings Settings) []string {
 	duration("fallback-wait", policy.FallbackWait)
 	duration("quiet-floor", policy.QuietFloor)
 	duration("quiet-ceiling", policy.QuietCeiling)
+	for _, spec := range policy.Registries {
+		args = append(args, "--registry="+strings.ReplaceAll(spec.String(), "$(", "$$("))
+	}
 	for _, port := range policy.Ports {
 		args = append(args, "--port="+strconv.Itoa(int(port)))
 	}

@@ -11,7 +11,7 @@ import (
 func TestDocsNameEverything(t *testing.T) {
 	words := []string{
 		Label, StopAnnotation, MinWaitAnnotation, MaxWaitAnnotation, QuietAnnotation, PortsAnnotation,
-		ExistingHookAnnotation, ContainersAnnotation, StatusAnnotation, InitContainer, Volume, TokenVolume,
+		ExistingHookAnnotation, ContainersAnnotation, RegistryAnnotation, FrameworkAnnotation, StatusAnnotation, InitContainer, Volume, TokenVolume,
 		Dir, AgentPath, TokenDir, DefaultQuietFloor.String(), DefaultQuietCeiling.String(), DefaultFallbackWait.String(),
 	}
 	for _, path := range []string{"../docs/inject.md", "../docs/zh/inject.md"} {

@@ -15,6 +15,9 @@ const (
 	ExistingHookAnnotation = prefix + "existing-hook" // when an own preStop runs: stop or announce
 	ContainersAnnotation   = prefix + "containers"    // containers to hook: app,worker or all
 
+	RegistryAnnotation  = prefix + "registry"  // registries that hold the pod, one a line: nacos server=nacos:8848 service=orders
+	FrameworkAnnotation = prefix + "framework" // spring-boot: shut down gracefully, within stop
+
 	// StatusAnnotation says what injection did and why; Status is its form.
 	StatusAnnotation = prefix + "status"
 

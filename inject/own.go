@@ -21,6 +21,7 @@ func strip(pod *corev1.Pod, status *Status) error {
 		if err := stripHook(c, status.container(c.Name)); err != nil {
 			return err
 		}
+		stripEnv(c, status.container(c.Name))
 		c.VolumeMounts = slices.DeleteFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
 			return m.Name == Volume && m.MountPath == Dir && hasVolume(spec, ownVolume) ||
 				m.Name == TokenVolume && m.MountPath == TokenDir && hasVolume(spec, ownTokenVolume)

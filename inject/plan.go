@@ -17,7 +17,8 @@ type plan struct {
 	hook  bool
 	own   ownHook
 	was   *corev1.LifecycleHandler
-	why   string // why there is no hook
+	why   string   // why there is no hook
+	env   []string // added variables
 }
 
 // planAll decides for every ordinary container and makes the budget hold what their own
@@ -80,7 +81,8 @@ func probesPort(probe *corev1.Probe) bool {
 }
 
 // apply puts the hook into the container, and what it needs to run.
-func (p plan) apply(c *corev1.Container, policy Policy, settings Settings) {
+func (p *plan) apply(c *corev1.Container, policy Policy, settings Settings) {
+	p.env = addEnv(c, frameworkEnv(policy))
 	if c.Lifecycle == nil {
 		c.Lifecycle = &corev1.Lifecycle{}
 	}
@@ -88,6 +90,7 @@ func (p plan) apply(c *corev1.Container, policy Policy, settings Settings) {
 		c.Lifecycle.PreStop = &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: p.sleepSeconds(policy)}}
 		return
 	}
+	p.env = append(p.env, addEnv(c, policy.Env)...)
 	c.Lifecycle.PreStop = &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: p.command(policy)}}
 	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: Volume, MountPath: Dir, ReadOnly: true})
 	if settings.HubKey != "" {
@@ -102,7 +105,7 @@ func (p plan) sleepSeconds(policy Policy) int64 {
 func statusOf(plans []plan, policy Policy) []ContainerStatus {
 	var all []ContainerStatus
 	for _, p := range plans {
-		status := ContainerStatus{Name: p.name, Note: p.why}
+		status := ContainerStatus{Name: p.name, Note: p.why, Env: p.env}
 		switch {
 		case !p.hook && p.was != nil:
 			status.Hook = hookOwn

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -146,10 +147,13 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 	}
 	policy.Budget = policy.Budget.Split(time.Duration(grace.After) * time.Second)
 
-	for _, p := range plans {
-		if p.hook {
+	for i := range plans {
+		if p := &plans[i]; p.hook {
 			p.apply(&pod.Spec.Containers[p.index], policy, settings)
 			changes = append(changes, "hooked container "+p.name)
+			if len(p.env) > 0 {
+				changes = append(changes, "set in container "+p.name+": "+strings.Join(p.env, ", "))
+			}
 		}
 	}
 	status.Containers = statusOf(plans, policy)

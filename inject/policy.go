@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -35,6 +36,9 @@ type Policy struct {
 	Ports        []int32  // none: the agent finds the listening ones
 	AtAnnounce   bool     // own hooks run at announce, not right before the stop
 	Containers   []string // none: chosen by their ports
+	Registries   []registry.Spec
+	Env          []corev1.EnvVar // that the registries' credentials come by
+	Framework    v1alpha1.Framework
 
 	Warnings []string
 }
@@ -85,6 +89,10 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 		}
 		policy.From = chosen.Name
 		asked = wishesOf(chosen)
+		policy.Framework = chosen.Spec.Framework
+		if policy.Registries, policy.Env, err = policyRegistries(chosen); err != nil {
+			return policy, fmt.Errorf("DrainPolicy %s: %w", chosen.Name, err)
+		}
 	}
 	if err := asked.override(pod, &policy); err != nil {
 		return policy, err
@@ -106,9 +114,18 @@ func CheckPolicy(p *v1alpha1.DrainPolicy) error {
 	default:
 		return &Invalid{[]string{"spec", "mode"}, fmt.Sprintf("is %q", p.Spec.Mode), "write agent or sleep"}
 	}
+	switch p.Spec.Framework {
+	case "", v1alpha1.SpringBoot:
+	default:
+		return &Invalid{[]string{"spec", "framework"}, fmt.Sprintf("is %q", p.Spec.Framework), "write spring-boot, or leave it out"}
+	}
 	asked := wishesOf(p)
 	var policy Policy
 	policy.Budget = termination.Default
+	var err error
+	if policy.Registries, _, err = policyRegistries(p); err != nil {
+		return err
+	}
 	return asked.apply(&policy)
 }
 

@@ -33,6 +33,7 @@ type ContainerStatus struct {
 	Hook string                   `json:"hook"`           // "agent", "sleep 15s", "none" or "own"
 	Note string                   `json:"note,omitempty"` // why, or what became of its own hook
 	Was  *corev1.LifecycleHandler `json:"was,omitempty"`  // its own preStop, where replaced
+	Env  []string                 `json:"env,omitempty"`  // variables that were added
 }
 
 // The values of ContainerStatus.Hook; sleep is followed by its time.

@@ -67,7 +67,7 @@ func (w wishes) apply(policy *Policy) error {
 	}
 	budget := &policy.Budget
 	budget.Stop = w.stop.or(budget.Stop)
-	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value))
+	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value, consumersNeed(policy.Registries)))
 	policy.MinWait = w.minWait.value
 	policy.FallbackWait = w.fallbackWait.or(min(DefaultFallbackWait, budget.Confirm))
 	policy.QuietFloor = w.quietFloor.or(min(DefaultQuietFloor, w.quietCeiling.or(DefaultQuietFloor)))
@@ -77,6 +77,9 @@ func (w wishes) apply(policy *Policy) error {
 		// all of the wait, in the full seconds that the kubelet's action knows.
 		policy.Sleep = wholeSeconds(max(policy.MinWait, w.maxWait.or(policy.FallbackWait), time.Second))
 		budget.Announce, budget.Confirm = 0, policy.Sleep
+		if len(policy.Registries) > 0 {
+			policy.Warnings = append(policy.Warnings, "in mode sleep no registry is left: only the agent does that")
+		}
 	}
 	budget.Grace = budget.Needs()
 	return nil

@@ -11,14 +11,19 @@ import (
 )
 
 const (
-	installedName = "agent"
-	configName    = "config.json"
+	installedName     = "agent"
+	installedRegistry = "registry"
+	configName        = "config.json"
+
+	// registryName is lameduck-registry, which lies beside the agent in its image.
+	registryName = "lameduck-registry"
 )
 
 const installHead = `Usage: lameduck-agent install DIR [flags]
 
 Copies itself to DIR/agent (mode 0755) and writes the flags to DIR/config.json (mode 0644), where
-DIR/agent prestop finds them. DIR is a volume that an init container shares with the others.
+DIR/agent prestop finds them. With a registry among them it copies lameduck-registry, which lies
+beside it, to DIR/registry. DIR is a volume that an init container shares with the others.
 
 Exit codes: 0 installed; 1 it could not be written; 2 wrong usage, nothing was written.
 
@@ -80,17 +85,30 @@ func runInstall(args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return writeAtomically(filepath.Join(dir, installedName), 0o755, copySelf)
+	if len(o.registries) > 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		program := filepath.Join(filepath.Dir(self), registryName)
+		if err := copyFile(program, filepath.Join(dir, installedRegistry)); err != nil {
+			return err
+		}
+	}
+	return copyFile("/proc/self/exe", filepath.Join(dir, installedName))
 }
 
-func copySelf(to io.Writer) error {
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
+// copyFile copies a program.
+func copyFile(from, to string) error {
+	return writeAtomically(to, 0o755, func(to io.Writer) error {
+		file, err := os.Open(from)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		_, err = io.Copy(to, file)
 		return err
-	}
-	defer self.Close()
-	_, err = io.Copy(to, self)
-	return err
+	})
 }
 
 // writeAtomically leaves the file whole, or as it was. The mode is set whatever the umask.

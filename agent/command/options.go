@@ -27,6 +27,8 @@ type options struct {
 	parts     termination.Budget
 	grace     time.Duration
 	config    agent.Config
+	// registries are specs: lameduck-registry reads them, the agent only passes them on.
+	registries []string
 }
 
 func newOptions() *options {
@@ -52,6 +54,7 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.config.FallbackWait, "fallback-wait", o.config.FallbackWait, "least time until the drain when the routers could not be confirmed")
 	flags.DurationVar(&o.config.Quiet.Floor, "quiet-floor", o.config.Quiet.Floor, "shortest time without a new connection")
 	flags.DurationVar(&o.config.Quiet.Ceiling, "quiet-ceiling", o.config.Quiet.Ceiling, "longest time without a new connection that is asked for")
+	flags.Func("registry", "registry that holds the pod, such as 'nacos server=nacos:8848 service=orders'; repeat for more; see lameduck-registry help", o.addRegistry)
 	flags.Func("port", "`port` that counts; repeat for more (default: all that the pod listens on)", o.addPort)
 	flags.Func("probe", "readiness probe as `PORT/PERIOD`, such as 8080/5s; repeat for more (default: unknown)", o.addProbe)
 	flags.Func("node-address", "`address` of the node, from which probes come; repeat or separate by commas", o.addNodeAddresses)
@@ -66,6 +69,14 @@ func (o *options) addHub(text string) error {
 		return err
 	}
 	o.hubs = append(o.hubs, text)
+	return nil
+}
+
+func (o *options) addRegistry(spec string) error {
+	if strings.TrimSpace(spec) == "" {
+		return fmt.Errorf("empty; write it as in: nacos server=nacos:8848 service=orders")
+	}
+	o.registries = append(o.registries, spec)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/agent"
 	"github.com/lameduck-dev/lameduck/agent/hook"
+	"github.com/lameduck-dev/lameduck/agent/registries"
 	"github.com/lameduck-dev/lameduck/agent/sockets"
 )
 
@@ -166,6 +167,26 @@ func installedConfig() string {
 	return filepath.Join(filepath.Dir(self), configName)
 }
 
+// registryProgram is lameduck-registry beside this program, under the name that install gives
+// it or its own; else wherever the system finds it.
+func registryProgram() string {
+	self, err := os.Executable()
+	if err != nil {
+		return registryName
+	}
+	for _, name := range []string{installedRegistry, registryName} {
+		if path := filepath.Join(filepath.Dir(self), name); fileExists(path) {
+			return path
+		}
+	}
+	return registryName
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // gcPercent keeps the agent small beside the application: its heap is collected from 1 MB on.
 const gcPercent = 25
 
@@ -194,6 +215,9 @@ func prestop(args []string, stdout, stderr io.Writer) int {
 	parts := agent.Parts{Sockets: reader, Hook: own, AtAnnounce: atAnnounce}
 	if hub != nil {
 		parts.Hub = hub
+	}
+	if len(o.registries) > 0 {
+		parts.Registries = registries.Process{Path: registryProgram(), Specs: o.registries, Errors: stderr}
 	}
 	outcome, runErr := agent.Run(ctx, config, parts)
 	if errors.Is(runErr, agent.ErrCut) {

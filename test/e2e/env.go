@@ -55,11 +55,14 @@ spec:
     max: {cpu: "1", memory: 128Mi}
 `
 
-// images pairs each image with the package that it is built from.
-var images = []struct{ tag, pkg string }{
-	{AppImage, "./test/app"},
-	{AgentImage, "./cmd/lameduck-agent"},
-	{ControllerImage, "./cmd/lameduck"},
+// images pairs each image with the packages that it is built from, the entry point first.
+var images = []struct {
+	tag  string
+	pkgs []string
+}{
+	{AppImage, []string{"./test/app"}},
+	{AgentImage, []string{"./cmd/lameduck-agent", "./cmd/lameduck-registry"}},
+	{ControllerImage, []string{"./cmd/lameduck"}},
 }
 
 // Env is an embedded cluster with lameduck's images on every node.
@@ -122,16 +125,24 @@ func Build(ctx context.Context, dir string) (archives []string, err error) {
 		return nil, err
 	}
 	for _, img := range images {
-		name := filepath.Base(img.pkg)
-		binary := filepath.Join(dir, name)
-		cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, img.pkg)
-		cmd.Dir = root
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("building %s: %w\n%s", img.pkg, err, out)
+		spec := image.Spec{Tag: img.tag, Files: map[string]string{}}
+		for _, pkg := range img.pkgs {
+			name := filepath.Base(pkg)
+			binary := filepath.Join(dir, name)
+			cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, pkg)
+			cmd.Dir = root
+			cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return nil, fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+			}
+			if spec.Binary == "" {
+				spec.Binary = binary
+			} else {
+				spec.Files["/"+name] = binary
+			}
 		}
-		archive := binary + ".tar"
-		if err := image.Write(image.Spec{Tag: img.tag, Binary: binary}, archive); err != nil {
+		archive := spec.Binary + ".tar"
+		if err := image.Write(spec, archive); err != nil {
 			return nil, fmt.Errorf("packing %s: %w", img.tag, err)
 		}
 		archives = append(archives, archive)

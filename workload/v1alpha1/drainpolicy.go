@@ -75,7 +75,66 @@ type DrainPolicySpec struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="must be at most 24h"
 	FallbackWait *metav1.Duration `json:"fallbackWait,omitempty"`
+
+	// Registries hold the pods besides Services: Nacos, Eureka and others. The agent takes
+	// the pod out of them and waits until their consumers have stopped. MaxWait, unless it is
+	// set, and with it the grace period, grow with what these may cache.
+	// +optional
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=atomic
+	Registries []Registry `json:"registries,omitempty"`
+
+	// Framework is what the application is built with, if injection is to have it shut down
+	// gracefully and within Stop. "spring-boot" sets SERVER_SHUTDOWN and
+	// SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE where the container doesn't itself.
+	// +optional
+	Framework Framework `json:"framework,omitempty"`
 }
+
+// Registry is one service in one registry.
+type Registry struct {
+	// Kind is the registry's: nacos, eureka, consul, zookeeper, etcd, polaris, dubbo or
+	// actuator.
+	// +kubebuilder:validation:Pattern=`^[a-z]{1,32}$`
+	Kind string `json:"kind"`
+
+	// Settings are those of "lameduck-registry help KIND", such as server and service. For a
+	// Spring application what is not set is found in its own settings.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	Settings map[string]string `json:"settings,omitempty"`
+
+	// Credentials are in a Secret of the pods' namespace. The containers refer to it; nothing
+	// copies it.
+	// +optional
+	Credentials *Credentials `json:"credentials,omitempty"`
+}
+
+// Credentials names a Secret, and the keys in it that hold what the registry asks for.
+type Credentials struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	SecretName string `json:"secretName"`
+
+	// UsernameKey and PasswordKey go together.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	UsernameKey string `json:"usernameKey,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	PasswordKey string `json:"passwordKey,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	TokenKey string `json:"tokenKey,omitempty"`
+}
+
+// Framework is what an application is built with.
+//
+// +kubebuilder:validation:Enum=spring-boot
+type Framework string
+
+// SpringBoot shuts down at once before 3.4, unless it is told to do so gracefully.
+const SpringBoot Framework = "spring-boot"
 
 // Mode says who waits.
 //

@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"net/netip"
+	"time"
+)
+
+// A registry's consumers choose the pod by what they have cached, each by its own cache: one
+// that has stopped says nothing of the others. So each is waited for by its own silence.
+const (
+	// peerArrivals: the window is the time in which the peer would have sent so many more
+	// requests, and at least twice its longest pause.
+	peerArrivals = 7
+	// peerKnown is how many requests make a peer's pace known.
+	peerKnown = 3
+	// maxPeers bounds those that are told apart.
+	maxPeers = 4096
+)
+
+// peers are the addresses that requests came from since the hook began, each with its pace.
+type peers struct {
+	seen map[netip.Addr]*peer
+	many bool // more than can be told apart
+}
+
+type peer struct {
+	first, last time.Time
+	pause       time.Duration // the longest
+	requests    int
+}
+
+// request takes note of a request, or of several at once.
+func (p *peers) request(from netip.Addr, at time.Time) {
+	known := p.seen[from]
+	switch {
+	case known == nil && len(p.seen) == maxPeers:
+		p.many = true
+		return
+	case known == nil:
+		known = &peer{first: at, last: at}
+		if p.seen == nil {
+			p.seen = map[netip.Addr]*peer{}
+		}
+		p.seen[from] = known
+	case at.After(known.last):
+		known.pause = max(known.pause, at.Sub(known.last))
+		known.last = at
+	}
+	known.requests++
+}
+
+// silent reports whether every peer that was seen has been silent for its window, which is at
+// least floor. Where no peer was seen, or the pace of one is not known, nothing is: their
+// silence is no evidence.
+func (p *peers) silent(now time.Time, floor time.Duration) bool {
+	if p.many || len(p.seen) == 0 {
+		return false
+	}
+	for _, one := range p.seen {
+		if one.requests < peerKnown || now.Sub(one.last) < max(floor, one.window()) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *peer) window() time.Duration {
+	pace := p.last.Sub(p.first) / time.Duration(p.requests-1)
+	return max(peerArrivals*pace, 2*p.pause)
+}

@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/registry/wire"
+)
+
+// Registries takes the pod out of its registries and keeps it out until ctx ends.
+type Registries interface {
+	// Leave gives what happens by a channel that is closed when nothing more will. By the end
+	// of the budget it says of each registry that it is out, or why not.
+	Leave(ctx context.Context, budget time.Duration) <-chan wire.Event
+}
+
+const (
+	// withdrawTime is what a withdrawal may take of the time for confirming; with retries, the
+	// slowest registry that answers takes a few seconds.
+	withdrawTime = 10 * time.Second
+	// What holds when nobody says how long consumers cache: the longest of those known,
+	// Eureka's, and more than the pause of a consumer that is not idle.
+	unknownStale = 95 * time.Second
+	unknownQuiet = 5 * time.Second
+)
+
+// registryState is what is known of one registry.
+type registryState struct {
+	name         string
+	stale, quiet time.Duration
+	settled      bool // it shows the pod as out, or this will not change any more
+	absent       bool // the pod was never in it
+	since        time.Time
+	failure      string
+	stopped      time.Duration // since the start: when its consumers had stopped
+	seen         bool          // by their silence, not by the time alone
+}
+
+// leaveRegistries begins to take the pod out; what comes of it is heard by next.
+func (r *run) leaveRegistries(ctx context.Context) {
+	if r.parts.Registries == nil {
+		return
+	}
+	r.watch.peers = &peers{}
+	r.leaving = r.parts.Registries.Leave(ctx, min(withdrawTime, r.budget.Announce+r.budget.Confirm))
+	r.registriesUnheard = true
+}
+
+// hearRegistry takes note of an event.
+func (r *run) hearRegistry(e wire.Event, open bool) {
+	if !open {
+		r.leaving = nil
+		if r.registriesUnheard {
+			r.registry("registries")
+		}
+		for _, s := range r.registries {
+			if !s.settled {
+				r.settleRegistry(s, time.Now(), "lameduck-registry ended before it was out")
+			}
+		}
+		return
+	}
+	s := r.registry(clip(e.Registry, 253))
+	detail := clip(e.Detail, 300)
+	switch e.Event {
+	case wire.Plan:
+		s.stale, s.quiet = e.Stale(), e.Quiet()
+	case wire.Back:
+		s.settled = false
+		r.saw(termination.StillOffered, s.name, detail)
+	case wire.Out:
+		r.saw(termination.RegistryOut, s.name, detail)
+		r.settleRegistry(s, time.Now(), "")
+	case wire.Absent:
+		s.absent = true
+		r.saw(termination.RegistryOut, s.name, "was not registered: "+detail)
+		r.settleRegistry(s, time.Now(), "")
+	case wire.Failed:
+		s.failure = detail
+		if e.GivenUp {
+			r.settleRegistry(s, time.Now(), detail)
+		}
+	}
+}
+
+// settleRegistry begins the wait for the consumers of s: also of one that could not be told,
+// whose consumers may learn it in other ways.
+func (r *run) settleRegistry(s *registryState, now time.Time, failure string) {
+	if s.settled {
+		return
+	}
+	s.settled, s.since, s.failure = true, now, failure
+	if failure != "" {
+		r.saw(termination.Unreachable, s.name, failure)
+	}
+}
+
+func (r *run) registry(name string) *registryState {
+	r.registriesUnheard = false
+	for _, s := range r.registries {
+		if s.name == name {
+			return s
+		}
+	}
+	s := &registryState{name: name, stale: unknownStale, quiet: unknownQuiet}
+	r.registries = append(r.registries, s)
+	return s
+}
+
+// consumersStopped reports whether no consumer of any registry sends any more: each that was
+// seen is silent, or what it may have cached is too old.
+func (r *run) consumersStopped(now time.Time) bool {
+	if r.registriesUnheard {
+		return false
+	}
+	all := true
+	for _, s := range r.registries {
+		all = r.stopped(s, now) && all
+	}
+	return all
+}
+
+func (r *run) stopped(s *registryState, now time.Time) bool {
+	switch {
+	case !s.settled:
+		return false
+	case s.absent || s.stopped > 0:
+		return true
+	case now.Sub(s.since) >= s.stale:
+	case r.blind(now) || !r.watch.exact || !r.watch.peers.silent(now, s.quiet):
+		return false
+	default:
+		s.seen = true
+	}
+	s.stopped = now.Sub(r.start)
+	return true
+}
+
+// describeRegistries puts into words what came of the registries; empty without any.
+func (r *run) describeRegistries() string {
+	var parts []string
+	for _, s := range r.registries {
+		parts = append(parts, s.describe(r.start))
+	}
+	if r.registriesUnheard {
+		parts = append(parts, "registries NOT HEARD OF in time")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s *registryState) describe(start time.Time) string {
+	text := s.name
+	switch {
+	case !s.settled && s.failure != "":
+		return text + " STILL IN: " + s.failure
+	case !s.settled:
+		return text + " STILL IN"
+	case s.absent:
+		return text + " had no instance of the pod"
+	case s.failure != "":
+		text += " NOT LEFT: " + s.failure
+	default:
+		text += fmt.Sprintf(" left after %s", seconds(s.since.Sub(start)))
+	}
+	switch {
+	case s.stopped == 0:
+		return text + fmt.Sprintf(" (consumers had %s less than the %s that they may cache)", seconds(s.stale-time.Since(s.since)), seconds(s.stale))
+	case s.seen:
+		return text + fmt.Sprintf(" (consumers silent after %s of at most %s)", seconds(s.stopped), seconds(s.since.Sub(start)+s.stale))
+	}
+	return text + fmt.Sprintf(" (waited the %s that consumers may cache)", seconds(s.stale))
+}

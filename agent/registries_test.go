@@ -1,0 +1,161 @@
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/agent/sockets"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/registry/wire"
+)
+
+// consumer sends over one connection that is kept, every so often until it stops.
+type consumer struct {
+	every, until time.Duration
+}
+
+// consumers are a pod's traffic, as its sockets show it.
+type consumers struct {
+	start time.Time
+	each  []consumer
+	err   error
+}
+
+func (c *consumers) Look() (sockets.Look, error) {
+	if c.err != nil {
+		return sockets.Look{}, c.err
+	}
+	now := time.Since(c.start)
+	look := sockets.Look{Opens: uint64(len(c.each)), Exact: true}
+	for i, one := range c.each {
+		last := min(now, one.until).Truncate(one.every)
+		ago := uint32((now - last).Milliseconds())
+		look.Conns = append(look.Conns, sockets.Conn{
+			ID: uint64(i + 1), Peer: netip.AddrFrom4([4]byte{10, 0, 2, byte(i + 1)}), Port: 8080,
+			Established: true, Received: true, Sent: true, RecvAgo: ago, SentAgo: ago,
+		})
+	}
+	return look, nil
+}
+
+// script is events with the time when each comes.
+type script []struct {
+	at    time.Duration
+	event wire.Event
+}
+
+// Leave implements Registries.
+func (c script) Leave(ctx context.Context, _ time.Duration) <-chan wire.Event {
+	events := make(chan wire.Event)
+	go func() {
+		defer close(events)
+		start := time.Now()
+		for _, one := range c {
+			sleepUntil(ctx, start.Add(one.at))
+			one.event.Registry = "nacos orders"
+			select {
+			case events <- one.event:
+			case <-ctx.Done():
+				return
+			}
+		}
+		<-ctx.Done()
+	}()
+	return events
+}
+
+// broken ends at once.
+type broken struct{}
+
+func (broken) Leave(context.Context, time.Duration) <-chan wire.Event {
+	events := make(chan wire.Event)
+	close(events)
+	return events
+}
+
+func TestRegistries(t *testing.T) {
+	plan := wire.Event{Event: wire.Plan, StaleSeconds: 40, QuietSeconds: 5}
+	out, back := wire.Event{Event: wire.Out, Detail: "disabled"}, wire.Event{Event: wire.Back, Detail: "a beat"}
+	absent := wire.Event{Event: wire.Absent, Detail: "no instance 10.0.0.1"}
+	failed := wire.Event{Event: wire.Failed, Detail: "wrong password"}
+	gaveUp := wire.Event{Event: wire.Failed, Detail: "wrong password", GivenUp: true}
+	left := script{{0, plan}, {900 * ms, out}}
+	brisk := consumer{100 * ms, 12 * s}
+	for _, tt := range []struct {
+		name       string
+		registries Registries
+		pod        *consumers
+		from, to   time.Duration
+		says       string
+		seen       termination.Kind
+	}{
+		{"a consumer stops after its cache", left, &consumers{each: []consumer{brisk}}, 17 * s, 17200 * ms, "left after 0.90s (consumers silent after 17", termination.RegistryOut},
+		{"each consumer counts, the slow one longer", left, &consumers{each: []consumer{brisk, {2 * s, 14 * s}}}, 28 * s, 28300 * ms, "silent after 28", ""},
+		{"a consumer of unknown pace", left, &consumers{each: []consumer{brisk, {30 * s, 35 * s}}}, 40900 * ms, 41100 * ms, "waited the 40.0s that consumers may cache", ""},
+		{"nobody sends", left, &consumers{}, 40900 * ms, 41100 * ms, "waited the 40.0s", ""},
+		{"a consumer never stops", left, &consumers{each: []consumer{{100 * ms, time.Hour}}}, 40900 * ms, 41300 * ms, "waited the 40.0s", ""},
+		{"sockets refused", left, &consumers{err: context.DeadlineExceeded}, 45 * s, 46 * s, "waited the 40.0s", termination.Unreachable},
+		{"not registered", script{{0, plan}, {100 * ms, absent}}, &consumers{each: []consumer{{100 * ms, 200 * ms}}}, s, 1100 * ms, "had no instance of the pod", termination.RegistryOut},
+		{"wrong password", script{{0, plan}, {100 * ms, failed}, {5 * s, gaveUp}}, &consumers{each: []consumer{{100 * ms, time.Hour}}}, 45 * s, 45300 * ms, "NOT LEFT: wrong password", termination.Unreachable},
+		{"it comes back and is taken out again", script{{0, plan}, {s, out}, {4 * s, back}, {6 * s, out}}, &consumers{each: []consumer{{100 * ms, 30 * s}}}, 35 * s, 35200 * ms, "left after 6.00s", termination.StillOffered},
+		{"never out", script{{0, plan}, {s, failed}}, &consumers{}, 50 * s, 50200 * ms, "STILL IN: wrong password", termination.DeadlineReached},
+		{"out too late for its consumers", script{{0, plan}, {45 * s, out}}, &consumers{}, 50 * s, 50200 * ms, "less than the 40.0s", termination.DeadlineReached},
+		{"the program ends at once", broken{}, &consumers{each: []consumer{{100 * ms, 3 * s}}}, 8 * s, 8200 * ms, "registries NOT LEFT: lameduck-registry ended", termination.Unreachable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				config := config()
+				config.Budget.Announce, config.Budget.Confirm, config.Budget.Grace = 0, 50*s, 90*s
+				confirmed := yes
+				confirmed.GraceSeconds = 90
+				tt.pod.start = time.Now()
+				began := time.Now()
+				outcome, err := Run(t.Context(), config, Parts{
+					Hub: &hub{start: began, confirm: func(context.Context, time.Duration, time.Duration) (hubapi.ConfirmResponse, error) {
+						return confirmed, nil
+					}},
+					Sockets: tt.pod, Registries: tt.registries,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took < tt.from || took > tt.to {
+					t.Errorf("took %v, want %v to %v: %s", took, tt.from, tt.to, outcome)
+				}
+				if !strings.Contains(outcome.String(), tt.says) {
+					t.Errorf("%q does not say %q", outcome, tt.says)
+				}
+				if tt.seen != "" && !sawKind(outcome, tt.seen) {
+					t.Errorf("no %s in %+v", tt.seen, outcome.Timeline.Evidence)
+				}
+			})
+		})
+	}
+}
+
+func sawKind(o Outcome, kind termination.Kind) bool {
+	for _, fact := range o.Timeline.Evidence {
+		if fact.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func TestPeersAreBounded(t *testing.T) {
+	var p peers
+	at := time.Now()
+	for i := range maxPeers + 1 {
+		for range peerKnown {
+			p.request(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), at)
+		}
+	}
+	if p.silent(at.Add(time.Hour), time.Second) {
+		t.Error("more peers than can be told apart, and yet all are silent")
+	}
+}
