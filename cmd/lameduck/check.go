@@ -155,7 +155,7 @@ func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (
 	if len(args) > 0 || c.fix {
 		return nil, &exitError{exitUsage, fmt.Errorf("--live reads a cluster: it goes with neither files nor --fix")}
 	}
-	in, version, err := c.live.load(cmd.Context())
+	in, version, err := c.live.load(cmd)
 	if err != nil {
 		return nil, &exitError{exitUnreadable, err}
 	}

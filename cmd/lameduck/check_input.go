@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -125,17 +124,17 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 	}
 	collectLate()
 	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values}
+	progress := startProgress(cmd.ErrOrStderr())
+	defer progress.stop()
+	progress.say("looking through what is named")
 	renderer.Scan(names)
-	last := time.Now()
 	l := workload.Loader{
-		Stdin:  cmd.InOrStdin(),
-		Render: renderer.Folder,
-		Progress: func(read, found int) {
-			if time.Since(last) > 2*time.Second {
-				last = time.Now()
-				fmt.Fprintf(cmd.ErrOrStderr(), "read %d of %d files\n", read, found)
-			}
+		Stdin: cmd.InOrStdin(),
+		Render: func(dir string) ([]*workload.File, []workload.Problem, bool) {
+			progress.say("reading or rendering %s", dir)
+			return renderer.Folder(dir)
 		},
+		Progress: func(read, found int) { progress.say("read %d of %d files", read, found) },
 	}
 	in, err := l.Load(cmd.Context(), names...)
 	return in, &renderer, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -51,7 +52,10 @@ type liveFlags struct {
 
 // load reads the cluster's objects as if they were files, one each, and the
 // cluster's version.
-func (l *liveFlags) load(ctx context.Context) (*workload.Input, check.Version, error) {
+func (l *liveFlags) load(cmd *cobra.Command) (*workload.Input, check.Version, error) {
+	progress := startProgress(cmd.ErrOrStderr())
+	defer progress.stop()
+	progress.say("asking the cluster for its version")
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = l.kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: l.context}).ClientConfig()
@@ -75,11 +79,11 @@ func (l *liveFlags) load(ctx context.Context) (*workload.Input, check.Version, e
 	if err != nil {
 		return nil, 0, fmt.Errorf("connecting to the cluster: %w", err)
 	}
-	in, err := readLive(ctx, client, l.namespace)
+	in, err := readLive(cmd.Context(), client, l.namespace, progress.say)
 	return in, version, err
 }
 
-func readLive(ctx context.Context, client dynamic.Interface, namespace string) (*workload.Input, error) {
+func readLive(ctx context.Context, client dynamic.Interface, namespace string, say func(string, ...any)) (*workload.Input, error) {
 	in := &workload.Input{}
 	for _, resource := range liveResources {
 		within := namespace
@@ -88,6 +92,7 @@ func readLive(ctx context.Context, client dynamic.Interface, namespace string) (
 		}
 		options := metav1.ListOptions{Limit: livePage}
 		for {
+			say("reading the cluster: %s, objects so far: %d", resource.GroupResource(), len(in.Files))
 			list, err := client.Resource(resource).Namespace(within).List(ctx, options)
 			switch {
 			case apierrors.IsNotFound(err):

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,9 +36,13 @@ func TestReadLive(t *testing.T) {
 		objects = append(objects, o)
 	}
 	client := fake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), kinds, objects...)
-	in, err := readLive(context.Background(), client, "shop")
+	var said []string
+	in, err := readLive(context.Background(), client, "shop", func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
 	if err != nil || len(in.Problems) > 0 {
 		t.Fatal(err, in.Problems)
+	}
+	if len(said) != len(liveResources) || said[1] != "reading the cluster: deployments.apps, objects so far: 1" {
+		t.Errorf("progress: %q", said)
 	}
 	result, err := check.Run(context.Background(), in, check.Options{Rules: rules.All()})
 	if err != nil {
