@@ -141,14 +141,17 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 }
 
 // replaceFile writes a file so that no one ever sees half of it, and keeps the
-// permissions of the one that was there. A link stays a link.
+// permissions of the one that was there. A link stays a link, and what is no file, such as a
+// terminal or /dev/null, is written to and stays what it is.
 func replaceFile(path, text string) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
 	mode := fs.FileMode(0o644)
 	if info, err := os.Stat(path); err == nil {
-		mode = info.Mode().Perm()
+		if mode = info.Mode().Perm(); !info.Mode().IsRegular() {
+			return os.WriteFile(path, []byte(text), mode)
+		}
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".lameduck-*")
 	if err != nil {

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -201,5 +203,24 @@ func TestFixCommand(t *testing.T) {
 	}
 	if code, _, log = again(t, "", "fix", "--allow", "none", "bad.yaml"); code != 3 || !strings.Contains(log, "no rule is called") {
 		t.Errorf("--allow none: %d %s", code, log)
+	}
+}
+
+// TestReplaceFileLeavesDevices runs as root in many pipelines, where a rename over /dev/null works.
+func TestReplaceFileLeavesDevices(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan string)
+	go func() {
+		text, err := os.ReadFile(pipe)
+		read <- fmt.Sprintf("%s %v", text, err)
+	}()
+	if err := replaceFile(pipe, "text"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-read; got != "text <nil>" {
+		t.Errorf("the reader got %q", got)
 	}
 }
