@@ -96,7 +96,7 @@ func writeSARIF(w io.Writer, r *Result) error {
 			Help: sarifText{rule.Remedy}, DefaultConfiguration: sarifConfigured{sarifLevels[rule.Severity]},
 		}
 		if strings.HasPrefix(rule.Source, "https://") {
-			described.HelpURI = strings.Fields(rule.Source)[0]
+			described.HelpURI = strings.TrimRight(strings.Fields(rule.Source)[0], ",;")
 		}
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, described)
 	}

@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report/findings"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// TestSARIFOfEveryRule: every rule's texts and what each finds in its bad
+// manifest make a log that the schema accepts.
+func TestSARIFOfEveryRule(t *testing.T) {
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	schema, err := compiler.Compile("../../report/findings/testdata/sarif-schema-2.1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := filepath.Glob("testdata/*/bad.yaml")
+	if err != nil || len(bad) < len(All()) {
+		t.Fatal(bad, err)
+	}
+	in, err := (&workload.Loader{}).Load(context.Background(), bad...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := check.Run(context.Background(), in, check.Options{Rules: All()})
+	if err != nil || len(result.Findings) < len(bad) {
+		t.Fatal(len(result.Findings), err)
+	}
+	var b bytes.Buffer
+	if err := findings.Write(&b, "sarif", result, false); err != nil {
+		t.Fatal(err)
+	}
+	log, err := jsonschema.UnmarshalJSON(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(log); err != nil {
+		t.Error(err)
+	}
+}
