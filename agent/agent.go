@@ -23,6 +23,9 @@ type Hub interface {
 	// Confirm asks once; the hub may hold its answer for wait.
 	Confirm(ctx context.Context, wait time.Duration) (hubapi.ConfirmResponse, error)
 	Report(ctx context.Context, line termination.Timeline) error
+	// Record says what is being withdrawn from registries, so that its traces are cleared
+	// when the pod is gone.
+	Record(ctx context.Context, records []string) error
 }
 
 // Sockets sees the pod's connections. What it returns is valid until the next look.
@@ -82,6 +85,7 @@ type run struct {
 	answers chan answer
 
 	registries        []*registryState
+	inRegistries      context.Context   // ends when the agent does
 	leaving           <-chan wire.Event // what happens in them; nil when nothing more will
 	registriesUnheard bool              // none has said anything yet
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
@@ -65,6 +66,9 @@ type hub struct {
 	start   time.Time
 	confirm func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error)
 	reports []termination.Timeline
+
+	mu      sync.Mutex
+	records []string
 }
 
 func (h *hub) Confirm(ctx context.Context, wait time.Duration) (hubapi.ConfirmResponse, error) {
@@ -73,6 +77,13 @@ func (h *hub) Confirm(ctx context.Context, wait time.Duration) (hubapi.ConfirmRe
 
 func (h *hub) Report(_ context.Context, line termination.Timeline) error {
 	h.reports = append(h.reports, line)
+	return nil
+}
+
+func (h *hub) Record(_ context.Context, records []string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.records = append(h.records, records...)
 	return nil
 }
 

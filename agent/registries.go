@@ -2,10 +2,12 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
@@ -44,6 +46,7 @@ func (r *run) leaveRegistries(ctx context.Context) {
 	if r.parts.Registries == nil {
 		return
 	}
+	r.inRegistries = ctx
 	r.watch.peers = &peers{}
 	r.leaving = r.parts.Registries.Leave(ctx, min(withdrawTime, r.budget.Announce+r.budget.Confirm))
 	r.registriesUnheard = true
@@ -66,6 +69,10 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 	s := r.registry(clip(e.Registry, 253))
 	detail := clip(e.Detail, 300)
 	switch e.Event {
+	case wire.Record:
+		if r.parts.Hub != nil {
+			go record(r.inRegistries, r.parts.Hub, e.Spec)
+		}
 	case wire.Plan:
 		s.stale, s.quiet = e.Stale(), e.Quiet()
 	case wire.Back:
@@ -83,6 +90,20 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 		if e.GivenUp {
 			r.settleRegistry(s, time.Now(), detail)
 		}
+	}
+}
+
+// record tells the hub, until it has heard or refused it, or the pod has left: a pod that is killed in the
+// middle of its stop must have told.
+func record(ctx context.Context, hub Hub, spec string) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		calling, cancel := context.WithTimeout(ctx, callSlack)
+		err := hub.Record(calling, []string{spec})
+		cancel()
+		if err == nil || errors.Is(err, hubapi.ErrRefused) || ctx.Err() != nil {
+			return
+		}
+		sleepUntil(ctx, time.Now().Add(pause))
 	}
 }
 

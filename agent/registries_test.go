@@ -84,7 +84,8 @@ func TestRegistries(t *testing.T) {
 	absent := wire.Event{Event: wire.Absent, Detail: "no instance 10.0.0.1"}
 	failed := wire.Event{Event: wire.Failed, Detail: "wrong password"}
 	gaveUp := wire.Event{Event: wire.Failed, Detail: "wrong password", GivenUp: true}
-	left := script{{0, plan}, {900 * ms, out}}
+	withdrawing := wire.Event{Event: wire.Record, Spec: "nacos service=orders ip=10.0.0.1"}
+	left := script{{0, plan}, {100 * ms, withdrawing}, {900 * ms, out}}
 	brisk := consumer{100 * ms, 12 * s}
 	for _, tt := range []struct {
 		name       string
@@ -115,12 +116,10 @@ func TestRegistries(t *testing.T) {
 				confirmed.GraceSeconds = 90
 				tt.pod.start = time.Now()
 				began := time.Now()
-				outcome, err := Run(t.Context(), config, Parts{
-					Hub: &hub{start: began, confirm: func(context.Context, time.Duration, time.Duration) (hubapi.ConfirmResponse, error) {
-						return confirmed, nil
-					}},
-					Sockets: tt.pod, Registries: tt.registries,
-				})
+				h := &hub{start: began, confirm: func(context.Context, time.Duration, time.Duration) (hubapi.ConfirmResponse, error) {
+					return confirmed, nil
+				}}
+				outcome, err := Run(t.Context(), config, Parts{Hub: h, Sockets: tt.pod, Registries: tt.registries})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -129,6 +128,11 @@ func TestRegistries(t *testing.T) {
 				}
 				if !strings.Contains(outcome.String(), tt.says) {
 					t.Errorf("%q does not say %q", outcome, tt.says)
+				}
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				if s, is := tt.registries.(script); is && s[1].event.Event == wire.Record && (len(h.records) != 1 || h.records[0] != withdrawing.Spec) {
+					t.Errorf("the hub was told of %q", h.records)
 				}
 				if tt.seen != "" && !sawKind(outcome, tt.seen) {
 					t.Errorf("no %s in %+v", tt.seen, outcome.Timeline.Evidence)

@@ -55,7 +55,7 @@ const (
 	retryPeriod   = time.Second
 )
 
-// Options of a controller; all are required but PullPolicy and BarrierTwice.
+// Options of a controller; all are required but PullPolicy, RestoreServers and BarrierTwice.
 type Options struct {
 	Namespace        string // the controller's own
 	BarrierNamespace string // holds the barrier's objects and nothing else
@@ -66,7 +66,8 @@ type Options struct {
 	HubPort          int
 	MetricsPort      int
 	HealthPort       int
-	BarrierTwice     bool // two writes for every node, see docs/decisions/0010-barrier.md
+	RestoreServers   []string // registries' servers, host:port, in which traces of pods are cleared
+	BarrierTwice     bool     // two writes for every node, see docs/decisions/0010-barrier.md
 	Pod              Self
 	Config           *rest.Config
 	Log              *slog.Logger

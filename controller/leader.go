@@ -22,7 +22,9 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/hub"
+	"github.com/lameduck-dev/lameduck/controller/restore"
 	"github.com/lameduck-dev/lameduck/controller/view"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
 
 // leader is what only the leading replica does: it runs hub and barrier, and leads the hub's
@@ -54,17 +56,26 @@ func (l *leader) Start(ctx context.Context) error {
 	defer barriers.wait()
 	// The family of most clusters, and the first of the others: begun before anybody asks.
 	barriers.of(familyOf(l.ip))
+	restorer := restore.New(restore.Config{
+		Servers: l.options.RestoreServers,
+		Secret:  l.secret,
+		Open:    kinds.New,
+		Event:   l.Event,
+		Log:     l.options.Log,
+	})
+	defer restorer.Close()
 	h := hub.New(hub.Config{
 		View:     l.view,
 		Barriers: func(family corev1.IPFamily) hub.Barrier { return barriers.of(family) },
 		Late:     func(namespace string) bool { return barrier.Late(l.options.BarrierNamespace, namespace) },
 		Cluster:  l,
 		Observer: l.metrics,
+		Recorder: restorer,
 		Log:      l.options.Log,
 	})
 	defer h.Close()
-	l.pods.follow(h)
-	defer l.pods.follow(nil)
+	l.pods.follow(h, restorer)
+	defer l.pods.follow(nil, nil)
 	if err := l.leadHere(ctx); err != nil {
 		return err
 	}
@@ -122,6 +133,15 @@ func (l *leader) Now(ctx context.Context) (uint64, error) {
 // Event writes an Event about the pod.
 func (l *leader) Event(pod *corev1.Pod, eventType, reason, message string) {
 	l.events.Event(pod, eventType, reason, message)
+}
+
+// secret reads a Secret, past the cache: a Role has to allow it for each by name.
+func (l *leader) secret(ctx context.Context, namespace, name string) (map[string][]byte, error) {
+	secret, err := l.clientset.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return secret.Data, nil
 }
 
 // Review has the API server check a token.

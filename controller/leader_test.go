@@ -22,6 +22,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/hub"
+	"github.com/lameduck-dev/lameduck/controller/restore"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
@@ -158,6 +159,8 @@ func TestPodsAreFollowedBeforeTheyAsk(t *testing.T) {
 		Cluster: &leader{clientset: fake.NewClientset()}, Observer: o, Log: slog.New(slog.DiscardHandler),
 	})
 	defer h.Close()
+	restorer := restore.New(restore.Config{Log: slog.New(slog.DiscardHandler)})
+	defer restorer.Close()
 	p := pods{log: slog.New(slog.DiscardHandler)}
 	now := metav1.Now()
 	leaving := func(uid, status string) *corev1.Pod {
@@ -165,7 +168,7 @@ func TestPodsAreFollowedBeforeTheyAsk(t *testing.T) {
 	}
 	injected := leaving("a", `{"version":1,"because":"label","mode":"agent","containers":[{"name":"app"}]}`)
 	p.set(injected) // nobody leads
-	p.follow(h)
+	p.follow(h, restorer)
 	serving := injected.DeepCopy()
 	serving.DeletionTimestamp, serving.UID = nil, "b"
 	sleeping := leaving("c", `{"version":1,"because":"label","mode":"sleep"}`)
@@ -175,7 +178,7 @@ func TestPodsAreFollowedBeforeTheyAsk(t *testing.T) {
 	}
 	p.drop(injected)
 	p.drop(serving)
-	p.follow(nil)
+	p.follow(nil, nil)
 	p.drop(sleeping)
 	o.mu.Lock()
 	defer o.mu.Unlock()

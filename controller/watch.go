@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/lameduck-dev/lameduck/controller/hub"
+	"github.com/lameduck-dev/lameduck/controller/restore"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
@@ -123,28 +124,33 @@ func (n *nodes) changed() {
 
 // pods passes on which pods leave and which are gone, while somebody wants to know.
 type pods struct {
-	mu  sync.Mutex
-	hub *hub.Hub
-	log *slog.Logger
+	mu       sync.Mutex
+	hub      *hub.Hub
+	restorer *restore.Restorer
+	log      *slog.Logger
 }
 
-// follow has h told; nil ends it. Pods that have begun to leave before are told by their
+// follow has both told; nil ends it. Pods that have begun to leave before are told by their
 // agents.
-func (p *pods) follow(h *hub.Hub) {
+func (p *pods) follow(h *hub.Hub, r *restore.Restorer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.hub = h
+	p.hub, p.restorer = h, r
 }
 
 // set has an injected pod followed as soon as it terminates: its agent is about to ask, and
 // what it asks for takes a while.
 func (p *pods) set(pod *corev1.Pod) {
-	if pod.DeletionTimestamp == nil || !announces(pod) {
+	if !announces(pod) {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.hub == nil {
+		return
+	}
+	p.restorer.Set(pod)
+	if pod.DeletionTimestamp == nil {
 		return
 	}
 	if err := p.hub.Follow(pod); err != nil {
@@ -157,6 +163,7 @@ func (p *pods) drop(pod *corev1.Pod) {
 	defer p.mu.Unlock()
 	if p.hub != nil {
 		p.hub.Gone(string(pod.UID))
+		p.restorer.Gone(string(pod.UID))
 	}
 }
 

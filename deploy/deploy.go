@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"text/template"
@@ -37,6 +38,20 @@ type Options struct {
 	PullPolicy string // of both images; empty leaves it to the cluster
 	Replicas   int
 	Keys       Keys
+	// RestoreServers are registries' servers, host:port, in which the controller clears what
+	// the withdrawal of pods left; RestoreSecrets, NAMESPACE/NAME, what it logs in with.
+	RestoreServers, RestoreSecrets []string
+}
+
+// secretName is one of RestoreSecrets, taken apart.
+type secretName struct{ Namespace, Name string }
+
+func parseSecret(text string) (secretName, error) {
+	namespace, name, _ := strings.Cut(text, "/")
+	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return secretName{}, fmt.Errorf("restore-secret %q: write it as NAMESPACE/NAME", text)
+	}
+	return secretName{namespace, name}, nil
 }
 
 // Validate names the first option that makes no sense.
@@ -53,6 +68,16 @@ func (o Options) Validate() error {
 	case "", "Always", "IfNotPresent", "Never":
 	default:
 		return fmt.Errorf("pull policy %q: write Always, IfNotPresent or Never", o.PullPolicy)
+	}
+	for _, server := range o.RestoreServers {
+		if host, port, err := net.SplitHostPort(server); err != nil || host == "" || port == "" || strings.ContainsAny(server, " \"'") {
+			return fmt.Errorf("restore-server %q: write it as host:port", server)
+		}
+	}
+	for _, secret := range o.RestoreSecrets {
+		if _, err := parseSecret(secret); err != nil {
+			return err
+		}
 	}
 	if o.Replicas < 1 {
 		return fmt.Errorf("replicas %d: write 1 or more; 2 keep the webhook and the hub while one is replaced", o.Replicas)
@@ -79,7 +104,8 @@ func Render(o Options) ([]byte, error) {
 		Options
 		BarrierNamespace, HubAddress, HubPublicKey string
 		ControllerArgs                             []string
-	}{o, BarrierNamespace, HubAddress(o.Namespace), public, o.controllerArgs()}
+		Secrets                                    []secretName
+	}{o, BarrierNamespace, HubAddress(o.Namespace), public, o.controllerArgs(), o.secrets()}
 	parsed, err := template.New("manifests").Option("missingkey=error").Funcs(template.FuncMap{
 		"base64": base64.StdEncoding.EncodeToString,
 	}).ParseFS(files, "manifests/*.yaml")
@@ -102,6 +128,17 @@ func Render(o Options) ([]byte, error) {
 	return all.Bytes(), nil
 }
 
+// secrets are the RestoreSecrets, which have been checked.
+func (o Options) secrets() []secretName {
+	var all []secretName
+	for _, text := range o.RestoreSecrets {
+		if secret, err := parseSecret(text); err == nil {
+			all = append(all, secret)
+		}
+	}
+	return all
+}
+
 func (o Options) controllerArgs() []string {
 	args := []string{
 		"--namespace=" + o.Namespace,
@@ -111,6 +148,9 @@ func (o Options) controllerArgs() []string {
 	}
 	if o.PullPolicy != "" {
 		args = append(args, "--agent-pull-policy="+o.PullPolicy)
+	}
+	for _, server := range o.RestoreServers {
+		args = append(args, "--restore-server="+server)
 	}
 	return append(args, "--webhook-port=9443", "--hub-port=8080", "--metrics-port=8081", "--health-port=8082")
 }

@@ -259,3 +259,33 @@ func TestCRD(t *testing.T) {
 		t.Errorf("it defines %s, %s", crd.Metadata.Name, crd.Spec.Names.Kind)
 	}
 }
+
+func TestRestoreNeedsNoMoreThanItNames(t *testing.T) {
+	options := options(t)
+	options.RestoreServers = []string{"nacos.infra:8848"}
+	options.RestoreSecrets = []string{"shop/nacos"}
+	text, err := Render(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"--restore-server=nacos.infra:8848",
+		"name: lameduck-restore-nacos\n  namespace: shop\n",
+		"resources: [secrets]\n  resourceNames: [nacos]\n  verbs: [get]\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the manifests lack %q", want)
+		}
+	}
+	for _, change := range []func(*Options){
+		func(o *Options) { o.RestoreServers = []string{"nacos.infra"} },
+		func(o *Options) { o.RestoreServers = []string{`x": 1:80`} },
+		func(o *Options) { o.RestoreSecrets = []string{"nacos"} },
+		func(o *Options) { o.RestoreSecrets = []string{"shop/*"} },
+	} {
+		wrong := options
+		if change(&wrong); wrong.Validate() == nil {
+			t.Errorf("%q and %q were taken", wrong.RestoreServers, wrong.RestoreSecrets)
+		}
+	}
+}

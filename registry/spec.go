@@ -20,6 +20,8 @@ import (
 type Spec struct {
 	Kind   string
 	values map[string]string
+	// secrets are those that were given, by name: see WithSecrets.
+	secrets map[string]string
 }
 
 // maxSpec bounds a spec's text, in bytes.
@@ -188,7 +190,7 @@ func (s Spec) With(key, value string) Spec {
 	if value == "" {
 		delete(values, key)
 	}
-	return Spec{Kind: s.Kind, values: values}
+	return Spec{Kind: s.Kind, values: values, secrets: s.secrets}
 }
 
 // IsZero reports whether it names nothing.

@@ -1,6 +1,6 @@
 // Package hubapi is what the agent in a pod and the hub say to each other.
 //
-// Both calls are an HTTP/1.1 POST whose body and answer are JSON, sealed by package seal.
+// Each call is an HTTP/1.1 POST whose body and answer are JSON, sealed by package seal.
 // The hub answers 200 with a sealed body to every request that it could open; without a
 // body it answers 400 (could not be opened), 413 (too large) or 503 (not the leader).
 package hubapi
@@ -17,6 +17,7 @@ import (
 const (
 	ConfirmPath = "/v1/confirm"
 	ReportPath  = "/v1/report"
+	RecordPath  = "/v1/record"
 	ContentType = "application/lameduck-sealed"
 
 	// Audience is what the pod's projected ServiceAccount token must be issued for.
@@ -86,6 +87,22 @@ func (r ConfirmResponse) Against() []termination.Evidence {
 		}
 	}
 	return against
+}
+
+// RecordRequest carries what the agent is about to withdraw from registries, so that traces of
+// it can be cleared when the pod is gone. It is idempotent.
+type RecordRequest struct {
+	Token string `json:"token"`
+	// Records are specs of lameduck-registry; they hold no credentials.
+	Records []string `json:"records"`
+}
+
+// ErrRefused is wrapped by errors that asking again would not change.
+var ErrRefused = errors.New("the hub reports")
+
+// RecordResponse is empty when the records were taken.
+type RecordResponse struct {
+	Error string `json:"error,omitempty"`
 }
 
 // ReportRequest carries what the agent saw, once, right before it exits.

@@ -71,6 +71,22 @@ func (c *Client) Report(ctx context.Context, line termination.Timeline) error {
 	return nil
 }
 
+// Record tells the hub what is about to be withdrawn from registries.
+func (c *Client) Record(ctx context.Context, records []string) error {
+	token, err := c.token()
+	if err != nil {
+		return err
+	}
+	var response hubapi.RecordResponse
+	if err := c.call(ctx, hubapi.RecordPath, hubapi.RecordRequest{Token: token, Records: records}, &response); err != nil {
+		return err
+	}
+	if response.Error != "" {
+		return fmt.Errorf("%w: %s", hubapi.ErrRefused, response.Error)
+	}
+	return nil
+}
+
 func (c *Client) token() (string, error) {
 	file, err := os.Open(c.TokenFile)
 	if err != nil {

@@ -60,6 +60,7 @@ func newController() *cobra.Command {
 	f.IntVar(&o.MetricsPort, "metrics-port", 8081, "port of /metrics")
 	f.IntVar(&o.HealthPort, "health-port", 8082, "port of /healthz and /readyz")
 	f.BoolVar(&o.BarrierTwice, "barrier-twice", false, "have every node acknowledge two writes: where kube-proxy is older or newer than the kubelet by a minor version or more")
+	f.StringSliceVar(&o.RestoreServers, "restore-server", nil, "host:port of a registry's server in which the traces of pods that have gone may be cleared; repeat for more (default: none)")
 	f.TextVar(&level, "log-level", slog.LevelInfo, "least level that is logged: debug, info, warn or error")
 	return cmd
 }

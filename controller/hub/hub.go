@@ -37,6 +37,11 @@ type Observer interface {
 	Gone()
 }
 
+// Recorder keeps what pods withdraw from registries.
+type Recorder interface {
+	Record(pod *corev1.Pod, records []string) error
+}
+
 // Outcome is how a termination was answered.
 type Outcome string
 
@@ -54,6 +59,7 @@ type Config struct {
 	Late     func(namespace string) bool // see barrier.Late
 	Cluster  Cluster
 	Observer Observer
+	Recorder Recorder
 	Log      *slog.Logger
 }
 

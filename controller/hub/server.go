@@ -37,10 +37,11 @@ type Server struct {
 	mux        http.ServeMux
 }
 
-// NewServer gives the handler of both calls.
+// NewServer gives the handler of all calls.
 func NewServer(h *Hub, key hpke.PrivateKey, identities *Identities) *Server {
 	s := &Server{hub: h, key: key, identities: identities, open: make(chan struct{}, maxOpen)}
 	s.mux.HandleFunc("POST "+hubapi.ConfirmPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.confirm) })
+	s.mux.HandleFunc("POST "+hubapi.RecordPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.keep) })
 	s.mux.HandleFunc("POST "+hubapi.ReportPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.take) })
 	return s
 }
@@ -129,6 +130,19 @@ func (s *Server) confirm(ctx context.Context, request hubapi.ConfirmRequest) hub
 		return hubapi.ConfirmResponse{Error: err.Error()}
 	}
 	return s.hub.await(ctx, r)
+}
+
+func (s *Server) keep(ctx context.Context, request hubapi.RecordRequest) hubapi.RecordResponse {
+	pod, err := s.pod(ctx, request.Token)
+	if err == nil {
+		if err = s.hub.config.Recorder.Record(pod, request.Records); err != nil {
+			s.hub.config.Log.Info("restore: not kept", "pod", pod.Namespace+"/"+pod.Name, "error", err)
+		}
+	}
+	if err != nil {
+		return hubapi.RecordResponse{Error: err.Error()}
+	}
+	return hubapi.RecordResponse{}
 }
 
 // leaving gives the pod once it is seen to terminate, or as it is after a moment.
