@@ -71,6 +71,7 @@ registries-test: ## the tests against real registries, which it builds and start
 
 prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures)
 	@hack/deps.sh
+	@if go run ./test/e2e/cmd/prove --list $(if $(RUN),--run '$(RUN)') | grep '^registry/' >/dev/null; then hack/deps.sh --registries; fi
 	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)')
 
 ##@ Develop

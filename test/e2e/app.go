@@ -140,8 +140,12 @@ func deployed(ctx context.Context, client kubernetes.Interface, namespace, name 
 // await waits until lacks has nothing to say. Errors are taken to pass: an API server may be
 // away for a moment; the last one is told when the time is over.
 func await(ctx context.Context, what string, lacks func(ctx context.Context) (string, error)) error {
-	const patience, pause = 2 * time.Minute, 200 * time.Millisecond
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	return awaitFor(ctx, 2*time.Minute, what, lacks)
+}
+
+func awaitFor(ctx context.Context, limit time.Duration, what string, lacks func(ctx context.Context) (string, error)) error {
+	const pause = 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		lacking, err := lacks(ctx)

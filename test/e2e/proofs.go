@@ -42,6 +42,9 @@ func Proofs() []Proof {
 				Proof{"webhook-absent", proxy, webhookAbsent},
 				Proof{"cost", proxy, cost},
 			)
+			for _, s := range stacks {
+				all = append(all, Proof{join("registry", s.name), proxy, registryProof(s)})
+			}
 		}
 	}
 	return all

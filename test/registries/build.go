@@ -99,10 +99,8 @@ func (p program) cached(ctx context.Context, progress io.Writer) (string, error)
 // run runs the build and says how far it is: the first one of Maven's downloads some 100 MB.
 func (p program) run(ctx context.Context, root, out string, progress io.Writer) error {
 	args := p.command(out)
-	for _, tool := range []string{args[0], "java"} {
-		if _, err := exec.LookPath(tool); err != nil && args[0] == "mvn" {
-			return fmt.Errorf("%w: install the packages openjdk-17-jdk-headless and maven, or run hack/deps.sh --registries", err)
-		}
+	if _, err := exec.LookPath(args[0]); err != nil && args[0] != "go" {
+		return fmt.Errorf("%w: install the packages openjdk-17-jdk-headless and maven, or run hack/deps.sh --registries", err)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = root

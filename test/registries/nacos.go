@@ -2,6 +2,7 @@ package registries
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,7 +43,8 @@ func Nacos2(options Nacos) Plan {
 		port := freePort(nacosPorts...)
 		members = append(members, fmt.Sprintf("127.0.0.1:%d", port))
 		plan.nodes = append(plan.nodes, node{host: "127.0.0.1", port: port, ready: func(ctx context.Context, n node) error {
-			return answers(ctx, "http://"+n.address()+"/nacos/v1/ns/operator/metrics")
+			err := answers(ctx, "http://"+n.address()+"/nacos/v1/ns/operator/metrics")
+			return errors.Join(err, listens(ctx, fmt.Sprintf("%s:%d", n.host, n.port+nacosPorts[1])))
 		}})
 	}
 	for i := range plan.nodes {

@@ -1,5 +1,6 @@
-// Package image turns a static binary into a container image, without a daemon and without a registry: one layer
-// with the binary and what else is named, as an archive that `ctr images import` and `docker load` read.
+// Package image turns a static binary, or files, into a container image, without a daemon and without a registry: one
+// layer with the binary and what else is named, above those that it shares with others, as an archive that
+// `ctr images import` and `docker load` read.
 package image
 
 import (
@@ -30,7 +31,8 @@ const DefaultUser = "65532:65532"
 // Spec is what goes into an image.
 type Spec struct {
 	Tag        string            // such as registry.local/app:dev; a pod names it so, with imagePullPolicy Never
-	Binary     string            // path of a static linux binary; it becomes /BASENAME
+	Below      []*Layer          // the layers beneath, the lowest first
+	Binary     string            // path of a static linux binary; it becomes /BASENAME; empty: only Files, with an Entrypoint
 	Name       string            // the binary's name in the image; default the base name of Binary
 	Files      map[string]string // further files: absolute path in the image -> path on this machine
 	Entrypoint []string          // default: the binary
@@ -39,19 +41,43 @@ type Spec struct {
 	Arch       string            // default this machine's
 }
 
-// Write writes the image as an archive to file, or leaves no file.
-func Write(spec Spec, file string) error {
-	tag, err := name.NewTag(spec.Tag)
+// Layer is one that several images share: an archive and a node have it once.
+type Layer struct{ layer v1.Layer }
+
+// NewLayer makes a layer of files: absolute path in the image -> path on this machine.
+func NewLayer(files map[string]string) (*Layer, error) {
+	content, err := layer(files)
 	if err != nil {
-		return fmt.Errorf("image %q: %w", spec.Tag, err)
+		return nil, fmt.Errorf("making a layer: %w", err)
 	}
-	image, err := build(spec)
+	// The archive never leaves the machine: compressing it would only cost time, here and at each node.
+	made, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}, tarball.WithCompression(compression.None))
 	if err != nil {
-		return fmt.Errorf("image %s: %w", spec.Tag, err)
+		return nil, fmt.Errorf("making a layer: %w", err)
+	}
+	return &Layer{made}, nil
+}
+
+// Write writes the image as an archive to file, or leaves no file.
+func Write(spec Spec, file string) error { return WriteAll([]Spec{spec}, file) }
+
+// WriteAll writes several images into one archive.
+func WriteAll(specs []Spec, file string) error {
+	images := map[name.Tag]v1.Image{}
+	for _, spec := range specs {
+		tag, err := name.NewTag(spec.Tag)
+		if err != nil {
+			return fmt.Errorf("image %q: %w", spec.Tag, err)
+		}
+		if images[tag], err = build(spec); err != nil {
+			return fmt.Errorf("image %s: %w", spec.Tag, err)
+		}
 	}
 	temporary := file + ".new"
-	if err := tarball.WriteToFile(temporary, tag, image); err != nil {
-		return errors.Join(fmt.Errorf("image %s: writing %s: %w", spec.Tag, file, err), os.RemoveAll(temporary))
+	if err := tarball.MultiWriteToFile(temporary, images); err != nil {
+		return errors.Join(fmt.Errorf("writing images to %s: %w", file, err), os.RemoveAll(temporary))
 	}
 	return os.Rename(temporary, file)
 }
@@ -62,19 +88,18 @@ func build(spec Spec) (v1.Image, error) {
 	if files == nil {
 		files = map[string]string{}
 	}
-	files[binary] = spec.Binary
-	content, err := layer(files)
+	if spec.Binary != "" {
+		files[binary] = spec.Binary
+	}
+	top, err := NewLayer(files)
 	if err != nil {
 		return nil, err
 	}
-	// The archive never leaves the machine: compressing it would only cost time, here and at each node.
-	tarLayer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(content)), nil
-	}, tarball.WithCompression(compression.None))
-	if err != nil {
-		return nil, err
+	var layers []v1.Layer
+	for _, below := range append(slices.Clone(spec.Below), top) {
+		layers = append(layers, below.layer)
 	}
-	image, err := mutate.AppendLayers(empty.Image, tarLayer)
+	image, err := mutate.AppendLayers(empty.Image, layers...)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -102,6 +103,55 @@ func contents(t *testing.T, image v1.Image) (files []string) {
 		}
 		mode := map[int64]string{0o755: "755", 0o644: "644"}[header.Mode]
 		files = append(files, header.Name+" "+mode+" "+string(content))
+	}
+}
+
+func TestSharedLayerIsWrittenOnce(t *testing.T) {
+	shared, err := NewLayer(map[string]string{"/lib/shared": "image_test.go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var specs []Spec
+	for _, tag := range []string{"registry.local/one:dev", "registry.local/two:dev"} {
+		specs = append(specs, Spec{Tag: tag, Below: []*Layer{shared}, Files: map[string]string{"/" + path.Base(tag): "image.go"}, Entrypoint: []string{"/lib/shared"}})
+	}
+	archive := filepath.Join(t.TempDir(), "images.tar")
+	if err := WriteAll(specs, archive); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	layers := 0
+	for reader := tar.NewReader(file); ; {
+		header, err := reader.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(header.Name, ".tar") {
+			layers++
+		}
+	}
+	if layers != 3 {
+		t.Errorf("%d layers, want the shared one and one for each image", layers)
+	}
+	for _, spec := range specs {
+		tag, err := name.NewTag(spec.Tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image, err := tarball.ImageFromPath(archive, &tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if layers, err := image.Layers(); err != nil || len(layers) != 2 {
+			t.Errorf("%s has %d layers, %v", spec.Tag, len(layers), err)
+		}
 	}
 }
 

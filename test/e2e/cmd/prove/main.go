@@ -27,7 +27,7 @@ func main() {
 	run := flag.String("run", "", "only the proofs whose name matches this `regexp`")
 	file := flag.String("json", "", "write the figures to this `file` as JSON")
 	name := flag.String("name", "prove", "`name` of the cluster that is started; several can be up side by side")
-	list := flag.Bool("list", false, "list the proofs and stop")
+	list := flag.Bool("list", false, "list the proofs that --run matches and stop")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "prove runs lameduck's proofs, each with its control run, on a real three-node cluster.\n"+
 			"Exit codes: 0 all passed, %d one failed, %d wrong usage, %d one could not be run.\n\n", exitFailed, exitUsage, exitBroken)
@@ -45,14 +45,13 @@ func main() {
 			proofs = append(proofs, proof)
 		}
 	}
-	if *list || len(proofs) == 0 {
-		for _, proof := range e2e.Proofs() {
-			fmt.Println(proof.Name)
-		}
-		if !*list {
-			fmt.Fprintf(os.Stderr, "prove: no proof matches %q; above are all\n", *run)
-			os.Exit(exitUsage)
-		}
+	if len(proofs) == 0 {
+		show(e2e.Proofs())
+		fmt.Fprintf(os.Stderr, "prove: no proof matches %q; above are all\n", *run)
+		os.Exit(exitUsage)
+	}
+	if *list {
+		show(proofs)
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -73,6 +72,12 @@ func main() {
 		if !outcome.Pass() {
 			os.Exit(exitFailed)
 		}
+	}
+}
+
+func show(proofs []e2e.Proof) {
+	for _, proof := range proofs {
+		fmt.Println(proof.Name)
 	}
 }
 

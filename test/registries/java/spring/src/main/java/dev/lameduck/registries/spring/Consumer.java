@@ -9,8 +9,8 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
-import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.client.RestTemplate;
 
@@ -27,12 +27,12 @@ class Consumer {
         this.upstream = "http://" + upstream + "/";
     }
 
-    @GetMapping("/")
-    ResponseEntity<String> pass(@RequestHeader("X-Request-Id") String id) {
+    @RequestMapping("/")
+    ResponseEntity<String> pass(HttpMethod method, @RequestHeader("X-Request-Id") String id) {
         HttpHeaders headers = new HttpHeaders();
         headers.set("X-Request-Id", id);
         try {
-            String answer = http.exchange(upstream, HttpMethod.GET, new HttpEntity<>(headers), String.class).getBody();
+            String answer = http.exchange(upstream, method, new HttpEntity<>(headers), String.class).getBody();
             return ResponseEntity.ok().contentType(MediaType.APPLICATION_JSON).body(answer);
         } catch (RuntimeException e) {
             log.warn("request {} was lost: {}", id, String.valueOf(e));

@@ -3,14 +3,15 @@ package dev.lameduck.registries.spring;
 import java.util.Map;
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
-import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 
 /** Works for a while, then says which request it answered and who it is. */
 @RestController
 @ConditionalOnProperty(name = "test.upstream", havingValue = "false", matchIfMissing = true)
 class Provider {
+    private final Ledger ledger = new Ledger();
     private final String pod;
     private final long work;
 
@@ -19,9 +20,11 @@ class Provider {
         this.work = work;
     }
 
-    @GetMapping("/")
-    Map<String, String> answer(@RequestHeader("X-Request-Id") String id) throws InterruptedException {
+    @RequestMapping("/")
+    Map<String, Object> answer(@RequestHeader("X-Request-Id") String id) throws InterruptedException {
+        ledger.write("received", id);
         Thread.sleep(work);
-        return Map.of("id", id, "pod", pod);
+        ledger.write("applied", id);
+        return Map.of("id", id, "pod", pod, "ledger", true);
     }
 }

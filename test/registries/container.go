@@ -1,0 +1,116 @@
+package registries
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/test/cluster/image"
+)
+
+const (
+	appFolder = "/app"
+	// DataFolder is the one folder that the programs write to in a container: a volume that any user may write to.
+	DataFolder = "/data"
+)
+
+// Container is how a server or an application runs in a pod.
+type Container struct {
+	Args  []string // of the image's entrypoint
+	Env   map[string]string
+	Ports []int32 // the first is the main one
+	Ready string  // the path that answers 200 once it serves; empty: it listens then
+
+	program program
+	jar     string
+}
+
+// Image is the tag of the container's image.
+func (c Container) Image() string { return "registry.local/" + c.program.name + ":dev" }
+
+func contain(p program, jar, heap string, properties ...string) Container {
+	return Container{Args: java(appFolder, jar, heap, DataFolder, properties...)[1:], program: p, jar: jar}
+}
+
+// Nacos2Container is a Nacos 2 server alone, open.
+func Nacos2Container() Container {
+	c := contain(maven("nacos2", "nacos2"), "nacos2", "384m", "nacos.home="+DataFolder)
+	c.Ports, c.Ready = []int32{8848, 9848, 9849}, "/nacos/v1/ns/operator/metrics"
+	return c
+}
+
+// EurekaContainer is a Eureka server alone, open.
+func EurekaContainer() Container {
+	c := contain(maven("eureka", "eureka"), "eureka", "256m")
+	c.Ports, c.Ready = []int32{8761}, "/eureka/apps"
+	return c
+}
+
+// ZooKeeperContainer is a ZooKeeper server alone.
+func ZooKeeperContainer() Container {
+	c := contain(maven("zookeeper", "zookeeper"), "zookeeper", "128m", "zookeeper.admin.enableServer=false")
+	c.Ports = []int32{2181}
+	c.Args = append(c.Args, "2181", DataFolder+"/zookeeper")
+	return c
+}
+
+// Container is the application in a pod. It is told by its environment what it can be told so, as most are.
+func (a App) Container() Container {
+	c := contain(a.Framework.program(), a.Framework.jar(), "160m")
+	if a.Framework == Dubbo3 {
+		c = contain(a.Framework.program(), a.Framework.jar(), "160m", a.properties()...)
+		if c.Ports = []int32{20880, 22222}; a.Upstream != "" {
+			c.Ports = []int32{8080}
+		}
+		return c
+	}
+	c.Env = map[string]string{}
+	for _, property := range a.properties() {
+		name, value, _ := strings.Cut(property, "=")
+		c.Env[environmentName(name)] = value
+	}
+	c.Ports, c.Ready = []int32{8080}, "/actuator/health/readiness"
+	return c
+}
+
+// environmentName is how Spring Boot wants a property to be called in the environment.
+func environmentName(property string) string {
+	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "").Replace(property))
+}
+
+// Hook is the command of a preStop hook in a container of the application that does what `curl -X METHOD URL && sleep
+// SECONDS` does, without a shell and curl in the image. ${NAME} in the URL stands for the container's environment.
+func (a App) Hook(method, url string, seconds int) []string {
+	return []string{javaBinary, "-Xmx16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", appFolder + "/" + a.Framework.jar() + ".jar",
+		"dev.lameduck.registries.spring.Hook", method, url, fmt.Sprint(seconds)}
+}
+
+const javaBinary = "/jre/bin/java"
+
+// WriteImages builds the containers' images, and writes them to one archive with the Java runtime in it once.
+func WriteImages(ctx context.Context, file string, progress io.Writer, containers ...Container) error {
+	files, err := runtimeFiles(ctx, progress)
+	if err != nil {
+		return err
+	}
+	below, err := image.NewLayer(files)
+	if err != nil {
+		return err
+	}
+	specs := map[string]image.Spec{}
+	for _, c := range containers {
+		built, err := c.program.build(ctx, progress)
+		if err != nil {
+			return err
+		}
+		files, err := programLayer(built, c.jar)
+		if err != nil {
+			return fmt.Errorf("packing %s: %w", c.program.name, err)
+		}
+		specs[c.Image()] = image.Spec{Tag: c.Image(), Below: []*image.Layer{below}, Files: files, Entrypoint: []string{javaBinary}}
+	}
+	return image.WriteAll(slices.Collect(maps.Values(specs)), file)
+}

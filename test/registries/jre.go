@@ -1,0 +1,112 @@
+package registries
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// jre is a Java runtime made from the installed JDK: the modules that servers use, without debug symbols.
+var jre = program{
+	name: "jre",
+	command: func(out string) []string {
+		return []string{"jlink", "--output", filepath.Join(out, "jre"), "--strip-debug", "--no-man-pages", "--no-header-files",
+			"--add-modules", "java.se,jdk.charsets,jdk.crypto.ec,jdk.httpserver,jdk.jfr,jdk.management,jdk.management.agent," +
+				"jdk.naming.dns,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs"}
+	},
+}
+
+// desktop are the runtime's libraries that need a display's, which no server has.
+var desktop = map[string]bool{
+	"libawt_xawt.so": true, "libfontmanager.so": true, "libjavajpeg.so": true, "libjawt.so": true, "libjsound.so": true,
+	"liblcms.so": true, "libmlib_image.so": true, "libsplashscreen.so": true,
+}
+
+// forJars are the libraries that native code in the programs' jars is linked with: RocksDB's in Nacos.
+var forJars = []string{"libdl.so.2", "libpthread.so.0", "librt.so.1", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1"}
+
+// runtimeFiles are the Java runtime with the libraries of the system that it needs, and nothing else: no shell.
+func runtimeFiles(ctx context.Context, progress io.Writer) (map[string]string, error) {
+	built, err := jre.build(ctx, progress)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	var binaries []string
+	err = filepath.WalkDir(built, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "legal":
+			return fs.SkipDir
+		case entry.IsDir() || desktop[entry.Name()]:
+			return nil
+		}
+		files[strings.TrimPrefix(path, built)] = path
+		if entry.Name() == "java" || strings.HasSuffix(path, ".so") {
+			binaries = append(binaries, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("packing the Java runtime: %w", err)
+	}
+	libraries, err := sharedLibraries(ctx, binaries)
+	if err != nil {
+		return nil, fmt.Errorf("packing the Java runtime: %w", err)
+	}
+	for _, library := range libraries {
+		if strings.HasPrefix(library, built) {
+			continue
+		}
+		files[library] = library
+		if filepath.Base(library) == "libc.so.6" {
+			for _, name := range forJars {
+				beside := filepath.Join(filepath.Dir(library), name)
+				files[beside] = beside
+			}
+		}
+	}
+	return files, nil
+}
+
+// sharedLibraries are the paths of those that the binaries are linked with, the loader included.
+func sharedLibraries(ctx context.Context, binaries []string) (paths []string, err error) {
+	out, err := exec.CommandContext(ctx, "ldd", binaries...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("asking ldd for the libraries: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "\t") {
+			continue // names the binary
+		}
+		fields := strings.Fields(line)
+		for _, field := range fields {
+			if filepath.IsAbs(field) {
+				paths = append(paths, filepath.Clean(field))
+			}
+		}
+		// The runtime's own are found from where the program java is.
+		own := slices.ContainsFunc(binaries, func(path string) bool { return filepath.Base(path) == fields[0] })
+		if strings.Contains(line, "not found") && !own {
+			return nil, fmt.Errorf("a library that the Java runtime needs is missing: %s", fields[0])
+		}
+	}
+	return paths, nil
+}
+
+// programLayer is a Java program as it is built: its jar and the folder of the others.
+func programLayer(built, jar string) (map[string]string, error) {
+	files := map[string]string{appFolder + "/" + jar + ".jar": filepath.Join(built, jar+".jar")}
+	entries, err := os.ReadDir(filepath.Join(built, "lib"))
+	for _, entry := range entries {
+		files[appFolder+"/lib/"+entry.Name()] = filepath.Join(built, "lib", entry.Name())
+	}
+	return files, err
+}
