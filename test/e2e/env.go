@@ -92,12 +92,18 @@ func Up(ctx context.Context, options cluster.Options) (*Env, error) {
 }
 
 func (e *Env) up(ctx context.Context, options cluster.Options) error {
-	e.say("building the images")
-	archives, err := Build(ctx, e.dir)
-	if err != nil {
-		return err
-	}
-	if e.Cluster, err = cluster.Start(ctx, options); err != nil {
+	e.say("building the images, and starting a cluster meanwhile")
+	var archives []string
+	var buildErr error
+	built := make(chan struct{})
+	go func() {
+		defer close(built)
+		archives, buildErr = Build(ctx, e.dir)
+	}()
+	var err error
+	e.Cluster, err = cluster.Start(ctx, options)
+	<-built
+	if err = errors.Join(err, buildErr); err != nil {
 		return err
 	}
 	for _, archive := range archives {
