@@ -110,6 +110,14 @@ func (h *HPA) Min() (n int64, at *Node) {
 	return at.IntOr(absent), at
 }
 
+// Max is the greatest number of replicas; 100 where a ScaledObject sets none.
+func (h *HPA) Max() int64 {
+	if h.Kind == "ScaledObject" {
+		return h.Spec("maxReplicaCount").IntOr(100)
+	}
+	return h.Spec("maxReplicas").IntOr(0)
+}
+
 // Target is the kind and name of what is scaled.
 func (h *HPA) Target() (kind, name string) {
 	ref := h.Spec("scaleTargetRef")

@@ -9,7 +9,7 @@ import (
 var pdbBlocking = &check.Rule{
 	Name: "pdb-blocking", Family: "rollout",
 	Severity: findings.Warning, Confidence: findings.Certain,
-	Title: "The PodDisruptionBudget never allows an eviction",
+	Title: "The PodDisruptionBudget allows no eviction",
 	Why: "A drain waits for ever, until someone deletes the pods or forces the node: then they stop without budget, hook or order. A budget " +
 		"that can never be met protects nothing when it counts.",
 	Remedy: "Use maxUnavailable: 1, with at least two replicas.",
@@ -32,8 +32,12 @@ var pdbBlocking = &check.Rule{
 			}
 			// The eviction API rounds a percentage up.
 			if keep, ok := workload.Amount(min, n, true); ok && keep >= n {
-				p.Report(b.Object, min, "minAvailable is %s and %s has %d: no pod may ever be evicted", min.Str(), w, n).Of(w).
-					FixIfAllowed(workload.Rewrite(min, "maxUnavailable", "1"))
+				what, confidence := "no pod may ever be evicted", findings.Certain
+				if grows(w, min) {
+					what, confidence = "none may be evicted until the autoscaler adds some", findings.Likely
+				}
+				p.Report(b.Object, min, "minAvailable is %s and %s has %d: %s", min.Str(), w, n, what).
+					As(findings.Warning, confidence).Of(w).FixIfAllowed(workload.Rewrite(min, "maxUnavailable", "1"))
 				return
 			}
 		}
@@ -41,4 +45,15 @@ var pdbBlocking = &check.Rule{
 			p.Report(b.Object, min, "minAvailable is 100%%: no pod may ever be evicted").FixIfAllowed(workload.Rewrite(min, "maxUnavailable", "1"))
 		}
 	},
+}
+
+// grows reports whether an autoscaler may add so many pods that minAvailable
+// lets one go.
+func grows(w *workload.Workload, min *workload.Node) bool {
+	for _, h := range w.HPAs {
+		most := h.Max()
+		keep, ok := workload.Amount(min, most, true)
+		return ok && keep < most
+	}
+	return false
 }
