@@ -117,7 +117,10 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 	if flags.fix {
 		return flags.mending.mend(cmd, in, options)
 	}
+	progress := startProgress(cmd.ErrOrStderr())
+	progress.say("holding what %d files hold against the rules", len(in.Files))
 	result, err := check.Run(cmd.Context(), in, options)
+	progress.stop()
 	if err != nil {
 		return err
 	}

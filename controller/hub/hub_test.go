@@ -447,6 +447,11 @@ func TestWhoMayAsk(t *testing.T) {
 				if answer.Confirmed || !strings.Contains(answer.Error, tt.want) {
 					t.Errorf("%+v, want an error with %q", answer, tt.want)
 				}
+				var record hubapi.RecordResponse
+				s.post(hubapi.RecordPath, hubapi.RecordRequest{Token: "token", Records: []string{"nacos"}}, &record)
+				if !strings.Contains(record.Error, tt.want) {
+					t.Errorf("record: %+v, want an error with %q", record, tt.want)
+				}
 				var report hubapi.ReportResponse
 				s.post(hubapi.ReportPath, hubapi.ReportRequest{Token: "token"}, &report)
 				if !strings.Contains(report.Error, tt.want) {

@@ -1,0 +1,43 @@
+package hub
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+)
+
+// recorder notes what it is told, and refuses what is no Nacos.
+type recorder []string
+
+func (r *recorder) Record(pod *corev1.Pod, records []string) error {
+	if !strings.HasPrefix(records[0], "nacos ") {
+		return errors.New("not kept")
+	}
+	*r = append(*r, pod.Name+": "+strings.Join(records, ", "))
+	return nil
+}
+
+func TestRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.add("a")
+		kept := &recorder{}
+		s.server.hub.config.Recorder = kept
+		for text, want := range map[string]string{"nacos service=orders": "", "eureka": "not kept"} {
+			var response hubapi.RecordResponse
+			s.post(hubapi.RecordPath, hubapi.RecordRequest{Token: "a", Records: []string{text}}, &response)
+			if response.Error != want {
+				t.Errorf("%s: %q, want %q", text, response.Error, want)
+			}
+		}
+		if !slices.Equal(*kept, recorder{"a: nacos service=orders"}) {
+			t.Errorf("kept %q", *kept)
+		}
+	})
+}
