@@ -91,6 +91,7 @@ type run struct {
 
 	eyes      *eyes
 	watch     watch
+	draining  time.Time       // when the drain began
 	blindness error           // of the last look that failed
 	hooking   chan hookResult // of the pod's own hook, once started
 	stopHook  context.CancelFunc

@@ -104,7 +104,7 @@ func TestRun(t *testing.T) {
 
 		{name: "request in flight", hub: says(yes, 50*ms), pod: &pod{busy: 5 * s}, from: 5 * s, to: 5200 * ms, seen: termination.Drained},
 		{name: "request without end", hub: says(yes, 50*ms), pod: &pod{busy: time.Hour}, from: 47500 * ms, to: 47600 * ms, says: "NOT DRAINED", seen: termination.DeadlineReached},
-		{name: "kept alive", hub: says(yes, 50*ms), pod: &pod{keepAlive: true}, from: 1200 * ms, to: 1300 * ms, says: "kept alive", seen: termination.Drained},
+		{name: "kept alive", hub: says(yes, 50*ms), pod: &pod{keepAlive: true}, from: s, to: 1100 * ms, says: "kept alive", seen: termination.Drained},
 		{name: "kept alive beside a request in flight", hub: says(yes, 50*ms), pod: &pod{keepAlive: true, busy: 5 * s}, from: 5 * s, to: 5200 * ms, seen: termination.Drained},
 		{name: "a connection while draining", hub: says(yes, 50*ms), pod: &pod{busy: 3 * s, again: 2900 * ms}, from: 3900 * ms, to: 4 * s},
 

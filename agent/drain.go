@@ -11,9 +11,10 @@ import (
 const (
 	// calmLooks are how many looks in a row must find no request in flight.
 	calmLooks = 3
-	// turnover is how long the drain lasts at the least while requests go on coming over
+	// turnover is how long requests are waited for at the least while they go on coming over
 	// connections that are kept alive. They would never end: no router makes them, and only
-	// the application can close these connections, when it is told to stop.
+	// the application can close these connections, when it is told to stop. It counts from
+	// when the routers were confirmed, or the last connection came.
 	turnover = 200 * time.Millisecond
 	// drainUnseen is waited when it can't be seen what is in flight: most requests take less.
 	drainUnseen = 5 * time.Second
@@ -23,7 +24,10 @@ const (
 // the budget for it is spent.
 func (r *run) untilDrained(ctx context.Context) error {
 	began := time.Now()
-	r.watch.draining = began
+	r.draining = began
+	if r.watch.since.IsZero() {
+		r.watch.mark(began)
+	}
 	late := false
 	for !r.drained(time.Now()) && !late {
 		var err error
@@ -48,7 +52,7 @@ func (r *run) untilDrained(ctx context.Context) error {
 }
 
 func (r *run) drained(now time.Time) bool {
-	took := now.Sub(r.watch.draining)
+	took := now.Sub(r.draining)
 	if r.blind(now) {
 		return took >= drainUnseen
 	}
@@ -60,5 +64,5 @@ func (r *run) drained(now time.Time) bool {
 	if !r.outcome.Late && now.Before(r.confirmBy()) && !r.quiet() {
 		return false
 	}
-	return r.watch.calm >= calmLooks || took >= turnover && r.watch.answered()
+	return r.watch.calm >= calmLooks || now.Sub(r.watch.since) >= turnover && r.watch.answered()
 }

@@ -133,7 +133,9 @@ func (r *run) hear(a answer) {
 		r.tighten(time.Duration(min(a.GraceSeconds, maxGraceSeconds)) * time.Second)
 	}
 	if verdict != r.hub.verdict {
-		r.hub.at = time.Now()
+		if r.hub.at = time.Now(); verdict == confirmed {
+			r.watch.mark(r.hub.at)
+		}
 	}
 	r.hub.verdict, r.hub.err, r.hub.nodes = verdict, err, a.Nodes
 	if verdict != confirmed && verdict != final {

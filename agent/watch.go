@@ -39,9 +39,9 @@ type watch struct {
 	busy     int             // connections with a request in flight
 	open     int             // connections from outside
 	calm     int             // looks in a row with none busy
-	draining time.Time       // when the drain began; zero before
+	since    time.Time       // the moment whose requests the drain waits for; zero before
 	marked   bool            // a look since then has filled inFlight
-	inFlight map[uint64]bool // of the connections busy when the drain began, those not yet answered
+	inFlight map[uint64]bool // of the connections busy in that moment, those not yet answered
 }
 
 func newWatch(config Config, inside func(sockets.Conn) bool) watch {
@@ -80,6 +80,9 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 	if arrived > 0 {
 		w.arrivals += arrived
 		w.lastArrival = now
+		if !w.since.IsZero() {
+			w.mark(now)
+		}
 	}
 	w.last = began
 	w.requests(look)
@@ -141,7 +144,7 @@ func (w *watch) counts(port uint16) bool {
 // requests takes note of what is in flight.
 func (w *watch) requests(look sockets.Look) {
 	w.exact, w.busy, w.open = look.Exact, 0, 0
-	since := w.last.Sub(w.draining)
+	since := w.last.Sub(w.since)
 	var unanswered map[uint64]bool
 	for _, c := range look.Conns {
 		if !c.Established || !w.fromRouter(c) {
@@ -152,7 +155,7 @@ func (w *watch) requests(look sockets.Look) {
 			continue
 		}
 		w.busy++
-		if w.draining.IsZero() || w.marked && (!w.inFlight[c.ID] || movedOn(c, since)) {
+		if w.since.IsZero() || w.marked && (!w.inFlight[c.ID] || movedOn(c, since)) {
 			continue
 		}
 		if unanswered == nil {
@@ -161,12 +164,15 @@ func (w *watch) requests(look sockets.Look) {
 		unanswered[c.ID] = true
 	}
 	w.inFlight = unanswered
-	w.marked = !w.draining.IsZero()
+	w.marked = !w.since.IsZero()
 	w.calm++
 	if w.busy > 0 {
 		w.calm = 0
 	}
 }
+
+// mark has the drain wait for what is in flight now; what came before and still is, is part of it.
+func (w *watch) mark(now time.Time) { w.since, w.marked, w.inFlight = now, false, nil }
 
 // movedOn reports whether data went both ways within since: on a connection with one
 // request at a time, a next request follows the answer to the last.
@@ -175,7 +181,7 @@ func movedOn(c sockets.Conn, since time.Duration) bool {
 	return c.Sent && int64(c.SentAgo) < ms && int64(c.RecvAgo) < ms
 }
 
-// answered reports whether every request that was in flight when the drain began has been
+// answered reports whether every request that was in flight when it was marked has been
 // answered. What is busy now began later, on connections that are kept alive.
 func (w *watch) answered() bool { return w.marked && len(w.inFlight) == 0 }
 
