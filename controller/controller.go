@@ -156,7 +156,8 @@ func newManager(o Options, issuer *certs.Issuer) (ctrl.Manager, error) {
 	})
 }
 
-// slimPod keeps of a pod what hub and Events need: a cluster has many.
+// slimPod keeps of a pod what hub and Events need, and of one with an agent what the restorer
+// needs too: a cluster has many.
 func slimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
@@ -167,6 +168,16 @@ func slimPod(object any) (any, error) {
 	slim.Spec.NodeName = pod.Spec.NodeName
 	slim.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds
 	slim.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, PodIPs: pod.Status.PodIPs}
+	if !announces(pod) {
+		return slim, nil
+	}
+	for _, c := range pod.Spec.Containers {
+		slim.Spec.Containers = append(slim.Spec.Containers, corev1.Container{Name: c.Name, Env: c.Env})
+	}
+	for _, status := range pod.Status.ContainerStatuses {
+		slim.Status.ContainerStatuses = append(slim.Status.ContainerStatuses,
+			corev1.ContainerStatus{Name: status.Name, RestartCount: status.RestartCount, State: status.State})
+	}
 	return slim, nil
 }
 
