@@ -131,8 +131,9 @@ func deployed(ctx context.Context, client kubernetes.Interface, namespace, name 
 	if err != nil {
 		return "", err
 	}
-	if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas != *d.Spec.Replicas {
-		return fmt.Sprintf("%d of %d available", d.Status.AvailableReplicas, *d.Spec.Replicas), nil
+	want, have := *d.Spec.Replicas, d.Status
+	if have.ObservedGeneration < d.Generation || have.AvailableReplicas != want || have.UpdatedReplicas != want || have.Replicas != want {
+		return fmt.Sprintf("%d of %d available", min(have.AvailableReplicas, have.UpdatedReplicas), want), nil
 	}
 	return "", nil
 }

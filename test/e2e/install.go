@@ -19,11 +19,11 @@ const (
 	controller       = "lameduck-controller" // the Deployment
 )
 
-// Install does what the README says: lameduck install | kubectl apply -f -. It returns when
-// every replica is ready and one of them leads.
-func (e *Env) Install(ctx context.Context) error {
-	e.say("installing lameduck")
-	manifests, err := installManifests(ctx, e.dir, "--kubeconfig", e.Cluster.Kubeconfig())
+// Install does what the README says: lameduck install | kubectl apply -f -, with further
+// arguments of install. It returns when every replica is ready and one of them leads.
+func (e *Env) Install(ctx context.Context, args ...string) error {
+	e.say("installing lameduck %s", strings.Join(args, " "))
+	manifests, err := installManifests(ctx, e.dir, append([]string{"--kubeconfig", e.Cluster.Kubeconfig()}, args...)...)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,8 @@ type javaApp struct {
 	Inject      bool
 	Annotations map[string]string
 	PreStop     *corev1.LifecycleHandler
-	Grace       int64 // seconds; 0: the default
+	Grace       int64  // seconds; 0: the default
+	Live        string // the path of the liveness probe; empty: none
 }
 
 func (a javaApp) selector() string { return "app=" + a.Name }
@@ -105,6 +106,10 @@ func (a javaApp) container() corev1.Container {
 			Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
+	}
+	if a.Live != "" {
+		live := corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: a.Live, Port: main}}
+		c.LivenessProbe = &corev1.Probe{ProbeHandler: live, InitialDelaySeconds: 30, PeriodSeconds: 1, TimeoutSeconds: 10}
 	}
 	if a.PreStop != nil {
 		c.Lifecycle = &corev1.Lifecycle{PreStop: a.PreStop}

@@ -45,6 +45,7 @@ func Proofs() []Proof {
 			for _, s := range stacks {
 				all = append(all, Proof{join("registry", s.name), proxy, registryProof(s)})
 			}
+			all = append(all, Proof{"registry/nacos-restart", proxy, registryRestart})
 		}
 	}
 	return all

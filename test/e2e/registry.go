@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,7 +25,7 @@ type stack struct {
 	name      string
 	server    registries.Container
 	framework registries.Framework
-	spec      string // what lameduck is told in the annotation, SERVICE being the provider's name
+	spec      string // what lameduck is told in the annotation, SERVER and SERVICE being for the address and the provider
 	// article is the hook's request for a service; nil: no article has one.
 	article func(service string) (method, url string)
 	// stale is how long after a pod's end a consumer may still send to it.
@@ -35,7 +34,7 @@ type stack struct {
 
 var stacks = []stack{
 	{
-		name: "nacos", server: registries.Nacos2Container(), framework: registries.Boot3Nacos, spec: "nacos server=nacos:8848 service=SERVICE",
+		name: "nacos", server: registries.Nacos2Container(), framework: registries.Boot3Nacos, spec: "nacos server=SERVER service=SERVICE",
 		article: func(service string) (string, string) {
 			return http.MethodPost, "http://nacos:8848/nacos/v1/ns/instance?serviceName=" + service +
 				"&groupName=DEFAULT_GROUP&ip=${POD_IP}&port=8080&enabled=false&ephemeral=true"
@@ -102,7 +101,7 @@ func (e *Env) startRegistry(ctx context.Context, s stack) (stop func() error, ad
 	if _, err = e.deployJava(ctx, server); err != nil {
 		return nil, "", err
 	}
-	address = fmt.Sprintf("%s:%d", s.name, s.server.Ports[0])
+	address = fmt.Sprintf("%s.%s:%d", s.name, RegistryNamespace, s.server.Ports[0])
 	return func() error { return e.removeJava(context.WithoutCancel(ctx), server) }, address, nil
 }
 
@@ -122,7 +121,7 @@ func (s stack) provider(name, registry string, protection Protection) javaApp {
 		p.Grace = sleep35 + reserve
 	case Lameduck:
 		p.Inject = true // which raises the grace period
-		p.Annotations = map[string]string{"lameduck.dev/registry": strings.ReplaceAll(s.spec, "SERVICE", name)}
+		p.Annotations = map[string]string{"lameduck.dev/registry": strings.NewReplacer("SERVER", registry, "SERVICE", name).Replace(s.spec)}
 	}
 	return p
 }
@@ -164,25 +163,11 @@ func (e *Env) runRegistry(ctx context.Context, s stack, registry string, protect
 // awaitProviders waits until the consumer sends to that many providers: at Eureka's defaults it
 // takes up to 95 s until it knows one.
 func (e *Env) awaitProviders(ctx context.Context, url string, n int32) error {
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DialContext: e.client().DialContext, DisableKeepAlives: true}}
 	pods := map[string]bool{}
 	return awaitFor(ctx, javaStart, "the consumer to know its providers", func(ctx context.Context) (string, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return "", err
-		}
-		request.Header.Set(verify.RequestID, "warm-up")
-		response, err := client.Do(request)
-		if err != nil {
-			return "", err
-		}
-		defer response.Body.Close()
 		var answer struct{ Pod string }
-		if response.StatusCode != http.StatusOK {
-			return "it answers " + response.Status, nil
-		}
-		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-			return "", fmt.Errorf("reading its answer: %w", err)
+		if err := e.get(ctx, url, &answer); err != nil {
+			return "", err
 		}
 		if pods[answer.Pod] = true; len(pods) < int(n) {
 			return fmt.Sprintf("it sends to %d of %d", len(pods), n), nil

@@ -2,7 +2,10 @@ package dev.lameduck.registries.spring;
 
 import java.util.Map;
 import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.availability.AvailabilityChangeEvent;
+import org.springframework.boot.availability.LivenessState;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.context.ApplicationContext;
 import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
@@ -12,10 +15,12 @@ import org.springframework.web.bind.annotation.RestController;
 @ConditionalOnProperty(name = "test.upstream", havingValue = "false", matchIfMissing = true)
 class Provider {
     private final Ledger ledger = new Ledger();
+    private final ApplicationContext context;
     private final String pod;
     private final long work;
 
-    Provider(@Value("${pod.name:unknown}") String pod, @Value("${test.work:50}") long work) {
+    Provider(ApplicationContext context, @Value("${pod.name:unknown}") String pod, @Value("${test.work:50}") long work) {
+        this.context = context;
         this.pod = pod;
         this.work = work;
     }
@@ -26,5 +31,11 @@ class Provider {
         Thread.sleep(work);
         ledger.write("applied", id);
         return Map.of("id", id, "pod", pod, "ledger", true);
+    }
+
+    /** From now on liveness fails: the container is to be started anew. */
+    @RequestMapping("/break")
+    void breakLiveness() {
+        AvailabilityChangeEvent.publish(context, LivenessState.BROKEN);
     }
 }
