@@ -80,6 +80,10 @@ var Kinds = []Kind{
 			{"weight", "in a record: the weight that was found"},
 			{"ephemeral", "in a record: whether it is kept by beats"},
 		}),
+	kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", 95*time.Second, springQuiet, 500*time.Millisecond,
+		serverKeys, instanceKeys, passwordKeys, []Key{
+			{"id", "the instance's id (that of the instance with the pod's address)"},
+		}),
 }
 
 // LookupKind finds a kind by its name.

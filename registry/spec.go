@@ -193,6 +193,27 @@ func (s Spec) With(key, value string) Spec {
 	return Spec{Kind: s.Kind, values: values, secrets: s.secrets}
 }
 
+// Fill gives a copy with a value that was found, held to the same form as one that is written.
+// A username, password or token goes along as a secret.
+func (s Spec) Fill(key, value string) (Spec, error) {
+	switch key {
+	case "username", "password", "token":
+		return s.WithSecret(key, value), nil
+	}
+	filled := s.With(key, "")
+	return filled, filled.set(key, value)
+}
+
+// WithSecret gives a copy with a credential that is not part of its text.
+func (s Spec) WithSecret(name, value string) Spec {
+	s.secrets = maps.Clone(s.secrets)
+	if s.secrets == nil {
+		s.secrets = map[string]string{}
+	}
+	s.secrets[name] = value
+	return s
+}
+
 // IsZero reports whether it names nothing.
 func (s Spec) IsZero() bool { return s.Kind == "" }
 

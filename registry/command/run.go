@@ -11,13 +11,18 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
+	"github.com/lameduck-dev/lameduck/registry/spring"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
-// open reads a spec and makes its client.
+// open reads a spec, completes it by what the application in this container is configured
+// with, and makes its client.
 func open(text string, pod registry.Pod) (registry.Spec, registry.Registry, error) {
 	spec, err := registry.ParseSpec(text)
 	if err != nil {
+		return spec, nil, err
+	}
+	if spec, pod, err = spring.Complete(spec, pod, spring.Read(spring.Main())); err != nil {
 		return spec, nil, err
 	}
 	client, err := kinds.New(spec, pod)

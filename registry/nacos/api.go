@@ -97,7 +97,7 @@ func (c *Client) missing(answer web.Answer) error {
 	switch {
 	case strings.Contains(text, "service not found"), strings.Contains(text, "is not found") && strings.Contains(text, "ervi"):
 		return registry.NoService(c.place())
-	case strings.Contains(text, "no matched ip found"), strings.Contains(text, "instance not found"):
+	case strings.Contains(text, "no matched ip found"), strings.Contains(text, "no ips found"), strings.Contains(text, "instance not found"):
 		return fmt.Errorf("%w: %s has it no more", registry.ErrNotFound, c.place())
 	}
 	return answer.Err()

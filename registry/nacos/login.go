@@ -43,7 +43,7 @@ func (c *Client) login(ctx context.Context, server string, anew bool) (string, e
 	case err != nil:
 		return "", fmt.Errorf("logging in: %w", err)
 	case answer.Status == http.StatusInternalServerError:
-		return "", fmt.Errorf("logging in as %s: %s: answered 500: %s (Nacos 3 says so of a wrong password, too)", username, answer.Where(), serverError(answer))
+		return "", fmt.Errorf("logging in as %s: %s: answered 500: %s (Nacos may say so of a wrong user or password, too)", username, answer.Where(), serverError(answer))
 	case answer.Status >= 400 && answer.Status < 500:
 		return "", fmt.Errorf("%w: logging in as %s: %s: %s (is the password right?)", registry.ErrDenied, username, answer.Where(), serverError(answer))
 	}
@@ -60,5 +60,6 @@ func (c *Client) login(ctx context.Context, server string, anew bool) (string, e
 
 // canRenew reports whether a token that is not taken any more can be replaced.
 func (c *Client) canRenew() bool {
-	return c.spec.Get("username-env") != "" || c.spec.Get("username-file") != ""
+	username, err := c.spec.Secret("username")
+	return err == nil && username != ""
 }

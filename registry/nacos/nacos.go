@@ -37,21 +37,11 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	if spec.Get("service") == "" {
 		return nil, fmt.Errorf("registry nacos: no service is given: write service=")
 	}
-	servers := spec.List("server")
-	if len(servers) == 0 {
-		return nil, fmt.Errorf("registry %s: no server is given: write server=nacos:8848", spec.Name())
+	servers, err := web.Bases(spec, "8848", spec.Or("context", "/nacos"))
+	if err != nil {
+		return nil, err
 	}
-	c := &Client{spec: spec, pod: pod.Of(spec)}
-	for _, server := range servers {
-		base, err := web.Base(server, "8848")
-		if err != nil {
-			return nil, fmt.Errorf("registry %s: %w", spec.Name(), err)
-		}
-		if base.Path == "" {
-			base.Path = spec.Or("context", "/nacos")
-		}
-		c.servers = append(c.servers, base.String())
-	}
+	c := &Client{spec: spec, pod: pod.Of(spec), servers: servers}
 	switch version := spec.Get("api"); version {
 	case "":
 	case "v1":
@@ -61,7 +51,6 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	default:
 		return nil, fmt.Errorf("registry %s: api=%s: it is v1 (Nacos 1 and 2) or v3 (Nacos 3)", spec.Name(), version)
 	}
-	var err error
 	c.web, err = web.New(spec)
 	return c, err
 }

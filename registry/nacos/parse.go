@@ -78,6 +78,9 @@ const maxTTL = 24 * time.Hour
 // proxy sends it, is an error.
 func decode[T any](answer web.Answer) (T, error) {
 	var value T
+	if answer.Status >= 500 {
+		return value, answer.Err()
+	}
 	if err := json.Unmarshal(answer.Body, &value); err != nil {
 		return value, fmt.Errorf("%s: not an answer of Nacos (%w): %s", answer.Where(), err, answer.Text())
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"unicode"
@@ -33,6 +34,8 @@ func plain(ctx context.Context, err error) error {
 		return fmt.Errorf("its certificate does not hold (%w)", err)
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("it does not speak TLS: write its URL with http:// (%w)", err)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("it closed the connection without an answer; if it speaks TLS, write its URL with https:// (%w)", err)
 	}
 	return err
 }
@@ -57,11 +60,13 @@ func (a Answer) Text() string {
 
 // Err says of an answer that it was not what was asked for, with the server's own words.
 func (a Answer) Err() error {
-	hint := ""
-	if a.Status == 400 && strings.Contains(a.Text(), "HTTP request to an HTTPS") || strings.Contains(a.Text(), "requires TLS") {
-		hint = " (it speaks TLS: write its URL with https://)"
-	}
-	return fmt.Errorf("%s: answered %d: %s%s", a.where, a.Status, a.Text(), hint)
+	return fmt.Errorf("%s: answered %d: %s", a.where, a.Status, a.Text())
+}
+
+// wantsTLS knows the answers of Go's and Tomcat's servers to one who does not speak TLS.
+func (a Answer) wantsTLS() bool {
+	text := a.Text()
+	return a.Status == 400 && (strings.Contains(text, "HTTP request to an HTTPS") || strings.Contains(text, "requires TLS"))
 }
 
 // Where is the call that was answered, as in "PUT http://nacos:8848/nacos/v1/ns/instance".

@@ -141,7 +141,11 @@ func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 	case len(body) > maxBody:
 		return Answer{}, fmt.Errorf("%s: the answer is longer than %d MiB", where, maxBody>>20)
 	}
-	return Answer{Status: response.StatusCode, Header: response.Header, Body: body, where: where}, nil
+	answer := Answer{Status: response.StatusCode, Header: response.Header, Body: body, where: where}
+	if answer.wantsTLS() {
+		return answer, fmt.Errorf("%s: it speaks TLS: write its URL with https:// (%s)", where, answer.Text())
+	}
+	return answer, nil
 }
 
 // Close lets go of the connections that are kept.
@@ -170,4 +174,34 @@ func Base(server, port string) (*url.URL, error) {
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}, nil
+}
+
+// Basic is the header of basic auth; none without a user's name.
+func Basic(username, password string) http.Header {
+	if username == "" {
+		return http.Header{}
+	}
+	request := http.Request{Header: http.Header{}}
+	request.SetBasicAuth(username, password)
+	return request.Header
+}
+
+// Bases makes the URLs of the servers that a spec names, with a path where they have none.
+func Bases(spec registry.Spec, port, path string) ([]string, error) {
+	servers := spec.List("server")
+	if len(servers) == 0 {
+		return nil, fmt.Errorf("registry %s: no server is given: write server=%s:%s", spec.Name(), spec.Kind, port)
+	}
+	var bases []string
+	for _, server := range servers {
+		base, err := Base(server, port)
+		if err != nil {
+			return nil, fmt.Errorf("registry %s: %w", spec.Name(), err)
+		}
+		if base.Path == "" {
+			base.Path = path
+		}
+		bases = append(bases, base.String())
+	}
+	return bases, nil
 }

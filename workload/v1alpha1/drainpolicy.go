@@ -93,8 +93,7 @@ type DrainPolicySpec struct {
 
 // Registry is one service in one registry.
 type Registry struct {
-	// Kind is the registry's: nacos, eureka, consul, zookeeper, etcd, polaris, dubbo or
-	// actuator.
+	// Kind is the registry's: nacos or eureka.
 	// +kubebuilder:validation:Pattern=`^[a-z]{1,32}$`
 	Kind string `json:"kind"`
 

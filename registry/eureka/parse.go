@@ -1,0 +1,89 @@
+package eureka
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/lameduck-dev/lameduck/registry/web"
+)
+
+// instance is what is read of one.
+type instance struct {
+	InstanceID string `json:"instanceId"`
+	HostName   string `json:"hostName"`
+	IPAddr     string `json:"ipAddr"`
+	Status     string `json:"status"`
+	Port       port   `json:"port"`
+	SecurePort port   `json:"securePort"`
+}
+
+type port struct {
+	Number  int    `json:"$"`
+	Enabled string `json:"@enabled"`
+}
+
+func (i instance) at() (string, int) {
+	if i.Port.Enabled != "true" && i.SecurePort.Enabled == "true" {
+		return i.IPAddr, i.SecurePort.Number
+	}
+	return i.IPAddr, i.Port.Number
+}
+
+// id is what the instance is called by; old clients set none and are called by their host.
+func (i instance) id() string {
+	if i.InstanceID == "" {
+		return i.HostName
+	}
+	return i.InstanceID
+}
+
+// out reports whether consumers are not sent to it: they are to those that are UP.
+func (i instance) out() bool { return i.Status != "UP" }
+
+func parseApplication(answer web.Answer) ([]instance, error) {
+	var got struct {
+		Application *struct {
+			Instance []instance `json:"instance"`
+		} `json:"application"`
+	}
+	if err := parse(answer, &got); err != nil {
+		return nil, err
+	}
+	if got.Application == nil {
+		return nil, fmt.Errorf("not an application: %w", answer.Err())
+	}
+	return got.Application.Instance, nil
+}
+
+func parseInstance(answer web.Answer) (instance, error) {
+	var got struct {
+		Instance *instance `json:"instance"`
+	}
+	if err := parse(answer, &got); err != nil {
+		return instance{}, err
+	}
+	if got.Instance == nil || got.Instance.Status == "" || got.Instance.id() == "" {
+		return instance{}, fmt.Errorf("not an instance: %w", answer.Err())
+	}
+	return *got.Instance, nil
+}
+
+func parse(answer web.Answer, into any) error {
+	if answer.Status != http.StatusOK {
+		return answer.Err()
+	}
+	if err := json.Unmarshal(answer.Body, into); err != nil {
+		return fmt.Errorf("%s: not an answer of Eureka (%w): %s", answer.Where(), err, answer.Text())
+	}
+	return nil
+}
+
+// fromEureka reports whether a 404 is Eureka's own: a proxy's, or that of a server whose
+// Eureka has another path, says nothing about the instance.
+func fromEureka(answer web.Answer) bool {
+	var spring struct {
+		Path *string `json:"path"`
+	}
+	return len(answer.Body) == 0 || json.Unmarshal(answer.Body, &spring) == nil && spring.Path != nil
+}

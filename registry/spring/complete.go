@@ -1,0 +1,99 @@
+package spring
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/registry"
+)
+
+// names are the properties in which a registry's client has a key of a spec, the strongest first.
+var names = map[string]map[string][]string{
+	"nacos": {
+		"server":    {"spring.cloud.nacos.discovery.server-addr", "spring.cloud.nacos.server-addr"},
+		"service":   {"spring.cloud.nacos.discovery.service", "spring.application.name"},
+		"namespace": {"spring.cloud.nacos.discovery.namespace"},
+		"group":     {"spring.cloud.nacos.discovery.group"},
+		"cluster":   {"spring.cloud.nacos.discovery.cluster-name"},
+		"ip":        {"spring.cloud.nacos.discovery.ip"},
+		"port":      {"spring.cloud.nacos.discovery.port"},
+		"username":  {"spring.cloud.nacos.discovery.username", "spring.cloud.nacos.username"},
+		"password":  {"spring.cloud.nacos.discovery.password", "spring.cloud.nacos.password"},
+	},
+	"eureka": {
+		"server":  {"eureka.client.service-url.defaultZone"},
+		"service": {"eureka.instance.appname", "spring.application.name"},
+		"id":      {"eureka.instance.instance-id"},
+		"ip":      {"eureka.instance.ip-address"},
+	},
+}
+
+// Complete fills in what a spec leaves open with what the application itself is configured
+// with, and adds the ports that it serves on. Credentials that are found go along unseen: they
+// are no part of the spec's text.
+func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Spec, registry.Pod, error) {
+	for key, properties := range names[spec.Kind] {
+		if given(spec, key) {
+			continue
+		}
+		for _, property := range properties {
+			value, found := a.Property(property)
+			if !found || value == "" || key == "port" && !isPort(value) {
+				continue
+			}
+			var err error
+			if spec, err = spec.Fill(key, value); err != nil {
+				return spec, pod, fmt.Errorf("%w (found as the application's %s; give %s= to overrule it)", err, property, key)
+			}
+			break
+		}
+	}
+	if spec.Kind == "eureka" {
+		spec = takeLogin(spec)
+	}
+	if len(pod.Ports) == 0 {
+		if text, found := a.Property("server.port"); found && isPort(text) {
+			port, _ := strconv.ParseUint(text, 10, 16) // by isPort
+			pod.Ports = []uint16{uint16(port)}
+		}
+	}
+	return spec, pod, nil
+}
+
+// given reports whether the spec has a key, or has credentials of its own: then those of the
+// application are not mixed with them.
+func given(spec registry.Spec, key string) bool {
+	if key == "username" || key == "password" {
+		for _, own := range []string{"username-env", "username-file", "password-env", "password-file", "token-env", "token-file"} {
+			if spec.Get(own) != "" {
+				return true
+			}
+		}
+	}
+	return spec.Get(key) != ""
+}
+
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port != 0
+}
+
+// takeLogin takes user and password out of URLs, where Eureka's clients have them.
+func takeLogin(spec registry.Spec) registry.Spec {
+	var servers []string
+	for _, server := range spec.List("server") {
+		u, err := url.Parse(server)
+		if err != nil || u.User == nil {
+			servers = append(servers, server)
+			continue
+		}
+		if password, has := u.User.Password(); has && !given(spec, "password") {
+			spec = spec.WithSecret("username", u.User.Username()).WithSecret("password", password)
+		}
+		u.User = nil
+		servers = append(servers, u.String())
+	}
+	return spec.With("server", strings.Join(servers, ","))
+}
