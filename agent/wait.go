@@ -48,7 +48,8 @@ func (r *run) untilRoutersStopped(ctx context.Context) error {
 
 // routersStopped is the decision on which a pod's stop hangs.
 func (r *run) routersStopped(now time.Time) bool {
-	return r.servicesStopped(now) && r.consumersStopped(now)
+	consumers := r.consumersStopped(now) // always asked: it notes when each registry's have
+	return r.servicesStopped(now) && consumers
 }
 
 // servicesStopped is the part of it that concerns Services and what is in front of them.
