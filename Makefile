@@ -20,7 +20,7 @@ demo: ## three rollouts on a real cluster: as it is, with sleep 10, with lameduc
 	@hack/deps.sh $(if $(CONTEXT),--none)
 	@go run ./test/e2e/cmd/demo $(if $(CONTEXT),--context $(CONTEXT)) $(if $(filter loaded,$(IMAGES)),--images-loaded) $(if $(KEEP),--keep)
 
-test: fast cluster-test ## everything that CI runs: unit, race, lint, generated pages, then a real cluster
+test: fast fuzz-briefly cluster-test ## everything that CI runs: unit, race, lint, generated pages, then a real cluster
 
 build: ## bin/lameduck, bin/lameduck-agent and bin/lameduck-registry
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lameduck ./cmd/lameduck
@@ -32,7 +32,7 @@ images: ## the three images as archives in out/, for a cluster of yours
 	@go run ./test/e2e/cmd/images out
 
 ##@ Test
-.PHONY: fast unit vet lint generated fuzz bench bench-check cluster-test registries-test prove
+.PHONY: fast unit vet lint generated fuzz fuzz-briefly bench bench-check cluster-test registries-test prove
 fast: vet unit lint generated ## all that needs no cluster
 
 vet: ## go vet, every module, with the build tags of the larger tests too
@@ -54,6 +54,9 @@ generated: ## fail when generated code is stale (generated pages are held to the
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s) each
 	@hack/fuzz.sh $(or $(FUZZTIME),10s)
+
+fuzz-briefly: ## check's fuzz targets (loader, splice, fix) for 10,000 inputs each
+	@hack/fuzz.sh 10000x '^\./(check|workload)$$'
 
 bench: ## benchmarks, ready for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),6) $(or $(PKG),./...)
