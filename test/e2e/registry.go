@@ -41,6 +41,10 @@ var stacks = []stack{
 		},
 		stale: 40 * time.Second,
 	},
+	{
+		name: "eureka", server: registries.EurekaContainer(), framework: registries.Boot3Eureka, spec: "eureka server=http://SERVER/eureka service=SERVICE",
+		stale: 95 * time.Second,
+	},
 }
 
 // registryRate is in requests a second, all lanes together: each goes through two JVMs.

@@ -70,6 +70,10 @@ func (a App) Container() Container {
 	c.Env = map[string]string{}
 	for _, property := range a.properties() {
 		name, value, _ := strings.Cut(property, "=")
+		if strings.ToLower(name) != name { // the environment would lose the case of a map's key: defaultZone
+			c.Env["SPRING_APPLICATION_JSON"] = fmt.Sprintf("{%q:%q}", name, value)
+			continue
+		}
 		c.Env[environmentName(name)] = value
 	}
 	c.Ports, c.Ready = []int32{8080}, "/actuator/health/readiness"
