@@ -9,15 +9,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 // Bounds of what pods can have kept and done.
@@ -129,21 +128,19 @@ func (r *Restorer) foreign(spec registry.Spec) string {
 	return ""
 }
 
-// hostPort is the host:port of a server that may be written as a URL.
+// hostPort is the host:port that a client would call for a server, read as the clients read it;
+// empty if they would not, or if it leaves the port to the kind.
 func hostPort(server string) string {
-	if !strings.Contains(server, "://") {
-		server, _, _ = strings.Cut(server, "/")
-		return server
-	}
-	parsed, err := url.Parse(server)
-	if err != nil {
+	base, err := web.Base(server, "")
+	switch {
+	case err != nil:
+		return ""
+	case base.Port() == "" && base.Scheme == "https":
+		return net.JoinHostPort(base.Hostname(), "443")
+	case base.Port() == "":
 		return ""
 	}
-	port := parsed.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
-	}
-	return net.JoinHostPort(parsed.Hostname(), port)
+	return base.Host
 }
 
 // Set takes note of how a pod is now.

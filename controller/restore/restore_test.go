@@ -49,7 +49,7 @@ type office struct {
 
 func (o *office) config(t *testing.T) Config {
 	return Config{
-		Servers: []string{"nacos:8848"},
+		Servers: []string{"nacos:8848", "registry:80"},
 		Secret: func(_ context.Context, namespace, name string) (map[string][]byte, error) {
 			if namespace+"/"+name != "shop/nacos" {
 				return nil, errors.New("forbidden")
@@ -167,6 +167,7 @@ func TestRecordsAreChecked(t *testing.T) {
 		{"no address", []string{"nacos server=nacos:8848 service=orders"}, "not this pod's"},
 		{"a server of its own", []string{strings.Replace(record, "nacos:8848", "nacos:8848,169.254.169.254:80", 1)}, "may not speak to 169.254.169.254:80"},
 		{"a URL that looks like it", []string{strings.Replace(record, "nacos:8848", "http://nacos:8848@evil", 1)}, "may not speak to"},
+		{"a URL whose port is the kind's, not 80", []string{strings.Replace(record, "nacos:8848", "http://registry", 1)}, "may not speak to"},
 		{"no server", []string{"nacos service=orders ip=10.0.0.7"}, "does not name"},
 		{"nonsense", []string{"noccos"}, "no registry of kind"},
 		{"too many", many, "more than 8"},
