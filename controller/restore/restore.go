@@ -102,14 +102,16 @@ func (r *Restorer) Record(pod *corev1.Pod, texts []string) error {
 			kept.restarts[status.Name] = status.RestartCount
 		}
 	}
+	all := slices.Clone(kept.specs)
 	for _, spec := range specs {
-		if !slices.ContainsFunc(kept.specs, func(known registry.Spec) bool { return known.String() == spec.String() }) {
-			kept.specs = append(kept.specs, spec)
+		if !slices.ContainsFunc(all, func(known registry.Spec) bool { return known.String() == spec.String() }) {
+			all = append(all, spec)
 		}
 	}
-	if len(kept.specs) > maxSpecs {
+	if len(all) > maxSpecs {
 		return fmt.Errorf("more than %d registries", maxSpecs)
 	}
+	kept.specs = all
 	r.pods[string(pod.UID)] = kept
 	return nil
 }

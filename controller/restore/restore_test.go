@@ -182,3 +182,18 @@ func TestRecordsAreChecked(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedRecordsAreNotKept: what a pod is refused must not add up.
+func TestRefusedRecordsAreNotKept(t *testing.T) {
+	r := New((&office{}).config(t))
+	defer r.Close()
+	for i := range 3 * maxSpecs {
+		err := r.Record(leavingPod(), []string{fmt.Sprintf("%s group=g%d", record, i)})
+		if (err != nil) != (i >= maxSpecs) {
+			t.Errorf("record %d: %v", i, err)
+		}
+	}
+	if kept := len(r.pods["u1"].specs); kept != maxSpecs {
+		t.Errorf("%d kept, want %d", kept, maxSpecs)
+	}
+}
