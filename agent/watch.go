@@ -27,7 +27,7 @@ type watch struct {
 	explained    int64 // new connections seen
 	missing      int64 // opens that neither the last look nor those before explain
 	surplus      int64 // seen, but not counted as opened
-	unseen       int64 // opens taken for arrivals, since no look explained them
+	unseen       int64 // opens taken for arrivals or probes, since no look explained them
 
 	arrivals    int       // new connections from outside, probes aside
 	lastArrival time.Time // zero before the first
@@ -76,7 +76,13 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 		w.first, w.opensAtFirst = now, look.Opens
 	}
 	w.senders(look, now)
-	arrived += w.unexplained(look.Opens)
+	for range w.unexplained(look.Opens) {
+		if w.probes.excuseUnseen(now) {
+			w.excused++
+			continue
+		}
+		arrived++
+	}
 	if arrived > 0 {
 		w.arrivals += arrived
 		w.lastArrival = now
@@ -113,7 +119,7 @@ func (w *watch) senders(look sockets.Look, now time.Time) {
 }
 
 // unexplained compares the kernel's count of opens with what was seen, and gives how many
-// are newly taken for arrivals. The two are not read at once, so only what two looks in a
+// are newly taken as having come and gone between two looks. The two are not read at once, so only what two looks in a
 // row show counts.
 func (w *watch) unexplained(opens uint64) int {
 	lacking := int64(opens-w.opensAtFirst) - w.explained
@@ -210,7 +216,7 @@ func (w *watch) silence() time.Duration {
 }
 
 func (w *watch) arrivalsText() string {
-	text := fmt.Sprintf("%d new connections, %d of them not seen but counted, and %d probes", w.arrivals, w.unseen, w.excused)
+	text := fmt.Sprintf("%d new connections and %d probes, %d of them not seen but counted", w.arrivals, w.excused, w.unseen)
 	if w.arrivals > 0 {
 		text += fmt.Sprintf("; the last %s ago", seconds(w.silence()))
 	}

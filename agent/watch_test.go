@@ -20,6 +20,7 @@ func TestWatchTellsArrivals(t *testing.T) {
 	own := conn(9, client, 8080)
 	own.Self = true
 	c := func(id uint64) sockets.Conn { return conn(id, client, 8080) }
+	unprobed := func(c *Config) { c.Probes = nil }
 	type step struct {
 		opens    uint64 // beyond those of the first look
 		conns    []sockets.Conn
@@ -36,11 +37,13 @@ func TestWatchTellsArrivals(t *testing.T) {
 		{"a new one, seen once", nil, []step{{}, {1, []sockets.Conn{c(1)}, nil, 1, false}, {1, []sockets.Conn{c(1)}, nil, 1, true}}},
 		{"came and went", nil, []step{{}, {1, nil, []sockets.Conn{c(1)}, 1, false}, {1, nil, nil, 1, true}}},
 		{"its end is no arrival", nil, []step{{}, {1, []sockets.Conn{c(1)}, nil, 1, false}, {1, nil, []sockets.Conn{c(1)}, 1, true}}},
-		{"unseen", nil, []step{{}, {1, nil, nil, 0, false}, {1, nil, nil, 1, false}, {1, nil, nil, 1, true}}},
+		{"an unseen probe", nil, []step{{}, {1, nil, nil, 0, false}, {1, nil, nil, 0, true}, {2, nil, nil, 0, false}, {2, nil, nil, 1, false}}},
+		{"an unseen probe, and one that is seen too soon", nil, []step{{}, {1, nil, nil, 0, false}, {1, nil, nil, 0, true}, {2, []sockets.Conn{conn(1, node, 8080)}, nil, 1, false}}},
+		{"unseen", unprobed, []step{{}, {1, nil, nil, 0, false}, {1, nil, nil, 1, false}, {1, nil, nil, 1, true}}},
 		{"unseen at first, then told", nil, []step{{}, {1, nil, nil, 0, false}, {1, nil, []sockets.Conn{own}, 0, true}}},
-		{"told after it was taken for unseen", nil, []step{{}, {1, nil, nil, 0, false}, {1, nil, nil, 1, false}, {1, nil, []sockets.Conn{own}, 1, true}, {2, nil, nil, 1, false}, {2, nil, nil, 2, false}}},
-		{"seen before it is counted", nil, []step{{}, {0, []sockets.Conn{c(1)}, nil, 1, false}, {1, []sockets.Conn{c(1)}, nil, 1, true}, {2, []sockets.Conn{c(1)}, nil, 1, false}, {2, []sockets.Conn{c(1)}, nil, 2, false}}},
-		{"never counted, hides no later one", nil, []step{{}, {0, nil, []sockets.Conn{own}, 0, true}, {0, nil, nil, 0, true}, {1, nil, nil, 0, false}, {1, nil, nil, 1, false}}},
+		{"told after it was taken for unseen", unprobed, []step{{}, {1, nil, nil, 0, false}, {1, nil, nil, 1, false}, {1, nil, []sockets.Conn{own}, 1, true}, {2, nil, nil, 1, false}, {2, nil, nil, 2, false}}},
+		{"seen before it is counted", unprobed, []step{{}, {0, []sockets.Conn{c(1)}, nil, 1, false}, {1, []sockets.Conn{c(1)}, nil, 1, true}, {2, []sockets.Conn{c(1)}, nil, 1, false}, {2, []sockets.Conn{c(1)}, nil, 2, false}}},
+		{"never counted, hides no later one", unprobed, []step{{}, {0, nil, []sockets.Conn{own}, 0, true}, {0, nil, nil, 0, true}, {1, nil, nil, 0, false}, {1, nil, nil, 1, false}}},
 		{"the pod with itself", nil, []step{{}, {1, []sockets.Conn{own}, nil, 0, true}}},
 		{"a probe", nil, []step{{}, {1, []sockets.Conn{conn(1, node, 8080)}, nil, 0, true}}},
 		{"more from the node than a probe", nil, []step{{}, {2, []sockets.Conn{conn(1, node, 8080), conn(2, node, 8080)}, nil, 1, false}}},
