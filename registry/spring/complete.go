@@ -2,6 +2,7 @@ package spring
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -28,6 +29,10 @@ var names = map[string]map[string][]string{
 		"id":      {"eureka.instance.instance-id"},
 		"ip":      {"eureka.instance.ip-address"},
 	},
+	"dubbo": {
+		"server":  {"dubbo.application.qos-port", "dubbo.qos.port"},
+		"service": {"dubbo.application.name", "spring.application.name"},
+	},
 }
 
 // Complete fills in what a spec leaves open with what the application itself is configured
@@ -42,6 +47,9 @@ func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Sp
 			value, found := a.Property(property)
 			if !found || value == "" || key == "port" && !isPort(value) {
 				continue
+			}
+			if key == "server" && isPort(value) { // the application's own
+				value = net.JoinHostPort("127.0.0.1", value)
 			}
 			var err error
 			if spec, err = spec.Fill(key, value); err != nil {

@@ -41,6 +41,7 @@ func TestComplete(t *testing.T) {
 		{"another profile", Process{Dir: "testdata/profiles", Env: []string{"SPRING_PROFILES_ACTIVE=test"}}, "nacos", "nacos group=TEST server=nacos:8848 service=orders-test", 0},
 		{"in the jar", Process{Args: []string{"java", "-jar", jar(t, "testdata/profiles")}}, "nacos", "nacos group=PROD server=nacos:8848 service=orders", 7000},
 		{"a random port is none", Process{Env: []string{"SERVER_PORT=0", "SPRING_APPLICATION_NAME=${random.value}"}}, "nacos", "nacos", 0},
+		{"Dubbo's QoS", Process{Env: []string{"DUBBO_APPLICATION_QOS_PORT=33333", "DUBBO_APPLICATION_NAME=orders", "SPRING_APPLICATION_NAME=other"}}, "dubbo", "dubbo server=127.0.0.1:33333 service=orders", 0},
 		{"no end", Process{Env: []string{"SPRING_APPLICATION_NAME=${spring.application.name}"}}, "nacos", "nacos", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -93,7 +93,7 @@ type DrainPolicySpec struct {
 
 // Registry is one service in one registry.
 type Registry struct {
-	// Kind is the registry's: nacos or eureka.
+	// Kind is the registry's: one of those that "lameduck-registry help" lists, such as nacos.
 	// +kubebuilder:validation:Pattern=`^[a-z]{1,32}$`
 	Kind string `json:"kind"`
 

@@ -30,7 +30,7 @@ public final class App {
     }
 
     private static void provide(RegistryConfig registry) {
-        String pod = System.getenv().getOrDefault("POD_NAME", "unknown");
+        String pod = System.getProperty("pod.name", System.getenv().getOrDefault("POD_NAME", "unknown"));
         long work = Long.getLong("work", 50);
         Orders orders = id -> {
             try {

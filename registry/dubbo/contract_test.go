@@ -1,0 +1,106 @@
+package dubbo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
+)
+
+// world is what an application does; nobody is there when a tape is played.
+type world struct {
+	kill, again func() error
+	// consumed is nil if a consumer has sent nothing to the instance for a while.
+	consumed func() error
+}
+
+func TestContract(t *testing.T) {
+	holds(t, contract.Recorded(t, "dubbo-3.3.6", 2), world{consumed: func() error { return nil }})
+}
+
+func client(t *testing.T, text string) *Client {
+	t.Helper()
+	spec, err := registry.ParseSpec(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.web.Close)
+	return c
+}
+
+// holds is the contract: what a client can rely on. The first server is QoS by the loopback,
+// the second the same by another address of the machine.
+func holds(t *testing.T, s *contract.Stage, w world) {
+	ctx := t.Context()
+	c := client(t, "dubbo service=orders server="+s.Servers[0])
+	var none registry.Spec
+	in := func() error {
+		found, err := c.Find(ctx)
+		if err != nil || found.Out || !found.Record.IsZero() {
+			return fmt.Errorf("found %+v, %w", found, errors.Join(err))
+		}
+		if err := c.Confirm(ctx, none); !errors.Is(err, registry.ErrIn) || !strings.Contains(err.Error(), "Orders") {
+			return fmt.Errorf("it is not in: %w", errors.Join(err))
+		}
+		return nil
+	}
+	out := func() error {
+		if found, err := c.Find(ctx); err != nil || !found.Out {
+			return fmt.Errorf("found %+v, %w", found, errors.Join(err))
+		}
+		return c.Confirm(ctx, none)
+	}
+
+	s.Act("it has registered", nil)
+	s.Eventually(30*time.Second, in)
+	s.Act("a stranger asks", nil)
+	if _, err := client(t, "dubbo server="+s.Servers[1]).Find(ctx); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("by another address: %v", err)
+	}
+	s.Act("a command that is unknown", nil)
+	if err := c.order(ctx, "nonsense"); err == nil || !strings.Contains(err.Error(), "answered 404") {
+		t.Errorf("nonsense: %v", err)
+	}
+	if err := c.order(ctx, "offline?service=none"); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("no service: %v", err)
+	}
+	if err := in(); err != nil {
+		t.Error(err)
+	}
+
+	s.Act("it is withdrawn", nil)
+	for range 2 { // it is idempotent
+		if err := c.Withdraw(ctx, none); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.consumed(); err != nil {
+		t.Error(err)
+	}
+	s.Act("a session later", nil)
+	s.Stays(10*time.Second, out)
+
+	s.Act("it is restored", nil)
+	if err := c.Restore(ctx, none); err != nil {
+		t.Fatal(err)
+	}
+	if err := in(); err != nil {
+		t.Error(err)
+	}
+
+	s.Act("it is withdrawn again, killed, and the next one has come", func() error {
+		return errors.Join(c.Withdraw(ctx, none), w.kill(), w.again())
+	})
+	s.Eventually(30*time.Second, in) // nothing was left behind
+}

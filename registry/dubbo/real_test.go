@@ -1,0 +1,119 @@
+//go:build registries
+
+package dubbo
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/test/registries"
+)
+
+var record = flag.Bool("record", false, "record the tapes anew")
+
+// TestReal holds the client against a Dubbo provider with ZooKeeper, of which there are two, so
+// that their consumer can do without one.
+func TestReal(t *testing.T) {
+	servers := registries.ForTest(t, registries.ZooKeeper())
+	app := registries.App{Framework: registries.Dubbo3, Servers: servers.Addresses(), Name: "orders"}
+	registries.AppForTest(t, app)
+	app.Properties = []string{"pod.name=own"}
+	own := registries.AppForTest(t, app)
+	app.Upstream = "orders"
+	shop := consumer{t, registries.AppForTest(t, app)}
+	defer http.DefaultClient.CloseIdleConnections()
+	until(t, 30*time.Second, func() bool { sends, _ := shop.sendsToOwn(); return sends })
+
+	ips, err := registry.OwnIPs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	qos := strconv.Itoa(own.QoS)
+	stage := contract.Live(t, "dubbo-3.3.6", *record, "127.0.0.1:"+qos, ips[0].String()+":"+qos)
+	holds(t, stage, world{
+		kill:  func() error { own.Kill(); return nil },
+		again: func() error { return own.Restart(t.Context()) },
+		consumed: func() error {
+			start := time.Now()
+			var last time.Duration
+			for time.Since(start) < dubboStale {
+				sends, err := shop.sendsToOwn()
+				if err != nil {
+					return err
+				}
+				if sends {
+					last = time.Since(start)
+				}
+			}
+			t.Logf("the last request came %.2f s after it was confirmed", last.Seconds())
+			if last > dubboStale-5*time.Second {
+				return errors.New("the consumer has not stopped")
+			}
+			return nil
+		},
+	})
+}
+
+// dubboStale is what the kind promises.
+var dubboStale = func() time.Duration {
+	kind, err := registry.LookupKind("dubbo")
+	if err != nil {
+		panic(err)
+	}
+	return kind.Stale
+}()
+
+type consumer struct {
+	t   *testing.T
+	app *registries.RunningApp
+}
+
+// sendsToOwn passes some requests on and reports whether one was answered by the own provider.
+// One that was lost is an error.
+func (c consumer) sendsToOwn() (sends bool, err error) {
+	for range 6 {
+		pod, err := c.pass()
+		if err != nil {
+			return false, err
+		}
+		sends = sends || pod == "own"
+	}
+	return sends, nil
+}
+
+func (c consumer) pass() (string, error) {
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, "http://"+c.app.Address()+"/", nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("X-Request-Id", "r")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	var answer struct{ Pod string }
+	if err == nil && json.Unmarshal(body, &answer) != nil {
+		err = fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return answer.Pod, err
+}
+
+func until(t *testing.T, within time.Duration, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !is(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v", within)
+		}
+	}
+}
