@@ -36,8 +36,10 @@ var (
 		{"ip", "the instance's address (the pod's)"},
 		{"port", "the instance's port (that of the only instance with this address)"},
 	}
-	serverKeys = []Key{
+	serverKeys = append([]Key{
 		{"server", "the servers, host:port or URL, separated by commas (found in Spring's settings)"},
+	}, tlsKeys...)
+	tlsKeys = []Key{
 		{"ca-file", "file of the authority that signed the server's certificate (the system's)"},
 		{"cert-file", "file of the client's certificate"},
 		{"key-file", "file of the client certificate's key"},
@@ -54,11 +56,11 @@ var (
 	}
 )
 
-// springStale is Spring Cloud LoadBalancer's cache (35 s), and what a push takes; springQuiet
+// springStale is Spring Cloud LoadBalancer's cache (35 s), and what a push takes; leastQuiet
 // is longer than the pause between two requests of a consumer that is not idle.
 const (
 	springStale = 40 * time.Second
-	springQuiet = 5 * time.Second
+	leastQuiet  = 5 * time.Second
 )
 
 // dubboStale is what a consumer of Dubbo's takes that missed a push and polls its registry: 10 s,
@@ -66,8 +68,16 @@ const (
 // after 0.6 to 1.9 s.
 const dubboStale = 15 * time.Second
 
-func kind(name, about string, stale, quiet, lag time.Duration, keys ...[]Key) Kind {
-	return Kind{Name: name, About: about, Stale: stale, Quiet: quiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
+// etcdStale is twice the time after which a Kitex client asks etcd anew (5 s, by its balancer's
+// cache); a client of go-kratos watches, and knows at once. What is read of etcd is what the
+// majority of its members has: that lags by nothing.
+const (
+	etcdStale = 10 * time.Second
+	etcdLag   = 0
+)
+
+func kind(name, about string, stale, lag time.Duration, keys ...[]Key) Kind {
+	return Kind{Name: name, About: about, Stale: stale, Quiet: leastQuiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
 }
 
 // Kinds are the registries that can be spoken to, in the order of the help.
@@ -75,7 +85,7 @@ func kind(name, about string, stale, quiet, lag time.Duration, keys ...[]Key) Ki
 // Where Stale comes from: Spring Cloud LoadBalancer caches 35 s; Eureka's servers 30 s and its
 // clients 30 s more; Nacos pushes within 0.6 s; Dubbo is notified within 1 s. Lag was measured.
 var Kinds = []Kind{
-	kind("nacos", "Nacos 1.x, 2.x and 3.x: the instance is disabled", springStale, springQuiet, 700*time.Millisecond,
+	kind("nacos", "Nacos 1.x, 2.x and 3.x: the instance is disabled", springStale, 700*time.Millisecond,
 		serverKeys, instanceKeys, passwordKeys, tokenKeys, []Key{
 			{"namespace", "namespace's id, not its name (public)"},
 			{"group", "group (DEFAULT_GROUP)"},
@@ -85,16 +95,23 @@ var Kinds = []Kind{
 			{"weight", "in a record: the weight that was found"},
 			{"ephemeral", "in a record: whether it is kept by beats"},
 		}),
-	kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", 95*time.Second, springQuiet, 500*time.Millisecond,
+	kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", 95*time.Second, 500*time.Millisecond,
 		serverKeys, instanceKeys, passwordKeys, []Key{
 			{"id", "the instance's id (that of the instance with the pod's address)"},
 		}),
 	// The interface's node was seen to go after 0.05 s and the application's after 1.0 s.
-	kind("dubbo", "Dubbo 2.7 and 3 by QoS in the pod: the application takes its services out, whatever its registry", dubboStale, springQuiet, time.Second,
+	kind("dubbo", "Dubbo 2.7 and 3 by QoS in the pod: the application takes its services out, whatever its registry", dubboStale, time.Second,
 		[]Key{
 			{"server", "the application's QoS, host:port (127.0.0.1:22222, or the port found in Spring's settings)"},
 			{"service", "the application's name, for the log (found in Spring's settings)"},
 		}),
+	kind("etcd", "etcd 3.4 and later, as go-kratos and Kitex register in it: the instance's key is deleted", etcdStale, etcdLag,
+		[]Key{
+			{"server", "all members, host:port or URL, separated by commas"},
+			{"service", "the service's name"},
+			{"layout", "what the application registers with: kratos or kitex"},
+			{"prefix", "of the keys, before the service's name (/microservices for kratos, kitex/registry-etcd for kitex)"},
+		}, instanceKeys[1:], tlsKeys, passwordKeys),
 }
 
 // LookupKind finds a kind by its name.

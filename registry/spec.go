@@ -234,7 +234,7 @@ func (s Spec) Lag() time.Duration { return s.kind().Lag }
 func (s Spec) kind() Kind {
 	k, err := LookupKind(s.Kind)
 	if err != nil { // of a text that was not understood: as careful as for most
-		return Kind{Stale: springStale, Quiet: springQuiet}
+		return Kind{Stale: springStale, Quiet: leastQuiet}
 	}
 	return k
 }

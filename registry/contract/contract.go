@@ -243,7 +243,7 @@ func (s *Stage) play(node int, w http.ResponseWriter, r *http.Request) {
 }
 
 // tokens are what servers give out; nobody else should have to wonder whether they still hold.
-var tokens = regexp.MustCompile(`("accessToken":")[^"]*`)
+var tokens = regexp.MustCompile(`("(?:accessToken|token)":")[^"]*`)
 
 func mask(body string) string { return tokens.ReplaceAllString(body, "${1}recorded") }
 

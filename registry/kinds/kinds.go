@@ -6,12 +6,14 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/dubbo"
+	"github.com/lameduck-dev/lameduck/registry/etcd"
 	"github.com/lameduck-dev/lameduck/registry/eureka"
 	"github.com/lameduck-dev/lameduck/registry/nacos"
 )
 
 var makers = map[string]func(registry.Spec, registry.Pod) (registry.Registry, error){
 	"dubbo":  func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return dubbo.New(s) },
+	"etcd":   func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return etcd.New(s, p) },
 	"eureka": func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return eureka.New(s, p) },
 	"nacos":  func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return nacos.New(s, p) },
 }

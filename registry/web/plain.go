@@ -32,6 +32,8 @@ func plain(ctx context.Context, err error) error {
 		return fmt.Errorf("its certificate is for another name: write the server as the certificate does (%w)", err)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("its certificate does not hold (%w)", err)
+	case strings.Contains(err.Error(), "tls: certificate required"):
+		return fmt.Errorf("it wants a certificate of its client, of an authority that it knows: give one by cert-file= and key-file= (%w)", err)
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("it does not speak TLS: write its URL with http:// (%w)", err)
 	case errors.Is(err, io.EOF):

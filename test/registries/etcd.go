@@ -1,37 +1,105 @@
 package registries
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // EtcdServer says how an etcd server is set up.
 type EtcdServer struct {
+	Members           int    // of one cluster; 0: 1
 	CertFile, KeyFile string // serve TLS with these
 	ClientCAFile      string // and ask clients for a certificate of this authority
+	// Login switches users on: this one may use what is below Prefix, and no more.
+	Login        *Login
+	Prefix       string
+	TokenSeconds int  // for which an unused token holds; 0: etcd's default, 300
+	NoGateway    bool // gRPC only, no JSON
 }
 
-// Etcd is an etcd 3.6 server alone.
+// Etcd is an etcd 3.6 server, alone or a cluster.
 func Etcd(options EtcdServer) Plan {
-	n := node{host: "127.0.0.1", port: freePort()}
-	n.args = func(built, dir string) []string {
-		return []string{filepath.Join(built, "etcd"), "-dir", dir, "-listen", n.address(),
-			"-cert", options.CertFile, "-key", options.KeyFile, "-client-ca", options.ClientCAFile}
+	plan := Plan{name: "etcd", program: etcdProgram, login: options.Login}
+	var peers, cluster []string
+	for range max(1, options.Members) {
+		n := node{host: "127.0.0.1", port: freePort(), ready: options.ready}
+		peers = append(peers, fmt.Sprintf("127.0.0.1:%d", freePort()))
+		cluster = append(cluster, n.address()+"=http://"+peers[len(peers)-1])
+		plan.nodes = append(plan.nodes, n)
 	}
-	n.ready = func(ctx context.Context, n node) error {
-		if options.CertFile == "" {
-			return answers(ctx, "http://"+n.address()+"/health")
+	for i := range plan.nodes {
+		address := plan.nodes[i].address()
+		plan.nodes[i].args = func(built, dir string) []string {
+			return []string{filepath.Join(built, "etcd"), "-dir", dir, "-listen", address,
+				"-peer", peers[i], "-cluster", strings.Join(cluster, ","), "-token-ttl", strconv.Itoa(options.TokenSeconds),
+				"-cert", options.CertFile, "-key", options.KeyFile, "-client-ca", options.ClientCAFile,
+				"-no-gateway=" + strconv.FormatBool(options.NoGateway)}
 		}
-		return handshakes(ctx, n.address())
 	}
-	return Plan{name: "etcd", nodes: []node{n}, program: program{
-		name: "etcd", sources: []string{"etcd"},
-		command: func(out string) []string {
-			return []string{"go", "build", "-C", "etcd", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(out, "etcd"), "."}
-		},
-	}}
+	if options.Login != nil {
+		plan.settle = options.addUsers
+	}
+	return plan
+}
+
+// etcdProgram are the server, and the applications on the libraries that register in it.
+var etcdProgram = program{
+	name: "etcd", sources: []string{"etcd"},
+	command: func(out string) []string {
+		return []string{"go", "build", "-C", "etcd", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out + "/", ".", "./registrant"}
+	},
+}
+
+func (options EtcdServer) ready(ctx context.Context, n node) error {
+	if options.CertFile == "" {
+		return answers(ctx, "http://"+n.address()+"/health")
+	}
+	return handshakes(ctx, n.address())
+}
+
+// addUsers switches users on: root, which etcd wants, and the one that was asked for.
+func (options EtcdServer) addUsers(ctx context.Context, s *Servers) error {
+	type fields = map[string]any
+	prefix := []byte(options.Prefix)
+	end := append(bytes.Clone(prefix[:len(prefix)-1]), prefix[len(prefix)-1]+1) // the first key that is not below it
+	for _, call := range []struct {
+		path string
+		body fields
+	}{
+		{"role/add", fields{"name": "root"}},
+		{"user/add", fields{"name": "root", "password": options.Login.Password}},
+		{"user/grant", fields{"user": "root", "role": "root"}},
+		{"role/add", fields{"name": "registrant"}},
+		{"role/grant", fields{"name": "registrant", "perm": fields{"permType": "READWRITE", "key": prefix, "range_end": end}}},
+		{"user/add", fields{"name": options.Login.User, "password": options.Login.Password}},
+		{"user/grant", fields{"user": options.Login.User, "role": "registrant"}},
+		{"enable", fields{}},
+	} {
+		body, err := json.Marshal(call.body)
+		if err != nil {
+			return err
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Nodes[0].Address+"/v3/auth/"+call.path, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("switching users on: %s: %s", call.path, response.Status)
+		}
+	}
+	return nil
 }
 
 // handshakes is nil when a server behind TLS answers, if only that it wants a certificate.

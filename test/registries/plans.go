@@ -19,4 +19,5 @@ var plans = map[string]func() Plan{
 	"eureka-auth":    func() Plan { return Eureka(EurekaServer{Login: &TestLogin}) },
 	"zookeeper":      ZooKeeper,
 	"etcd":           func() Plan { return Etcd(EtcdServer{}) },
+	"etcd-cluster":   func() Plan { return Etcd(EtcdServer{Members: 3}) },
 }

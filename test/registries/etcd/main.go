@@ -13,34 +13,54 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
+// options are the flags.
+type options struct {
+	dir, listen, peer, cluster string
+	cert, key, clientCA        string
+	tokenTTL                   uint
+	noGateway                  bool
+}
+
 func main() {
-	dir := flag.String("dir", "", "`folder` for the data")
-	listen := flag.String("listen", "127.0.0.1:2379", "`address` for clients")
-	cert := flag.String("cert", "", "serve TLS with the certificate in this `file`")
-	key := flag.String("key", "", "and the key in this `file`")
-	clientCA := flag.String("client-ca", "", "ask clients for a certificate of the authority in this `file`")
+	var o options
+	flag.StringVar(&o.dir, "dir", "", "`folder` for the data")
+	flag.StringVar(&o.listen, "listen", "127.0.0.1:2379", "`address` for clients, which is its name, too")
+	flag.StringVar(&o.peer, "peer", "127.0.0.1:0", "`address` for the other members")
+	flag.StringVar(&o.cluster, "cluster", "", "all members, as `name=URL,...`; alone if empty")
+	flag.StringVar(&o.cert, "cert", "", "serve TLS with the certificate in this `file`")
+	flag.StringVar(&o.key, "key", "", "and the key in this `file`")
+	flag.StringVar(&o.clientCA, "client-ca", "", "ask clients for a certificate of the authority in this `file`")
+	flag.UintVar(&o.tokenTTL, "token-ttl", 0, "`seconds` for which an unused token holds, etcd's default if 0")
+	flag.BoolVar(&o.noGateway, "no-gateway", false, "serve gRPC only")
 	flag.Parse()
-	if err := serve(*dir, *listen, *cert, *key, *clientCA); err != nil {
+	if err := serve(o); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(dir, listen, cert, key, clientCA string) error {
+func serve(o options) error {
 	config := embed.NewConfig()
-	config.Dir = filepath.Join(dir, "data")
+	config.Dir = filepath.Join(o.dir, "data")
 	config.LogLevel = "warn"
 	config.UnsafeNoFsync = true // the data lives as long as the test
-	client := url.URL{Scheme: "http", Host: listen}
-	if cert != "" {
-		client.Scheme = "https"
-		config.ClientTLSInfo = transport.TLSInfo{CertFile: cert, KeyFile: key, TrustedCAFile: clientCA, ClientCertAuth: clientCA != ""}
+	config.EnableGRPCGateway = !o.noGateway
+	if o.tokenTTL != 0 {
+		config.AuthTokenTTL = o.tokenTTL
 	}
-	// It has no peers: any free port of the loopback will do for them.
-	peer := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
+	client := url.URL{Scheme: "http", Host: o.listen}
+	if o.cert != "" {
+		client.Scheme = "https"
+		config.ClientTLSInfo = transport.TLSInfo{CertFile: o.cert, KeyFile: o.key, TrustedCAFile: o.clientCA, ClientCertAuth: o.clientCA != ""}
+	}
+	peer := url.URL{Scheme: "http", Host: o.peer}
+	config.Name = o.listen
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	if o.cluster != "" {
+		config.InitialCluster = o.cluster
+	}
 	server, err := embed.StartEtcd(config)
 	if err != nil {
 		return err

@@ -1,0 +1,174 @@
+package etcd
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is what applications do to the registry; nobody is there when a tape is played.
+type world struct {
+	start, stop func() error // the pod's own instance
+	startOther  func() error // another pod's
+	// consumes wants the addresses that a consumer's library has.
+	consumes func(want ...string) func() error
+}
+
+const (
+	own   = "127.0.0.1:7001"
+	other = "127.0.0.2:7001"
+)
+
+type set struct {
+	name, layout string
+	members      int
+	login        bool
+}
+
+var sets = []set{
+	{name: "kratos", layout: "kratos", members: 1},
+	{name: "kitex", layout: "kitex", members: 1},
+	{name: "login", layout: "kratos", members: 1, login: true},
+	{name: "three-members", layout: "kitex", members: 3},
+}
+
+func TestContract(t *testing.T) {
+	for _, set := range sets {
+		t.Run(set.name, func(t *testing.T) {
+			holds(t, contract.Recorded(t, set.name, set.members), set, world{consumes: func(...string) func() error { return nil }})
+		})
+	}
+}
+
+func client(t *testing.T, text string) *Client {
+	t.Helper()
+	spec, err := registry.ParseSpec(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(spec, registry.Pod{IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.web.Close)
+	return c
+}
+
+// holds is the contract: what a client can rely on, whatever the library.
+func holds(t *testing.T, s *contract.Stage, set set, w world) {
+	t.Setenv("TEST_USER", "test")
+	t.Setenv("TEST_PASSWORD", "test-password")
+	ctx := t.Context()
+	text := "etcd timeout=5s service=orders layout=" + set.layout + " server=" + strings.Join(s.Servers, ",")
+	open := text
+	if set.login {
+		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
+	}
+	c := client(t, text)
+	none := registry.Spec{}
+	in := func() error {
+		if err := c.Confirm(ctx, none); !errors.Is(err, registry.ErrIn) {
+			return fmt.Errorf("it is not in: %w", errors.Join(err))
+		}
+		return nil
+	}
+	withdraw := func() {
+		t.Helper()
+		if err := c.Withdraw(ctx, none); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := func() error { return c.Confirm(ctx, none) }
+
+	s.Act("nobody has registered", nil)
+	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNoService) || !strings.Contains(err.Error(), "/orders/") {
+		t.Errorf("found: %v", err)
+	}
+	withdraw()
+
+	s.Act("another pod has registered", w.startOther)
+	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNotFound) || !strings.Contains(err.Error(), other) {
+		t.Errorf("found: %v", err)
+	}
+	withdraw()
+
+	s.Act("the pod has registered", w.start)
+	if err := in(); err != nil {
+		t.Fatal(err)
+	}
+	found, err := c.Find(ctx)
+	if err != nil || found.Out || !found.Record.IsZero() || !strings.HasSuffix(found.Detail, " at "+own) {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	s.Act("consumers have both", w.consumes(own, other))
+	withdraw()
+	withdraw() // it is idempotent
+	if err := out(); err != nil {
+		t.Fatal(err)
+	}
+	s.Act("consumers have the other one only", w.consumes(other))
+	s.Stays(5*time.Second, out)
+
+	s.Act("it was killed, and the next one came with its address", w.start)
+	if err := errors.Join(c.Restore(ctx, none), in()); err != nil {
+		t.Fatal(err)
+	}
+	s.Act("consumers have both again", w.consumes(own, other))
+
+	if set.members > 1 {
+		s.Act("one more member is said to be there, and is not", nil)
+		withOne(t, open+",127.0.0.1:1")
+	}
+
+	s.Act("it has stopped by itself", w.stop)
+	if err := out(); err != nil {
+		t.Error(err)
+	}
+	if set.login {
+		denied(t, s, text, open)
+	}
+}
+
+// withOne is about a member that does not answer: it is named, and holds up nothing else.
+func withOne(t *testing.T, text string) {
+	c := client(t, strings.Replace(text, "server=", "server=127.0.0.1:1,", 1))
+	if _, err := c.Find(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := c.Confirm(t.Context(), registry.Spec{}); !errors.Is(err, registry.ErrIn) {
+		t.Errorf("confirmed while it is in: %v", err)
+	}
+	if err := c.Withdraw(t.Context(), registry.Spec{}); err != nil {
+		t.Error(err)
+	}
+	err := client(t, text).Confirm(t.Context(), registry.Spec{})
+	if err == nil || strings.Count(err.Error(), "\n") > 0 || !strings.Contains(err.Error(), "http://127.0.0.1:1/") || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("confirmed without a member: %v", err)
+	}
+}
+
+func denied(t *testing.T, s *contract.Stage, text, open string) {
+	s.Act("another prefix than the user's", nil)
+	if _, err := client(t, text+" prefix=/others").Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "grant it both") {
+		t.Errorf("another prefix: %v", err)
+	}
+	s.Act("wrong password", nil)
+	t.Setenv("TEST_PASSWORD", "wrong")
+	if _, err := client(t, text).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "is the password right?") {
+		t.Errorf("wrong password: %v", err)
+	}
+	s.Act("no user", nil)
+	if _, err := client(t, open).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
+		t.Errorf("no user: %v", err)
+	}
+}
