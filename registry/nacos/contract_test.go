@@ -36,6 +36,7 @@ var sets = []set{
 	{"nacos-2.2.4-client-1.4", 1, "", false},
 	{"nacos-2.2.4-client-2.4", 1, "", false},
 	{"nacos-2.2.4-two-nodes", 2, "", false},
+	{"nacos-2.2.4-login", 1, "nacos", true},
 	{"nacos-3.1.0", 1, "test-password", false},
 }
 

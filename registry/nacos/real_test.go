@@ -29,7 +29,7 @@ func TestReal(t *testing.T) {
 		"nacos-2.2.4-two-nodes":  {func() registries.Plan { return registries.Nacos2(registries.Nacos{Members: 2}) }, registries.NacosClient24},
 		"nacos-3.1.0":            {func() registries.Plan { return registries.Nacos3(registries.Nacos{}) }, registries.NacosClient31},
 	}
-	for _, set := range append(sets, set{"nacos-2.2.4-login", 1, "nacos", true}) {
+	for _, set := range sets {
 		t.Run(set.name, func(t *testing.T) {
 			servers := registries.ForTest(t, plans[set.name].plan())
 			app := registries.NacosApp{Version: plans[set.name].version, Servers: servers.Addresses(), Login: servers.Login, Service: "orders", Weight: 3}

@@ -42,6 +42,8 @@ type javaApp struct {
 	PreStop     *corev1.LifecycleHandler
 	Grace       int64  // seconds; 0: the default
 	Live        string // the path of the liveness probe; empty: none
+	Early       bool   // its name leads to it before it is ready
+	Node        string // that it runs on; empty: any
 }
 
 func (a javaApp) selector() string { return "app=" + a.Name }
@@ -56,6 +58,9 @@ func (a javaApp) deployment() *appsv1.Deployment {
 		Containers:         []corev1.Container{a.container()},
 		Volumes:            []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 		EnableServiceLinks: ptr.To(false),
+	}
+	if a.Node != "" {
+		pod.NodeSelector = map[string]string{corev1.LabelHostname: a.Node}
 	}
 	if a.Grace > 0 {
 		pod.TerminationGracePeriodSeconds = &a.Grace
@@ -120,7 +125,7 @@ func (a javaApp) container() corev1.Container {
 func (a javaApp) service() *corev1.Service {
 	service := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: RegistryNamespace, Name: a.Name},
-		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": a.Name}},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": a.Name}, PublishNotReadyAddresses: a.Early},
 	}
 	for _, port := range a.Container.Ports {
 		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: fmt.Sprintf("port-%d", port), Port: port})
@@ -131,17 +136,35 @@ func (a javaApp) service() *corev1.Service {
 // deployJava makes the application and waits until all of it is available. It gives the address
 // of its Service.
 func (e *Env) deployJava(ctx context.Context, a javaApp) (string, error) {
+	address, err := e.createJava(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	return address, e.awaitJava(ctx, a)
+}
+
+func (e *Env) createJava(ctx context.Context, a javaApp) (string, error) {
 	if _, err := e.Client.AppsV1().Deployments(RegistryNamespace).Create(ctx, a.deployment(), metav1.CreateOptions{}); err != nil {
 		return "", fmt.Errorf("deploying %s: %w", a.Name, err)
 	}
-	service, err := e.Client.CoreV1().Services(RegistryNamespace).Create(ctx, a.service(), metav1.CreateOptions{})
-	if err != nil {
+	if _, err := e.Client.CoreV1().Services(RegistryNamespace).Create(ctx, a.service(), metav1.CreateOptions{}); err != nil {
 		return "", fmt.Errorf("deploying %s: %w", a.Name, err)
 	}
-	err = awaitFor(ctx, javaStart, a.Name, func(ctx context.Context) (string, error) {
+	return e.serviceAddress(ctx, a.Name, a.Container.Ports[0])
+}
+
+func (e *Env) serviceAddress(ctx context.Context, name string, port int32) (string, error) {
+	service, err := e.Client.CoreV1().Services(RegistryNamespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return "", fmt.Errorf("finding %s: %w", name, err)
+	}
+	return fmt.Sprintf("%s:%d", service.Spec.ClusterIP, port), nil
+}
+
+func (e *Env) awaitJava(ctx context.Context, a javaApp) error {
+	return awaitFor(ctx, javaStart, a.Name, func(ctx context.Context) (string, error) {
 		return deployed(ctx, e.Client, RegistryNamespace, a.Name)
 	})
-	return fmt.Sprintf("%s:%d", service.Spec.ClusterIP, a.Container.Ports[0]), err
 }
 
 // removeJava deletes the application and waits until its pods are gone.

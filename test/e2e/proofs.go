@@ -45,7 +45,9 @@ func Proofs() []Proof {
 			for _, s := range stacks {
 				all = append(all, Proof{join("registry", s.name), proxy, registryProof(s)})
 			}
-			all = append(all, Proof{"registry/nacos-restart", proxy, registryRestart})
+			for _, r := range revivals {
+				all = append(all, Proof{join("registry", r.name), proxy, revivalProof(r)})
+			}
 		}
 	}
 	return all

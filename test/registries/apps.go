@@ -18,7 +18,8 @@ const (
 	Boot3Eureka  Framework = "boot3-eureka"
 	Boot27Eureka Framework = "boot27-eureka"
 	Boot3Nacos   Framework = "boot3-nacos"
-	Dubbo3       Framework = "dubbo3" // with ZooKeeper
+	Boot27Nacos  Framework = "boot27-nacos" // with a client of Nacos 1, which registers by HTTP beats
+	Dubbo3       Framework = "dubbo3"       // with ZooKeeper
 )
 
 func (f Framework) program() program {
@@ -27,6 +28,9 @@ func (f Framework) program() program {
 		return maven(string(f), "spring", "discovery=eureka", "spring.boot.version=2.7.18", "spring.cloud.version=2021.0.9")
 	case Boot3Nacos:
 		return maven(string(f), "spring", "discovery=nacos")
+	case Boot27Nacos:
+		return maven(string(f), "spring", "discovery=nacos", "spring.boot.version=2.7.18", "spring.cloud.version=2021.0.9",
+			"spring.cloud.alibaba.version=2021.0.1.0", "nacos.client.version="+NacosClient14)
 	case Dubbo3:
 		return maven(string(f), "dubbo")
 	default:
@@ -67,7 +71,7 @@ func (a App) properties() []string {
 	if a.Upstream != "" {
 		properties = append(properties, "test.upstream="+a.Upstream)
 	}
-	if a.Framework == Boot3Nacos {
+	if a.Framework == Boot3Nacos || a.Framework == Boot27Nacos {
 		properties = append(properties, "spring.cloud.nacos.discovery.server-addr="+strings.Join(a.Servers, ","))
 		if a.Login != nil {
 			properties = append(properties, "spring.cloud.nacos.discovery.username="+a.Login.User, "spring.cloud.nacos.discovery.password="+a.Login.Password)

@@ -40,7 +40,7 @@ func TestConsumersFindProviders(t *testing.T) {
 	for _, test := range []struct {
 		framework Framework
 		plan      string
-	}{{Boot3Eureka, "eureka-auth"}, {Boot3Nacos, "nacos2-auth"}, {Boot3Nacos, "nacos3-auth"}, {Dubbo3, "zookeeper"}} {
+	}{{Boot3Eureka, "eureka-auth"}, {Boot3Nacos, "nacos2-auth"}, {Boot3Nacos, "nacos3-auth"}, {Boot27Nacos, "nacos2"}, {Boot27Eureka, "eureka"}, {Dubbo3, "zookeeper"}} {
 		t.Run(string(test.framework)+"/"+test.plan, func(t *testing.T) {
 			servers := ForTest(t, Plans()[test.plan]())
 			app := App{Framework: test.framework, Servers: servers.Addresses(), Login: servers.Login, Name: "orders"}

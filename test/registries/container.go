@@ -35,18 +35,50 @@ func contain(p program, jar, heap string, properties ...string) Container {
 	return Container{Args: java(appFolder, jar, heap, DataFolder, properties...)[1:], program: p, jar: jar}
 }
 
-// Nacos2Container is a Nacos 2 server alone, open.
-func Nacos2Container() Container {
-	c := contain(maven("nacos2", "nacos2"), "nacos2", "384m", "nacos.home="+DataFolder)
-	c.Ports, c.Ready = []int32{8848, 9848, 9849}, "/nacos/v1/ns/operator/metrics"
+// Nacos2Containers are Nacos 2 servers, open: one alone, or the members of a cluster that know each other by these
+// hosts' names.
+func Nacos2Containers(hosts ...string) []Container {
+	var members []string
+	for _, host := range hosts {
+		members = append(members, host+":8848")
+	}
+	var all []Container
+	for _, host := range hosts {
+		properties := []string{"nacos.home=" + DataFolder}
+		if len(hosts) > 1 {
+			properties = append(properties, "nacos.server.ip="+host, "nacos.member.list="+strings.Join(members, ","),
+				"nacos.functionMode=naming", "embeddedStorage=true")
+		}
+		c := contain(maven("nacos2", "nacos2"), "nacos2", "384m", properties...)
+		c.Ports, c.Ready = []int32{8848, 9848, 9849, 7848}, "/nacos/v1/ns/operator/metrics"
+		all = append(all, c)
+	}
+	return all
+}
+
+// Nacos3Container is a Nacos 3 server alone. It has no administrator until it is given the password of one.
+func Nacos3Container() Container {
+	c := contain(maven("nacos3", "nacos3"), "nacos3", "384m", "nacos.home="+DataFolder)
+	c.Ports, c.Ready = []int32{8848, 9848, 9849}, "/nacos/v3/admin/core/state/readiness"
 	return c
 }
 
-// EurekaContainer is a Eureka server alone, open.
-func EurekaContainer() Container {
-	c := contain(maven("eureka", "eureka"), "eureka", "256m")
-	c.Ports, c.Ready = []int32{8761}, "/eureka/apps"
-	return c
+// EurekaContainers are Eureka servers that replicate to each other by these hosts' names, behind basic auth if there is
+// a login.
+func EurekaContainers(login *Login, hosts ...string) []Container {
+	var urls []string
+	for _, host := range hosts {
+		urls = append(urls, EurekaURL(host+":8761", login))
+	}
+	var all []Container
+	for _, host := range hosts {
+		c := contain(maven("eureka", "eureka"), "eureka", "256m", eurekaProperties(host, urls, login)...)
+		if c.Ports = []int32{8761}; login == nil {
+			c.Ready = "/eureka/apps"
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // ZooKeeperContainer is a ZooKeeper server alone.

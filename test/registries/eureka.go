@@ -28,21 +28,26 @@ func Eureka(options EurekaServer) Plan {
 	}
 	for i := range plan.nodes {
 		n := &plan.nodes[i]
-		properties := []string{
-			"server.address=" + n.host, "server.port=" + strconv.Itoa(n.port), "eureka.instance.hostname=" + n.host,
-			"eureka.client.service-url.defaultZone=" + strings.Join(urls, ","),
-			"test.csrf=" + strconv.FormatBool(options.CSRF), "test.open=" + strconv.FormatBool(options.Login == nil),
-		}
-		if len(urls) > 1 {
-			properties = append(properties, "eureka.client.register-with-eureka=true", "eureka.client.fetch-registry=true")
-		}
-		if options.Login != nil {
-			properties = append(properties,
-				"spring.security.user.name="+options.Login.User, "spring.security.user.password="+options.Login.Password)
-		}
+		properties := append(eurekaProperties(n.host, urls, options.Login),
+			"server.address="+n.host, "server.port="+strconv.Itoa(n.port), "test.csrf="+strconv.FormatBool(options.CSRF))
 		n.args = func(built, dir string) []string { return java(built, "eureka", "256m", dir, properties...) }
 	}
 	return plan
+}
+
+// eurekaProperties are those of the server at host, which is one of the peers at the URLs.
+func eurekaProperties(host string, urls []string, login *Login) []string {
+	properties := []string{
+		"eureka.instance.hostname=" + host, "eureka.client.service-url.defaultZone=" + strings.Join(urls, ","),
+		"test.open=" + strconv.FormatBool(login == nil),
+	}
+	if len(urls) > 1 {
+		properties = append(properties, "eureka.client.register-with-eureka=true", "eureka.client.fetch-registry=true")
+	}
+	if login != nil {
+		properties = append(properties, "spring.security.user.name="+login.User, "spring.security.user.password="+login.Password)
+	}
+	return properties
 }
 
 // EurekaURL is the address as applications are given it, with the login in it.

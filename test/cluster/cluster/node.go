@@ -3,7 +3,9 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -127,6 +129,16 @@ func (n *Node) CutWatch(ctx context.Context) error {
 // lists all slices anew.
 func (n *Node) Relist(ctx context.Context) error {
 	return n.relayClient().Relist(ctx, endpointSlices)
+}
+
+// ReuseAddresses has the next pod on the node get the lowest address that is free, where it would get the one after
+// that of the last pod.
+func (n *Node) ReuseAddresses() error {
+	err := os.Remove(n.render.LastAddress())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (n *Node) relayClient() relay.Client { return relay.Client{Socket: n.render.RelaySocket()} }

@@ -45,6 +45,11 @@ func (n Node) Address() netip.Addr { return n.Plan.NodeAddr(n.Number) }
 // PodCIDR is where the node's pods get their addresses.
 func (n Node) PodCIDR() netip.Prefix { return n.Plan.PodCIDR(n.Number) }
 
+// LastAddress is the file in which the IPAM plugin host-local keeps which address it gave out last.
+func (n Node) LastAddress() string {
+	return filepath.Join(n.Dir(), "ipam", n.Plan.Network(), "last_reserved_ip.0")
+}
+
 // Netns is the file that pins the node's network namespace.
 func (n Node) Netns() string { return filepath.Join(n.Dir(), "netns") }
 

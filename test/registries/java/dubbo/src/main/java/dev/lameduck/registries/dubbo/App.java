@@ -32,6 +32,9 @@ public final class App {
     private static void provide(RegistryConfig registry) {
         String pod = System.getProperty("pod.name", System.getenv().getOrDefault("POD_NAME", "unknown"));
         long work = Long.getLong("work", 50);
+        // A line that `lameduck verify` follows: see its package ledger.
+        Runtime.getRuntime().addShutdownHook(
+                new Thread(() -> System.out.println("ledger 1 sigterm - " + 1000 * System.currentTimeMillis())));
         Orders orders = id -> {
             try {
                 Thread.sleep(work);
@@ -54,6 +57,7 @@ public final class App {
         ReferenceConfig<Orders> reference = new ReferenceConfig<>();
         reference.setInterface(Orders.class);
         reference.setRetries(0);
+        reference.setTimeout(Integer.getInteger("timeout", 1000));
         reference.setCheck(false);
         ApplicationConfig application = new ApplicationConfig("shop");
         application.setQosEnable(false);

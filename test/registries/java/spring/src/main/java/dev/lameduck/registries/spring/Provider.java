@@ -38,4 +38,10 @@ class Provider {
     void breakLiveness() {
         AvailabilityChangeEvent.publish(context, LivenessState.BROKEN);
     }
+
+    /** Ends the process as a SIGKILL does: nothing is told to the registry. */
+    @RequestMapping("/halt")
+    void halt() {
+        Runtime.getRuntime().halt(137);
+    }
 }
