@@ -76,6 +76,10 @@ const (
 	etcdLag   = 0
 )
 
+// zookeeperLag is none because each server catches up before it is asked: of three, all were
+// seen to agree 10 ms after a node was deleted.
+const zookeeperLag = 0
+
 func kind(name, about string, stale, lag time.Duration, keys ...[]Key) Kind {
 	return Kind{Name: name, About: about, Stale: stale, Quiet: leastQuiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
 }
@@ -98,6 +102,11 @@ var Kinds = []Kind{
 	kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", 95*time.Second, 500*time.Millisecond,
 		serverKeys, instanceKeys, passwordKeys, []Key{
 			{"id", "the instance's id (that of the instance with the pod's address)"},
+		}),
+	kind("zookeeper", "ZooKeeper with the layouts of Spring Cloud and Dubbo: the instance's nodes are deleted", springStale, zookeeperLag,
+		serverKeys, instanceKeys, passwordKeys, []Key{
+			{"layout", "spring or dubbo (spring)"},
+			{"root", "path of the services, or of Dubbo's interfaces (/services, /dubbo)"},
 		}),
 	// The interface's node was seen to go after 0.05 s and the application's after 1.0 s.
 	kind("dubbo", "Dubbo 2.7 and 3 by QoS in the pod: the application takes its services out, whatever its registry", dubboStale, time.Second,

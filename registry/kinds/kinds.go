@@ -9,13 +9,15 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/etcd"
 	"github.com/lameduck-dev/lameduck/registry/eureka"
 	"github.com/lameduck-dev/lameduck/registry/nacos"
+	"github.com/lameduck-dev/lameduck/registry/zookeeper"
 )
 
 var makers = map[string]func(registry.Spec, registry.Pod) (registry.Registry, error){
-	"dubbo":  func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return dubbo.New(s) },
-	"etcd":   func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return etcd.New(s, p) },
-	"eureka": func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return eureka.New(s, p) },
-	"nacos":  func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return nacos.New(s, p) },
+	"dubbo":     func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return dubbo.New(s) },
+	"etcd":      func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return etcd.New(s, p) },
+	"eureka":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return eureka.New(s, p) },
+	"nacos":     func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return nacos.New(s, p) },
+	"zookeeper": func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return zookeeper.New(s, p) },
 }
 
 // New makes the client that a spec asks for, for the instance of a pod.

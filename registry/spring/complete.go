@@ -29,6 +29,19 @@ var names = map[string]map[string][]string{
 		"id":      {"eureka.instance.instance-id"},
 		"ip":      {"eureka.instance.ip-address"},
 	},
+	"zookeeper": {
+		"server":  {"spring.cloud.zookeeper.connect-string"},
+		"service": {"spring.application.name"},
+		"root":    {"spring.cloud.zookeeper.discovery.root"},
+		"port":    {"spring.cloud.zookeeper.discovery.instance-port"},
+	},
+	"zookeeper dubbo": {
+		"server":   {"dubbo.registry.address"},
+		"service":  {"dubbo.application.name", "spring.application.name"},
+		"root":     {"dubbo.registry.group"},
+		"username": {"dubbo.registry.username"},
+		"password": {"dubbo.registry.password"},
+	},
 	"dubbo": {
 		"server":  {"dubbo.application.qos-port", "dubbo.qos.port"},
 		"service": {"dubbo.application.name", "spring.application.name"},
@@ -39,7 +52,7 @@ var names = map[string]map[string][]string{
 // with, and adds the ports that it serves on. Credentials that are found go along unseen: they
 // are no part of the spec's text.
 func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Spec, registry.Pod, error) {
-	for key, properties := range names[spec.Kind] {
+	for key, properties := range namesOf(spec) {
 		if given(spec, key) {
 			continue
 		}
@@ -58,7 +71,7 @@ func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Sp
 			break
 		}
 	}
-	if spec.Kind == "eureka" {
+	if spec.Kind == "eureka" || spec.Kind == "zookeeper" {
 		spec = takeLogin(spec)
 	}
 	if len(pod.Ports) == 0 {
@@ -68,6 +81,14 @@ func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Sp
 		}
 	}
 	return spec, pod, nil
+}
+
+// namesOf are the properties of a kind, or of its layout where that has its own.
+func namesOf(spec registry.Spec) map[string][]string {
+	if own := names[spec.Kind+" "+spec.Get("layout")]; own != nil {
+		return own
+	}
+	return names[spec.Kind]
 }
 
 // given reports whether the spec has a key, or has credentials of its own: then those of the
@@ -88,7 +109,7 @@ func isPort(text string) bool {
 	return err == nil && port != 0
 }
 
-// takeLogin takes user and password out of URLs, where Eureka's clients have them.
+// takeLogin takes user and password out of URLs, where Eureka's and Dubbo's clients have them.
 func takeLogin(spec registry.Spec) registry.Spec {
 	var servers []string
 	for _, server := range spec.List("server") {

@@ -42,6 +42,10 @@ func TestComplete(t *testing.T) {
 		{"in the jar", Process{Args: []string{"java", "-jar", jar(t, "testdata/profiles")}}, "nacos", "nacos group=PROD server=nacos:8848 service=orders", 7000},
 		{"a random port is none", Process{Env: []string{"SERVER_PORT=0", "SPRING_APPLICATION_NAME=${random.value}"}}, "nacos", "nacos", 0},
 		{"Dubbo's QoS", Process{Env: []string{"DUBBO_APPLICATION_QOS_PORT=33333", "DUBBO_APPLICATION_NAME=orders", "SPRING_APPLICATION_NAME=other"}}, "dubbo", "dubbo server=127.0.0.1:33333 service=orders", 0},
+		{"ZooKeeper", Process{Env: []string{"SPRING_CLOUD_ZOOKEEPER_CONNECTSTRING=zk-0:2181,zk-1:2181/prod", "SPRING_APPLICATION_NAME=orders", "SPRING_CLOUD_ZOOKEEPER_DISCOVERY_ROOT=/apps"}}, "zookeeper",
+			"zookeeper root=/apps server=zk-0:2181,zk-1:2181/prod service=orders", 0},
+		{"Dubbo's ZooKeeper", Process{Env: []string{"DUBBO_REGISTRY_ADDRESS=zookeeper://user:secret@zk-0:2181?backup=zk-1:2181,zk-2:2181", "SPRING_APPLICATION_NAME=orders"}}, "zookeeper layout=dubbo",
+			"zookeeper layout=dubbo server=zookeeper://zk-0:2181?backup=zk-1:2181,zk-2:2181 service=orders", 0},
 		{"no end", Process{Env: []string{"SPRING_APPLICATION_NAME=${spring.application.name}"}}, "nacos", "nacos", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

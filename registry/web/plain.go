@@ -19,19 +19,12 @@ func plain(ctx context.Context, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var invalid x509.CertificateInvalidError
 	var record tls.RecordHeaderError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &unknown):
-		return fmt.Errorf("its certificate is signed by an authority that is not known here: give that one's certificate by ca-file= (%w)", err)
-	case errors.As(err, &name):
-		return fmt.Errorf("its certificate is for another name: write the server as the certificate does (%w)", err)
-	case errors.As(err, &invalid):
-		return fmt.Errorf("its certificate does not hold (%w)", err)
+	case Certificate(err) != nil:
+		return Certificate(err)
 	case strings.Contains(err.Error(), "tls: certificate required"):
 		return fmt.Errorf("it wants a certificate of its client, of an authority that it knows: give one by cert-file= and key-file= (%w)", err)
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
@@ -40,6 +33,22 @@ func plain(ctx context.Context, err error) error {
 		return fmt.Errorf("it closed the connection without an answer; if it speaks TLS, write its URL with https:// (%w)", err)
 	}
 	return err
+}
+
+// Certificate says of an error of a server's certificate what to do; nil if it is of something else.
+func Certificate(err error) error {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("its certificate is signed by an authority that is not known here: give that one's certificate by ca-file= (%w)", err)
+	case errors.As(err, &name):
+		return fmt.Errorf("its certificate is for another name: write the server as the certificate does (%w)", err)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("its certificate does not hold (%w)", err)
+	}
+	return nil
 }
 
 // maxText bounds what is quoted of an answer, in bytes.

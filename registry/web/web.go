@@ -34,7 +34,7 @@ type Client struct {
 
 // New makes a client with the files of certificates and the timeout that a spec names.
 func New(spec registry.Spec) (*Client, error) {
-	config, err := tlsConfig(spec)
+	config, err := TLSConfig(spec)
 	if err != nil {
 		return nil, fmt.Errorf("registry %s: %w", spec.Name(), err)
 	}
@@ -56,7 +56,8 @@ func New(spec registry.Spec) (*Client, error) {
 	}, nil
 }
 
-func tlsConfig(spec registry.Spec) (*tls.Config, error) {
+// TLSConfig is what a spec's files of certificates say.
+func TLSConfig(spec registry.Spec) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if file := spec.Get("ca-file"); file != "" {
 		pem, err := os.ReadFile(file)

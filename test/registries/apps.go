@@ -15,11 +15,12 @@ type Framework string
 
 // The frameworks.
 const (
-	Boot3Eureka  Framework = "boot3-eureka"
-	Boot27Eureka Framework = "boot27-eureka"
-	Boot3Nacos   Framework = "boot3-nacos"
-	Boot27Nacos  Framework = "boot27-nacos" // with a client of Nacos 1, which registers by HTTP beats
-	Dubbo3       Framework = "dubbo3"       // with ZooKeeper
+	Boot3Eureka    Framework = "boot3-eureka"
+	Boot27Eureka   Framework = "boot27-eureka"
+	Boot3Nacos     Framework = "boot3-nacos"
+	Boot27Nacos    Framework = "boot27-nacos" // with a client of Nacos 1, which registers by HTTP beats
+	Boot3ZooKeeper Framework = "boot3-zookeeper"
+	Dubbo3         Framework = "dubbo3" // with ZooKeeper
 )
 
 func (f Framework) program() program {
@@ -31,6 +32,8 @@ func (f Framework) program() program {
 	case Boot27Nacos:
 		return maven(string(f), "spring", "discovery=nacos", "spring.boot.version=2.7.18", "spring.cloud.version=2021.0.9",
 			"spring.cloud.alibaba.version=2021.0.1.0", "nacos.client.version="+NacosClient14)
+	case Boot3ZooKeeper:
+		return maven(string(f), "spring", "discovery=zookeeper")
 	case Dubbo3:
 		return maven(string(f), "dubbo")
 	default:
@@ -78,6 +81,9 @@ func (a App) properties() []string {
 		}
 		return append(properties, a.Properties...)
 	}
+	if a.Framework == Boot3ZooKeeper {
+		return append(append(properties, "spring.cloud.zookeeper.connect-string="+strings.Join(a.Servers, ",")), a.Properties...)
+	}
 	var urls []string
 	for _, server := range a.Servers {
 		urls = append(urls, EurekaURL(server, a.Login))
@@ -112,7 +118,7 @@ func StartApp(ctx context.Context, app App) (*RunningApp, error) {
 	local := []string{"server.address=" + a.IP, "server.port=" + port, "pod.name=" + app.Name + "-" + port,
 		"eureka.instance.ip-address=" + a.IP, "eureka.instance.hostname=" + a.IP,
 		"eureka.instance.instance-id=" + a.IP + ":" + app.Name + ":" + port,
-		"spring.cloud.nacos.discovery.ip=" + a.IP, "JM.LOG.PATH=" + a.dir, "JM.SNAPSHOT.PATH=" + a.dir}
+		"spring.cloud.nacos.discovery.ip=" + a.IP, "spring.cloud.zookeeper.discovery.instance-host=" + a.IP, "JM.LOG.PATH=" + a.dir, "JM.SNAPSHOT.PATH=" + a.dir}
 	if app.Framework == Dubbo3 {
 		a.QoS = freePort()
 		local = []string{"host=" + a.IP, "port=" + port, "qos=" + strconv.Itoa(a.QoS)}

@@ -1,0 +1,237 @@
+//go:build registries
+
+package zookeeper
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/wire"
+	"github.com/lameduck-dev/lameduck/test/registries"
+)
+
+// TestSpring has two Spring Boot applications in an ensemble of three, and a consumer.
+func TestSpring(t *testing.T) {
+	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
+	holds(t, servers, registries.Boot3ZooKeeper, "zookeeper service=orders")
+}
+
+// TestDubbo has two Dubbo applications and a consumer, which use both of Dubbo's layouts.
+func TestDubbo(t *testing.T) {
+	servers := registries.ForTest(t, registries.ZooKeeper())
+	holds(t, servers, registries.Dubbo3, "zookeeper layout=dubbo service=orders")
+}
+
+// holds is the contract: what a client can rely on.
+func holds(t *testing.T, servers *registries.Servers, framework registries.Framework, text string) {
+	ctx := t.Context()
+	app := registries.App{Framework: framework, Servers: servers.Addresses(), Name: "orders", Properties: []string{"pod.name=other"}}
+	c := client(t, text+" server="+strings.Join(servers.Addresses(), ","))
+	var none registry.Spec
+	out := func() error { return c.Confirm(ctx, none) }
+	in := func() error {
+		found, err := c.Find(ctx)
+		if err != nil || found.Out || !found.Record.IsZero() {
+			return fmt.Errorf("found %+v, %w", found, errors.Join(err))
+		}
+		if err := c.Confirm(ctx, none); !errors.Is(err, registry.ErrIn) {
+			return fmt.Errorf("it is not in: %w", errors.Join(err))
+		}
+		return nil
+	}
+
+	// Nobody has registered.
+	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNoService) {
+		t.Errorf("found: %v", err)
+	}
+	if err := errors.Join(c.Withdraw(ctx, none), out(), c.Restore(ctx, none)); err != nil {
+		t.Error(err)
+	}
+
+	// The pod and another have, and consumers send to both.
+	registries.AppForTest(t, app)
+	app.Properties = []string{"pod.name=own"}
+	own := registries.AppForTest(t, app)
+	// They share their address, as pods may share their node's.
+	c = client(t, c.spec.With("port", strconv.Itoa(own.Port)).String())
+	eventually(t, 30*time.Second, in)
+	app.Name, app.Upstream = "shop", "orders"
+	shop := consumer{registries.AppForTest(t, app)}
+	eventually(t, time.Minute, func() error {
+		if sends, err := shop.sendsToOwn(ctx); err != nil || !sends {
+			return fmt.Errorf("sends to its own: %t, %w", sends, errors.Join(err))
+		}
+		return nil
+	})
+	nodes, err := c.own(ctx, c.servers[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the pod's nodes: %+v", nodes)
+
+	// It is withdrawn.
+	for range 2 { // it is idempotent
+		if err := c.Withdraw(ctx, none); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start := time.Now()
+	if err := out(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("confirmed by %d servers %v after it was withdrawn", len(c.servers), time.Since(start))
+	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("found: %v", err)
+	}
+	shop.stops(t, c.spec.Stale())
+	if err := out(); err != nil {
+		t.Errorf("it came back by itself: %v", err)
+	}
+
+	t.Run("the keeper takes it out again", func(t *testing.T) { comesBack(t, c, nodes) })
+
+	// It is killed, and the next one comes: nothing was left behind.
+	own.Kill()
+	if err := own.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 30*time.Second, in)
+}
+
+// comesBack writes the pod's nodes again, as the application does when its session was lost.
+func comesBack(t *testing.T, c *Client, nodes []node) {
+	s := session0(t, c)
+	again := func() {
+		for _, n := range nodes {
+			s.create(t, n.path, fmt.Sprintf(`{"address":%q,"port":%d}`, n.address, n.port), anyone)
+		}
+	}
+	again()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var said []string
+	registry.Leave(ctx, c.spec, c, 10*time.Second, func(e wire.Event) {
+		said = append(said, e.Event)
+		switch {
+		case e.Event == wire.Out && len(said) == 3:
+			again()
+		case e.Event == wire.Out:
+			cancel()
+		}
+	})
+	if got, want := strings.Join(said, " "), "plan withdrawn out back withdrawn out"; got != want {
+		t.Errorf("said %s, want %s", got, want)
+	}
+}
+
+// TestAccess has nodes that only one user may delete.
+func TestAccess(t *testing.T) {
+	servers := registries.ForTest(t, registries.ZooKeeper())
+	text := "zookeeper service=orders server=" + servers.Addresses()[0]
+	s := session0(t, client(t, text))
+	digest := sha1.Sum([]byte("test:test-password"))
+	user := acl{31, "digest", "test:" + base64.StdEncoding.EncodeToString(digest[:])}
+	readers := acl{1, "world", "anyone"}
+	s.create(t, "/services", "", anyone)
+	s.create(t, "/services/orders", "", user, readers)
+	s.login(t, "test", "test-password")
+	s.create(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, user, readers)
+	s.create(t, "/services/secret", "", user)
+
+	t.Setenv("TEST_USER", "test")
+	for _, test := range []struct{ name, password, service, more, want string }{
+		{"nobody", "", "orders", "", "access denied: the access list does not let this user delete /services/orders/a"},
+		{"wrong password", "wrong", "orders", " username-env=TEST_USER password-env=TEST_PASSWORD", "access denied: the access list does not let this user delete /services/orders/a"},
+		{"may not even read", "wrong", "secret", " username-env=TEST_USER password-env=TEST_PASSWORD", "access denied: the access list does not let this user read /services/secret"},
+		{"right password", "test-password", "orders", " username-env=TEST_USER password-env=TEST_PASSWORD", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("TEST_PASSWORD", test.password)
+			c := client(t, strings.Replace(text, "orders", test.service, 1)+test.more)
+			err := c.Withdraw(t.Context(), registry.Spec{})
+			if test.want == "" {
+				if err := errors.Join(err, c.Confirm(t.Context(), registry.Spec{})); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+// TestServersFail has one member of three die, and then another.
+func TestServersFail(t *testing.T) {
+	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
+	c := client(t, "zookeeper service=orders timeout=2s server="+strings.Join(servers.Addresses(), ","))
+	s := session0(t, client(t, "zookeeper service=orders server="+servers.Addresses()[2]))
+	for _, path := range []string{"/services", "/services/orders"} {
+		s.create(t, path, "", anyone)
+	}
+	s.create(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, anyone)
+	if _, err := c.Find(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	servers.Nodes[0].Kill()
+	eventually(t, 20*time.Second, func() error { return c.Withdraw(t.Context(), registry.Spec{}) })
+	err := c.Confirm(t.Context(), registry.Spec{})
+	if err == nil || !strings.Contains(err.Error(), servers.Nodes[0].Address) || strings.Contains(err.Error(), servers.Nodes[2].Address) {
+		t.Errorf("with one of three down: %v", err)
+	}
+	servers.Nodes[1].Kill()
+	eventually(t, 20*time.Second, func() error {
+		_, err := client(t, "zookeeper service=orders timeout=2s server="+servers.Nodes[2].Address).Find(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "it has no quorum") {
+			return fmt.Errorf("without a quorum: %w", errors.Join(err))
+		}
+		return nil
+	})
+}
+
+func TestTLS(t *testing.T) {
+	keys := httptest.NewUnstartedServer(nil) // its certificate is for 127.0.0.1
+	keys.StartTLS()
+	defer keys.Close()
+	pair := keys.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})
+	write := func(name string, text []byte) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	ca := write("ca.pem", certificate)
+	both := write("server.pem", append(certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...))
+	server := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{KeyFile: both})).Addresses()[0]
+	for settings, want := range map[string]string{
+		"server=" + server + " ca-file=" + ca: "no such service",
+		"server=tls://" + server:              "signed by an authority that is not known here: give that one's certificate by ca-file=",
+		"server=" + server + " timeout=2s":    "speaks TLS (tls://HOST:PORT)",
+	} {
+		_, err := client(t, "zookeeper service=orders "+settings).Find(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", settings, err, want)
+		}
+	}
+}
