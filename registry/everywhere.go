@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -19,7 +20,7 @@ func Everywhere(nodes []string, ask func(node string) error) error {
 			return err
 		}
 	}
-	return errors.Join(errs...)
+	return oneOf(errs)
 }
 
 // Anywhere asks one server node after the other until one can answer. What credentials,
@@ -33,5 +34,19 @@ func Anywhere(nodes []string, ask func(node string) error) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return oneOf(errs)
+}
+
+// oneOf is one line for all of the errors, of which any may be nil.
+func oneOf(errs []error) error {
+	var all error
+	for _, err := range errs {
+		switch {
+		case all == nil:
+			all = err
+		case err != nil:
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
 }

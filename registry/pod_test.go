@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -84,10 +85,11 @@ func TestEverywhere(t *testing.T) {
 	}{
 		{"out", map[string]error{"a": nil, "b": nil}, nil},
 		{"one is down", map[string]error{"a": down, "b": nil}, down},
+		{"both are down", map[string]error{"a": down, "b": errors.New("away")}, down},
 		{"one is down, one has it", map[string]error{"a": down, "b": In("10.0.0.3:8080", "b")}, ErrIn},
 	} {
-		if err := Everywhere([]string{"a", "b"}, func(node string) error { return test.answers[node] }); !errors.Is(err, test.want) {
-			t.Errorf("%s: %v", test.name, err)
+		if err := Everywhere([]string{"a", "b"}, func(node string) error { return test.answers[node] }); !errors.Is(err, test.want) || strings.Contains(fmt.Sprint(err), "\n") {
+			t.Errorf("%s: %q", test.name, err)
 		}
 	}
 }
