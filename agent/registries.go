@@ -23,6 +23,8 @@ const (
 	// withdrawTime is what a withdrawal may take of the time for confirming; with retries, the
 	// slowest registry that answers takes a few seconds.
 	withdrawTime = 10 * time.Second
+	// recordEvery bounds how long a new leader does not know what a withdrawal will leave behind.
+	recordEvery = 5 * time.Second
 	// What holds when nobody says how long consumers cache: the longest of those known,
 	// Eureka's, and more than the pause of a consumer that is not idle.
 	unknownStale = 95 * time.Second
@@ -93,17 +95,24 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 	}
 }
 
-// record tells the hub, until it has heard or refused it, or the pod has left: a pod that is killed in the
-// middle of its stop must have told.
+// record tells the hub until the pod has left or the hub refuses it, and again when it has heard
+// it: a pod that is killed in the middle of its stop must have told, and what a leader was told
+// the next one does not know.
 func record(ctx context.Context, hub Hub, spec string) {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := firstPause; ctx.Err() == nil; {
 		calling, cancel := context.WithTimeout(ctx, callSlack)
 		err := hub.Record(calling, []string{spec})
 		cancel()
-		if err == nil || errors.Is(err, hubapi.ErrRefused) || ctx.Err() != nil {
+		next := pause
+		switch {
+		case errors.Is(err, hubapi.ErrRefused):
 			return
+		case err == nil:
+			pause, next = firstPause, recordEvery
+		default:
+			pause = min(2*pause, lastPause)
 		}
-		sleepUntil(ctx, time.Now().Add(pause))
+		sleepUntil(ctx, time.Now().Add(next))
 	}
 }
 

@@ -46,7 +46,7 @@ func installManifests(ctx context.Context, dir string, args ...string) (string, 
 	return string(manifests), nil
 }
 
-// waitInstalled waits until every replica is ready and a leader answers as the hub.
+// waitInstalled waits until every replica is ready and a leader that stays answers as the hub.
 func waitInstalled(ctx context.Context, client kubernetes.Interface) error {
 	return await(ctx, "the controller", func(ctx context.Context) (string, error) {
 		lacks, err := deployed(ctx, client, controlNamespace, controller)
@@ -54,10 +54,14 @@ func waitInstalled(ctx context.Context, client kubernetes.Interface) error {
 			return lacks, err
 		}
 		name, err := leader(ctx, client)
-		if name == "" {
-			lacks = "no leader answers as the hub yet"
+		if name == "" || err != nil {
+			return "no leader answers as the hub yet", err
 		}
-		return lacks, err
+		pod, err := client.CoreV1().Pods(controlNamespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil || pod.DeletionTimestamp != nil {
+			return "the leader is about to stop", err
+		}
+		return "", nil
 	})
 }
 
