@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -86,9 +87,6 @@ func (e *Env) revive(ctx context.Context, r revival) (after time.Duration, err e
 		provider.Annotations["lameduck.dev/registry"] = text + " stale=3s quiet=1s"
 	}
 	e.say("%s: %s", r.name, provider.Name)
-	if err := e.Cluster.Nodes()[1].ReuseAddresses(); err != nil {
-		return 0, err
-	}
 	if _, err := e.deployJava(ctx, provider); err != nil {
 		return 0, err
 	}
@@ -163,7 +161,11 @@ func readdressed(ctx context.Context, e *Env, _ revival, provider javaApp) error
 	if err != nil {
 		return err
 	}
-	if err := e.Cluster.Nodes()[1].ReuseAddresses(); err != nil {
+	address, err := netip.ParseAddr(before.Status.PodIP)
+	if err != nil {
+		return err
+	}
+	if err := e.Cluster.Nodes()[1].NextAddress(address); err != nil {
 		return err
 	}
 	if err := scale("1"); err != nil {

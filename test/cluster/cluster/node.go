@@ -3,9 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -131,14 +129,9 @@ func (n *Node) Relist(ctx context.Context) error {
 	return n.relayClient().Relist(ctx, endpointSlices)
 }
 
-// ReuseAddresses has the next pod on the node get the lowest address that is free, where it would get the one after
-// that of the last pod.
-func (n *Node) ReuseAddresses() error {
-	err := os.Remove(n.render.LastAddress())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+// NextAddress has the next pod on the node get that address, if it is free. Otherwise each gets the one after the last.
+func (n *Node) NextAddress(address netip.Addr) error {
+	return os.WriteFile(n.render.LastAddress(), []byte(address.Prev().String()), 0o644)
 }
 
 func (n *Node) relayClient() relay.Client { return relay.Client{Socket: n.render.RelaySocket()} }
