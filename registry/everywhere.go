@@ -20,7 +20,7 @@ func Everywhere(nodes []string, ask func(node string) error) error {
 			return err
 		}
 	}
-	return oneOf(errs)
+	return OneOf(errs)
 }
 
 // Anywhere asks one server node after the other until one can answer. What credentials,
@@ -34,11 +34,11 @@ func Anywhere(nodes []string, ask func(node string) error) error {
 		}
 		errs = append(errs, err)
 	}
-	return oneOf(errs)
+	return OneOf(errs)
 }
 
-// oneOf is one line for all of the errors, of which any may be nil.
-func oneOf(errs []error) error {
+// OneOf is one line for all of the errors, of which any may be nil.
+func OneOf(errs []error) error {
 	var all error
 	for _, err := range errs {
 		switch {

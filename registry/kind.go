@@ -114,6 +114,12 @@ var Kinds = []Kind{
 			{"server", "the application's QoS, host:port (127.0.0.1:22222, or the port found in Spring's settings)"},
 			{"service", "the application's name, for the log (found in Spring's settings)"},
 		}),
+	// Deregistered, it was out of the leader's answers after 1.1 to 1.5 ms, through another agent.
+	kind("consul", "Consul: the instance is deregistered at its agent, or put into maintenance", springStale, 100*time.Millisecond,
+		serverKeys, instanceKeys, tokenKeys, []Key{
+			{"by", "deregister or maintenance (deregister: maintenance is not seen by consumers that take instances in any state, as Spring Cloud's do by default)"},
+			{"id", "the instance's id (that of the instance with the pod's address)"},
+		}),
 	kind("etcd", "etcd 3.4 and later, as go-kratos and Kitex register in it: the instance's key is deleted", etcdStale, etcdLag,
 		[]Key{
 			{"server", "all members, host:port or URL, separated by commas"},

@@ -181,6 +181,7 @@ func (s *Stage) pass(node int, server string, w http.ResponseWriter, r *http.Req
 		return
 	}
 	out.Header = r.Header.Clone()
+	out.Header.Del("Accept-Encoding") // what is kept is text
 	response, err := http.DefaultTransport.RoundTrip(out)
 	if err != nil { // the client sees it as the server's end of the connection
 		panic(http.ErrAbortHandler)

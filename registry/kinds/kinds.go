@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/consul"
 	"github.com/lameduck-dev/lameduck/registry/dubbo"
 	"github.com/lameduck-dev/lameduck/registry/etcd"
 	"github.com/lameduck-dev/lameduck/registry/eureka"
@@ -13,6 +14,7 @@ import (
 )
 
 var makers = map[string]func(registry.Spec, registry.Pod) (registry.Registry, error){
+	"consul":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return consul.New(s, p) },
 	"dubbo":     func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return dubbo.New(s) },
 	"etcd":      func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return etcd.New(s, p) },
 	"eureka":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return eureka.New(s, p) },

@@ -42,6 +42,13 @@ var names = map[string]map[string][]string{
 		"username": {"dubbo.registry.username"},
 		"password": {"dubbo.registry.password"},
 	},
+	"consul": {
+		"service": {"spring.cloud.consul.discovery.service-name", "spring.application.name"},
+		"id":      {"spring.cloud.consul.discovery.instance-id"},
+		"ip":      {"spring.cloud.consul.discovery.ip-address"},
+		"port":    {"spring.cloud.consul.discovery.port"},
+		"token":   {"spring.cloud.consul.discovery.acl-token", "consul.token", "spring.cloud.consul.token"},
+	},
 	"dubbo": {
 		"server":  {"dubbo.application.qos-port", "dubbo.qos.port"},
 		"service": {"dubbo.application.name", "spring.application.name"},
@@ -52,6 +59,9 @@ var names = map[string]map[string][]string{
 // with, and adds the ports that it serves on. Credentials that are found go along unseen: they
 // are no part of the spec's text.
 func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Spec, registry.Pod, error) {
+	if spec.Kind == "consul" && spec.Get("server") == "" {
+		spec = withAgent(spec, a)
+	}
 	for key, properties := range namesOf(spec) {
 		if given(spec, key) {
 			continue
@@ -63,6 +73,9 @@ func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Sp
 			}
 			if key == "server" && isPort(value) { // the application's own
 				value = net.JoinHostPort("127.0.0.1", value)
+			}
+			if spec.Kind == "consul" && (key == "service" || key == "id") {
+				value = consulName(value)
 			}
 			var err error
 			if spec, err = spec.Fill(key, value); err != nil {
@@ -94,7 +107,7 @@ func namesOf(spec registry.Spec) map[string][]string {
 // given reports whether the spec has a key, or has credentials of its own: then those of the
 // application are not mixed with them.
 func given(spec registry.Spec, key string) bool {
-	if key == "username" || key == "password" {
+	if key == "username" || key == "password" || key == "token" {
 		for _, own := range []string{"username-env", "username-file", "password-env", "password-file", "token-env", "token-file"} {
 			if spec.Get(own) != "" {
 				return true

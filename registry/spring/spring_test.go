@@ -46,6 +46,12 @@ func TestComplete(t *testing.T) {
 			"zookeeper root=/apps server=zk-0:2181,zk-1:2181/prod service=orders", 0},
 		{"Dubbo's ZooKeeper", Process{Env: []string{"DUBBO_REGISTRY_ADDRESS=zookeeper://user:secret@zk-0:2181?backup=zk-1:2181,zk-2:2181", "SPRING_APPLICATION_NAME=orders"}}, "zookeeper layout=dubbo",
 			"zookeeper layout=dubbo server=zookeeper://zk-0:2181?backup=zk-1:2181,zk-2:2181 service=orders", 0},
+		{"Consul's agent and names", Process{Env: []string{"SPRING_CLOUD_CONSUL_HOST=10.0.0.1", "SPRING_APPLICATION_NAME=my.shop__orders",
+			"SPRING_CLOUD_CONSUL_DISCOVERY_INSTANCE_ID=${spring.application.name}:${HOSTNAME}", "HOSTNAME=orders-0"}}, "consul",
+			"consul id=my-shop-orders-orders-0 server=10.0.0.1:8500 service=my-shop-orders", 0},
+		{"Consul by TLS", Process{Env: []string{"SPRING_CLOUD_CONSUL_PORT=8501", "SPRING_CLOUD_CONSUL_SCHEME=https", "SPRING_CLOUD_CONSUL_DISCOVERY_SERVICE_NAME=a", "SPRING_APPLICATION_NAME=b"}}, "consul",
+			"consul server=https://localhost:8501 service=a", 0},
+		{"Consul of others stays", Process{Env: []string{"SPRING_CLOUD_CONSUL_HOST=10.0.0.1"}}, "consul server=c service=A_b", "consul server=c service=A_b", 0},
 		{"no end", Process{Env: []string{"SPRING_APPLICATION_NAME=${spring.application.name}"}}, "nacos", "nacos", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,6 +98,28 @@ func TestLogin(t *testing.T) {
 	}
 	if username, password, err := own.Login(); err != nil || username != "" || password != "own" {
 		t.Errorf("%q, %q, %v", username, password, err)
+	}
+}
+
+// TestToken has Consul's token found where Spring looks for it, unless another is given.
+func TestToken(t *testing.T) {
+	t.Setenv("OWN", "own")
+	for _, test := range []struct{ env, spec, want string }{
+		{"SPRING_CLOUD_CONSUL_DISCOVERY_ACL_TOKEN=secret", "consul", "secret"},
+		{"CONSUL_TOKEN=secret", "consul", "secret"},
+		{"SPRING_CLOUD_CONSUL_TOKEN=secret", "consul", "secret"},
+		{"SPRING_CLOUD_CONSUL_TOKEN=secret", "consul token-env=OWN", "own"},
+	} {
+		spec, err := registry.ParseSpec(test.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spec, _, err = Complete(spec, registry.Pod{}, Read(Process{Dir: t.TempDir(), Env: []string{test.env}})); err != nil {
+			t.Fatal(err)
+		}
+		if token, err := spec.Secret("token"); err != nil || token != test.want || strings.Contains(spec.String(), "secret") {
+			t.Errorf("%s: %q, %v in %s", test.env, token, err, spec)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ const (
 	Boot3Nacos     Framework = "boot3-nacos"
 	Boot27Nacos    Framework = "boot27-nacos" // with a client of Nacos 1, which registers by HTTP beats
 	Boot3ZooKeeper Framework = "boot3-zookeeper"
+	Boot3Consul    Framework = "boot3-consul"
 	Dubbo3         Framework = "dubbo3" // with ZooKeeper
 )
 
@@ -29,6 +31,8 @@ func (f Framework) program() program {
 		return maven(string(f), "spring", "discovery=eureka", "spring.boot.version=2.7.18", "spring.cloud.version=2021.0.9")
 	case Boot3Nacos:
 		return maven(string(f), "spring", "discovery=nacos")
+	case Boot3Consul:
+		return maven(string(f), "spring", "discovery=consul")
 	case Boot27Nacos:
 		return maven(string(f), "spring", "discovery=nacos", "spring.boot.version=2.7.18", "spring.cloud.version=2021.0.9",
 			"spring.cloud.alibaba.version=2021.0.1.0", "nacos.client.version="+NacosClient14)
@@ -84,6 +88,14 @@ func (a App) properties() []string {
 	if a.Framework == Boot3ZooKeeper {
 		return append(append(properties, "spring.cloud.zookeeper.connect-string="+strings.Join(a.Servers, ",")), a.Properties...)
 	}
+	if a.Framework == Boot3Consul {
+		host, port, _ := net.SplitHostPort(a.Servers[0]) // its agent
+		properties = append(properties, "spring.cloud.consul.host="+host, "spring.cloud.consul.port="+port)
+		if a.Login != nil {
+			properties = append(properties, "spring.cloud.consul.token="+a.Login.Password)
+		}
+		return append(properties, a.Properties...)
+	}
 	var urls []string
 	for _, server := range a.Servers {
 		urls = append(urls, EurekaURL(server, a.Login))
@@ -118,6 +130,7 @@ func StartApp(ctx context.Context, app App) (*RunningApp, error) {
 	local := []string{"server.address=" + a.IP, "server.port=" + port, "pod.name=" + app.Name + "-" + port,
 		"eureka.instance.ip-address=" + a.IP, "eureka.instance.hostname=" + a.IP,
 		"eureka.instance.instance-id=" + a.IP + ":" + app.Name + ":" + port,
+		"spring.cloud.consul.discovery.prefer-ip-address=true", "spring.cloud.consul.discovery.ip-address=" + a.IP,
 		"spring.cloud.nacos.discovery.ip=" + a.IP, "spring.cloud.zookeeper.discovery.instance-host=" + a.IP, "JM.LOG.PATH=" + a.dir, "JM.SNAPSHOT.PATH=" + a.dir}
 	if app.Framework == Dubbo3 {
 		a.QoS = freePort()

@@ -19,6 +19,8 @@ var plans = map[string]func() Plan{
 	"eureka-auth":       func() Plan { return Eureka(EurekaServer{Login: &TestLogin}) },
 	"zookeeper":         ZooKeeper,
 	"zookeeper-cluster": func() Plan { return ZooKeepers(ZooKeeperServer{Members: 3}) },
+	"consul":            func() Plan { return Consul(ConsulServer{}) },
+	"consul-acl":        func() Plan { return Consul(ConsulServer{Agents: 2, ACL: true}) },
 	"etcd":              func() Plan { return Etcd(EtcdServer{}) },
 	"etcd-cluster":      func() Plan { return Etcd(EtcdServer{Members: 3}) },
 }

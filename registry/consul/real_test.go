@@ -1,0 +1,135 @@
+//go:build registries
+
+package consul
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/test/registries"
+)
+
+var record = flag.Bool("record", false, "record the tapes anew")
+
+// TestReal holds the client against the real server, with a Spring Boot application.
+func TestReal(t *testing.T) {
+	for _, set := range sets {
+		t.Run(set.name, func(t *testing.T) {
+			servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{Agents: set.agents, ACL: set.acl}))
+			agent := servers.Addresses()[set.agents-1]
+			app := registries.App{Framework: registries.Boot3Consul, Servers: []string{agent}, Login: servers.Login, Name: "orders",
+				Properties: []string{"spring.cloud.consul.discovery.instance-id=" + id}}
+			var own *registries.RunningApp
+			holds(t, contract.Live(t, set.name, *record, servers.Addresses()...), set, world{
+				start:      func() error { own = registries.AppForTest(t, app); return nil },
+				kill:       func() error { own.Kill(); return nil },
+				stop:       func() error { own.Stop(); return nil },
+				startOther: func() error { return register(t, agent, servers.Login) },
+			})
+		})
+	}
+}
+
+// register registers another pod's instance, as any client does.
+func register(t *testing.T, agent string, login *registries.Login) error {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+agent+"/v1/agent/service/register",
+		strings.NewReader(`{"ID":"orders-1","Name":"orders","Address":"127.0.0.2","Port":7001}`))
+	if err != nil {
+		return err
+	}
+	if login != nil {
+		request.Header.Set("X-Consul-Token", login.Password)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+// TestSpringConsumer shows what a consumer on Spring Cloud's client, at its defaults, does with
+// an instance in maintenance, and with one that is deregistered; and that the provider stops as
+// it should when somebody else has deregistered it.
+func TestSpringConsumer(t *testing.T) {
+	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{}))
+	app := registries.App{Framework: registries.Boot3Consul, Servers: servers.Addresses(), Name: "orders"}
+	provider := registries.AppForTest(t, app)
+	registries.AppForTest(t, app) // another, so that there is one to go on with
+	app.Name, app.Upstream = "shop", app.Name
+	consumer := registries.AppForTest(t, app)
+	defer http.DefaultClient.CloseIdleConnections()
+
+	// last sends for a while, and gives when the provider was last sent to.
+	last := func(watched time.Duration) (at time.Duration) {
+		start := time.Now()
+		for time.Since(start) < watched {
+			pod, err := send(t, consumer)
+			if err != nil {
+				t.Error(err)
+			}
+			if strings.Contains(pod, fmt.Sprintf("orders-%d", provider.Port)) {
+				at = time.Since(start)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		return at
+	}
+	text := fmt.Sprintf("consul service=orders port=%d server=%s", provider.Port, servers.Addresses()[0])
+	if last(10*time.Second) == 0 {
+		t.Fatal("the consumer does not know it")
+	}
+	maintained := client(t, text+" by=maintenance")
+	found, err := maintained.Find(t.Context())
+	if err := errors.Join(err, maintained.Withdraw(t.Context(), found.Record)); err != nil {
+		t.Fatal(err)
+	}
+	const watched, cached = 50 * time.Second, 40 * time.Second
+	at := last(watched)
+	t.Logf("in maintenance: sent to until %v of %v", at, watched)
+	if at < cached {
+		t.Errorf("it stopped after %v: say so in the documents", at)
+	}
+	if err := errors.Join(maintained.Restore(t.Context(), found.Record), client(t, text).Withdraw(t.Context(), registry.Spec{})); err != nil {
+		t.Fatal(err)
+	}
+	at = last(watched)
+	t.Logf("deregistered: sent to until %v of %v", at, watched)
+	if at > cached {
+		t.Errorf("it did not stop: after %v", at)
+	}
+	start := time.Now()
+	provider.Stop()
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the provider took %v to stop", took)
+	}
+}
+
+func send(t *testing.T, consumer *registries.RunningApp) (pod string, err error) {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+consumer.Address()+"/", nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("X-Request-Id", "r")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("answered %s: %s", response.Status, body)
+	}
+	return string(body), err
+}

@@ -1,0 +1,94 @@
+package registries
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+)
+
+// ConsulServer says how Consul is set up.
+type ConsulServer struct {
+	Agents int // 0: 1. The first is the server, too; the others are clients of it.
+	// ACL denies everything to those without a token. ConsulToken may write services whose name
+	// begins with orders, and read.
+	ACL bool
+}
+
+// The tokens of servers with ACL.
+const (
+	ConsulToken    = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d1"
+	consulRoot     = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d2"
+	consulACL      = `acl { enabled = true default_policy = "deny" tokens { initial_management = "` + consulRoot + `" agent = "` + consulRoot + `" } }`
+	consulPolicies = `service_prefix "orders" { policy = "write" } service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }`
+)
+
+// Consul is Consul 1.16.3, of the last line under the Mozilla licence.
+func Consul(options ConsulServer) Plan {
+	plan := Plan{name: "consul", program: program{
+		name: "consul", sources: []string{"consul"},
+		command: func(out string) []string {
+			return []string{"go", "build", "-C", "consul", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(out, "consul"), "github.com/hashicorp/consul"}
+		},
+	}}
+	lan := freePort()
+	for i := range max(1, options.Agents) {
+		n := node{host: "127.0.0.1", port: freePort(), ready: hasLeader}
+		role := []string{"-dev", "-server-port", fmt.Sprint(freePort()), "-serf-wan-port", fmt.Sprint(freePort()), "-serf-lan-port", fmt.Sprint(lan)}
+		if i > 0 {
+			role = []string{"-retry-join", fmt.Sprintf("127.0.0.1:%d", lan), "-retry-interval", "1s", "-serf-lan-port", fmt.Sprint(freePort())}
+		}
+		n.args = func(built, dir string) []string {
+			args := append([]string{filepath.Join(built, "consul"), "agent", "-node", fmt.Sprintf("node-%d", i), "-bind", n.host, "-client", n.host,
+				"-http-port", fmt.Sprint(n.port), "-grpc-port", "-1", "-grpc-tls-port", "-1", "-dns-port", "-1", "-data-dir", filepath.Join(dir, "data")}, role...)
+			if options.ACL {
+				args = append(args, "-hcl", consulACL)
+			}
+			return args
+		}
+		plan.nodes = append(plan.nodes, n)
+	}
+	if options.ACL {
+		plan.login = &Login{Password: ConsulToken}
+		plan.settle = addConsulToken
+	}
+	return plan
+}
+
+// hasLeader is nil when the agent knows the servers' leader.
+func hasLeader(ctx context.Context, n node) error {
+	return answers(ctx, "http://"+n.address()+"/v1/status/leader")
+}
+
+func addConsulToken(ctx context.Context, s *Servers) error {
+	type fields = map[string]any
+	return errors.Join(
+		putConsul(ctx, s, "/v1/acl/policy", fields{"Name": "orders", "Rules": consulPolicies}),
+		putConsul(ctx, s, "/v1/acl/token", fields{"SecretID": ConsulToken, "Policies": []fields{{"Name": "orders"}}}),
+	)
+}
+
+func putConsul(ctx context.Context, s *Servers, path string, message any) error {
+	body, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+s.Nodes[0].Address+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("X-Consul-Token", consulRoot)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", strings.TrimPrefix(path, "/v1/"), response.Status)
+	}
+	return nil
+}
