@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/workload"
@@ -20,14 +21,34 @@ func injected(w *workload.Workload) bool {
 	case "false":
 		return false
 	}
-	for _, policy := range w.Input.Kind("DrainPolicy") {
-		if policy.Namespace == w.Namespace && (!policy.Spec("selector").Set() ||
-			workload.MatchSelector(policy.Spec("selector"), w.Meta.Get("labels"))) {
-			return true
-		}
+	if len(policies(w)) > 0 {
+		return true
 	}
 	ns := w.Input.Find(w.Object, "Namespace", "", w.Namespace)
 	return ns != nil && ns.Root.Get("metadata", "labels", injectLabel).Str() == "true"
+}
+
+// policies are the DrainPolicies of the input that select the pods.
+func policies(w *workload.Workload) (all []*workload.Object) {
+	for _, policy := range w.Input.Kind("DrainPolicy") {
+		if policy.Namespace == w.Namespace && (!policy.Spec("selector").Set() ||
+			workload.MatchSelector(policy.Spec("selector"), w.Meta.Get("labels"))) {
+			all = append(all, policy)
+		}
+	}
+	return all
+}
+
+// The pods for which injection has Spring Boot shut down gracefully, unless they say how they do.
+const (
+	frameworkAnnotation = "lameduck.dev/framework"
+	springBoot          = "spring-boot"
+)
+
+func gracefulByInjection(w *workload.Workload) bool {
+	marked := w.PodAnnotation(frameworkAnnotation).Str() == springBoot ||
+		slices.ContainsFunc(policies(w), func(p *workload.Object) bool { return p.Spec("framework").Str() == springBoot })
+	return marked && injected(w)
 }
 
 // serves reports whether clients reach the pods through a Service.
