@@ -120,6 +120,14 @@ var Kinds = []Kind{
 			{"by", "deregister or maintenance (deregister: maintenance is not seen by consumers that take instances in any state, as Spring Cloud's do by default)"},
 			{"id", "the instance's id (that of the instance with the pod's address)"},
 		}),
+	// Its consumers are those of the registry behind it; unknown, of the slowest.
+	kind("actuator", "Spring Boot's endpoint serviceregistry in the pod: the application sets its status in its registry", 95*time.Second, 700*time.Millisecond,
+		[]Key{
+			{"server", "the application's actuator, host:port or URL (127.0.0.1 and the port found in Spring's settings)"},
+			{"service", "the application's name, for the log (found in Spring's settings)"},
+			{"backend", "its registry: eureka, nacos, consul or zookeeper (found in Spring's settings, or by the answer)"},
+			{"context", "path of the actuator (/actuator, or that found in Spring's settings)"},
+		}, tlsKeys, passwordKeys),
 	kind("etcd", "etcd 3.4 and later, as go-kratos and Kitex register in it: the instance's key is deleted", etcdStale, etcdLag,
 		[]Key{
 			{"server", "all members, host:port or URL, separated by commas"},

@@ -236,6 +236,9 @@ func (s Spec) kind() Kind {
 	if err != nil { // of a text that was not understood: as careful as for most
 		return Kind{Stale: springStale, Quiet: leastQuiet}
 	}
+	if behind, err := LookupKind(s.values["backend"]); err == nil { // what consumers do is up to that one
+		k.Stale, k.Lag = behind.Stale, behind.Lag
+	}
 	return k
 }
 

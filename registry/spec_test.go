@@ -95,3 +95,21 @@ func FuzzParseSpec(f *testing.F) {
 		}
 	})
 }
+
+// TestStaleOfBackend has a kind that passes on to another wait as for that one.
+func TestStaleOfBackend(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"actuator":                        95 * time.Second,
+		"actuator backend=eureka":         95 * time.Second,
+		"actuator backend=nacos":          40 * time.Second,
+		"actuator backend=nacos stale=9s": 9 * time.Second,
+	} {
+		spec, err := ParseSpec(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := spec.Stale(); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+}

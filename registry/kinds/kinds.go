@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/actuator"
 	"github.com/lameduck-dev/lameduck/registry/consul"
 	"github.com/lameduck-dev/lameduck/registry/dubbo"
 	"github.com/lameduck-dev/lameduck/registry/etcd"
@@ -15,6 +16,7 @@ import (
 
 var makers = map[string]func(registry.Spec, registry.Pod) (registry.Registry, error){
 	"consul":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return consul.New(s, p) },
+	"actuator":  func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return actuator.New(s) },
 	"dubbo":     func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return dubbo.New(s) },
 	"etcd":      func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return etcd.New(s, p) },
 	"eureka":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return eureka.New(s, p) },

@@ -49,6 +49,11 @@ var names = map[string]map[string][]string{
 		"port":    {"spring.cloud.consul.discovery.port"},
 		"token":   {"spring.cloud.consul.discovery.acl-token", "consul.token", "spring.cloud.consul.token"},
 	},
+	"actuator": {
+		"service":  {"spring.application.name"},
+		"username": {"spring.security.user.name"},
+		"password": {"spring.security.user.password"},
+	},
 	"dubbo": {
 		"server":  {"dubbo.application.qos-port", "dubbo.qos.port"},
 		"service": {"dubbo.application.name", "spring.application.name"},
@@ -61,6 +66,9 @@ var names = map[string]map[string][]string{
 func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Spec, registry.Pod, error) {
 	if spec.Kind == "consul" && spec.Get("server") == "" {
 		spec = withAgent(spec, a)
+	}
+	if spec.Kind == "actuator" {
+		spec = completeActuator(spec, a)
 	}
 	for key, properties := range namesOf(spec) {
 		if given(spec, key) {

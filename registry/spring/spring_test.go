@@ -52,6 +52,12 @@ func TestComplete(t *testing.T) {
 		{"Consul by TLS", Process{Env: []string{"SPRING_CLOUD_CONSUL_PORT=8501", "SPRING_CLOUD_CONSUL_SCHEME=https", "SPRING_CLOUD_CONSUL_DISCOVERY_SERVICE_NAME=a", "SPRING_APPLICATION_NAME=b"}}, "consul",
 			"consul server=https://localhost:8501 service=a", 0},
 		{"Consul of others stays", Process{Env: []string{"SPRING_CLOUD_CONSUL_HOST=10.0.0.1"}}, "consul server=c service=A_b", "consul server=c service=A_b", 0},
+		{"an actuator", Process{Env: []string{"SERVER_PORT=8081", "SPRING_APPLICATION_NAME=orders", "EUREKA_CLIENT_SERVICEURL_DEFAULTZONE=http://eureka:8761/eureka"}}, "actuator",
+			"actuator backend=eureka server=127.0.0.1:8081 service=orders", 8081},
+		{"an actuator below the application's path", Process{Env: []string{"SERVER_PORT=8081", "SERVER_SERVLET_CONTEXTPATH=/shop", "SERVER_ADDRESS=10.0.0.3", "SERVER_SSL_ENABLED=true"}}, "actuator",
+			"actuator context=/shop/actuator server=https://10.0.0.3:8081", 8081},
+		{"an actuator on a port of its own", Process{Env: []string{"SERVER_PORT=8081", "SERVER_SERVLET_CONTEXTPATH=/shop", "MANAGEMENT_SERVER_PORT=9001", "MANAGEMENT_ENDPOINTS_WEB_BASEPATH=/manage", "SPRING_CLOUD_NACOS_DISCOVERY_SERVERADDR=n", "SPRING_CLOUD_CONSUL_HOST=c"}}, "actuator",
+			"actuator context=/manage server=127.0.0.1:9001", 8081},
 		{"no end", Process{Env: []string{"SPRING_APPLICATION_NAME=${spring.application.name}"}}, "nacos", "nacos", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
