@@ -20,7 +20,7 @@ demo: ## three rollouts on a real cluster: as it is, with sleep 10, with lameduc
 	@hack/deps.sh $(if $(CONTEXT),--none)
 	@go run ./test/e2e/cmd/demo $(if $(CONTEXT),--context $(CONTEXT)) $(if $(filter loaded,$(IMAGES)),--images-loaded) $(if $(KEEP),--keep)
 
-test: fast fuzz-briefly cluster-test ## everything that CI runs: unit, race, lint, generated pages, then a real cluster
+test: fast fuzz-briefly contract-test cluster-test ## everything that CI runs: unit, race, lint, generated pages, then a real cluster
 
 build: ## bin/lameduck, bin/lameduck-agent and bin/lameduck-registry
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/lameduck ./cmd/lameduck
@@ -32,7 +32,7 @@ images: ## the three images as archives in out/, for a cluster of yours
 	@go run ./test/e2e/cmd/images out
 
 ##@ Test
-.PHONY: fast unit vet lint generated fuzz fuzz-briefly bench bench-check cluster-test registries-test prove
+.PHONY: fast unit vet lint generated fuzz fuzz-briefly bench bench-check contract-test cluster-test registries-test prove
 fast: vet unit lint generated ## all that needs no cluster
 
 vet: ## go vet, every module, with the build tags of the larger tests too
@@ -68,9 +68,13 @@ cluster-test: ## the short proofs on a real cluster: low rates, nothing may be l
 	@hack/deps.sh
 	@go test -tags cluster -count=1 -timeout 25m -v ./test/e2e
 
-registries-test: ## the tests against real registries, which it builds and starts on this machine
+contract-test: ## each registry's client against the real servers, which it builds and starts on this machine
 	@hack/deps.sh --registries
-	@go test -tags registries -count=1 -timeout 30m -v ./test/registries/... $$(go list ./registry/... 2>/dev/null)
+	@go test -tags registries -count=1 -timeout 25m ./registry/...
+
+registries-test: ## all tests against real registries, which it builds and starts on this machine
+	@hack/deps.sh --registries
+	@go test -tags registries -count=1 -timeout 40m -v ./test/registries/... ./registry/...
 
 prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures)
 	@hack/deps.sh

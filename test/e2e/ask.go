@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/lameduck-dev/lameduck/verify"
 )
@@ -35,7 +36,8 @@ func (e *Env) post(ctx context.Context, url string, form url.Values) error {
 }
 
 func (e *Env) ask(request *http.Request, answer any) error {
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DialContext: e.client().DialContext, DisableKeepAlives: true}}
+	const longest = time.Minute // of any application's work
+	client := &http.Client{Timeout: longest, Transport: &http.Transport{DialContext: e.client().DialContext, DisableKeepAlives: true}}
 	request.Header.Set(verify.RequestID, "asked-once")
 	request.Header.Set("Accept", "application/json")
 	response, err := client.Do(request)

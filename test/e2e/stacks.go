@@ -82,12 +82,12 @@ var eurekaPeers = stack{
 	stale: 95 * time.Second, offered: offeredByEureka,
 }
 
-// dubbo has calls that last longer than the 10 s for which Dubbo, told to stop, waits for them. What is shorter it
+// dubbo has calls that last longer than the 20 s after which Dubbo, told to stop, interrupts them. What is shorter it
 // loses none of by itself: it tells its registry and its consumers.
 var dubbo = stack{
 	name: "dubbo", hosts: []string{"zookeeper"}, container: func([]string) []registries.Container { return []registries.Container{registries.ZooKeeperContainer()} },
 	framework: registries.Dubbo3, spec: "dubbo", controls: []Protection{Sleep10}, stale: 15 * time.Second,
-	properties: []string{"work=12000", "timeout=40000"}, rate: 9, patience: 45 * time.Second,
+	properties: []string{"work=24000", "timeout=40000"}, rate: 6, patience: 45 * time.Second,
 }
 
 // addresses are the servers', as pods write them.
