@@ -80,6 +80,9 @@ const (
 // seen to agree 10 ms after a node was deleted.
 const zookeeperLag = 0
 
+// polarisLag is how often a server renews what it gives clients.
+const polarisLag = time.Second
+
 func kind(name, about string, stale, lag time.Duration, keys ...[]Key) Kind {
 	return Kind{Name: name, About: about, Stale: stale, Quiet: leastQuiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
 }
@@ -128,6 +131,10 @@ var Kinds = []Kind{
 			{"backend", "its registry: eureka, nacos, consul or zookeeper (found in Spring's settings, or by the answer)"},
 			{"context", "path of the actuator (/actuator, or that found in Spring's settings)"},
 		}, tlsKeys, passwordKeys),
+	kind("polaris", "Polaris: the instance is isolated", springStale, polarisLag,
+		serverKeys, instanceKeys, tokenKeys, []Key{
+			{"namespace", "namespace (default)"},
+		}),
 	kind("etcd", "etcd 3.4 and later, as go-kratos and Kitex register in it: the instance's key is deleted", etcdStale, etcdLag,
 		[]Key{
 			{"server", "all members, host:port or URL, separated by commas"},

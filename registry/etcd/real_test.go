@@ -37,11 +37,11 @@ func TestReal(t *testing.T) {
 }
 
 func live(t *testing.T, app registries.EtcdApp) world {
-	started := func(address, id string) *registries.RunningEtcdApp {
+	started := func(address, id string) *registries.Registrant {
 		app.Address, app.ID = address, id
 		return registries.EtcdAppForTest(t, app)
 	}
-	var mine *registries.RunningEtcdApp
+	var mine *registries.Registrant
 	consumer := started("127.0.0.3:7001", "consumer") // registers nothing
 	return world{
 		start: func() error {
@@ -60,7 +60,7 @@ func live(t *testing.T, app registries.EtcdApp) world {
 }
 
 // given waits until a consumer is given these addresses, and no others.
-func given(consumer *registries.RunningEtcdApp, want ...string) error {
+func given(consumer *registries.Registrant, want ...string) error {
 	var got []string
 	var err error
 	for range 50 {
@@ -73,7 +73,7 @@ func given(consumer *registries.RunningEtcdApp, want ...string) error {
 }
 
 // addresses are those that a consumer is given, without the scheme and without kratos's second ones.
-func addresses(consumer *registries.RunningEtcdApp) (all []string, err error) {
+func addresses(consumer *registries.Registrant) (all []string, err error) {
 	got, err := consumer.Instances()
 	for _, one := range got {
 		if one = one[strings.LastIndex(one, "/")+1:]; strings.HasSuffix(one, ":7001") {
@@ -128,7 +128,7 @@ func TestLibraries(t *testing.T) {
 }
 
 // kept leaves for longer than it takes the library to put its key back.
-func kept(t *testing.T, c *Client, text string, consumer *registries.RunningEtcdApp) {
+func kept(t *testing.T, c *Client, text string, consumer *registries.Registrant) {
 	spec, err := registry.ParseSpec(text)
 	if err != nil {
 		t.Fatal(err)

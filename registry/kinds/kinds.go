@@ -11,6 +11,7 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/etcd"
 	"github.com/lameduck-dev/lameduck/registry/eureka"
 	"github.com/lameduck-dev/lameduck/registry/nacos"
+	"github.com/lameduck-dev/lameduck/registry/polaris"
 	"github.com/lameduck-dev/lameduck/registry/zookeeper"
 )
 
@@ -21,6 +22,7 @@ var makers = map[string]func(registry.Spec, registry.Pod) (registry.Registry, er
 	"etcd":      func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return etcd.New(s, p) },
 	"eureka":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return eureka.New(s, p) },
 	"nacos":     func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return nacos.New(s, p) },
+	"polaris":   func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return polaris.New(s, p) },
 	"zookeeper": func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return zookeeper.New(s, p) },
 }
 

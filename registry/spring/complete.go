@@ -54,6 +54,12 @@ var names = map[string]map[string][]string{
 		"username": {"spring.security.user.name"},
 		"password": {"spring.security.user.password"},
 	},
+	"polaris": {
+		"server":    {"spring.cloud.polaris.address"},
+		"service":   {"spring.cloud.polaris.discovery.service", "spring.cloud.polaris.service", "spring.application.name"},
+		"namespace": {"spring.cloud.polaris.discovery.namespace", "spring.cloud.polaris.namespace"},
+		"ip":        {"spring.cloud.polaris.local-ip-address"},
+	},
 	"dubbo": {
 		"server":  {"dubbo.application.qos-port", "dubbo.qos.port"},
 		"service": {"dubbo.application.name", "spring.application.name"},
@@ -79,12 +85,7 @@ func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Sp
 			if !found || value == "" || key == "port" && !isPort(value) {
 				continue
 			}
-			if key == "server" && isPort(value) { // the application's own
-				value = net.JoinHostPort("127.0.0.1", value)
-			}
-			if spec.Kind == "consul" && (key == "service" || key == "id") {
-				value = consulName(value)
-			}
+			value = translate(spec.Kind, key, value)
 			var err error
 			if spec, err = spec.Fill(key, value); err != nil {
 				return spec, pod, fmt.Errorf("%w (found as the application's %s; give %s= to overrule it)", err, property, key)
@@ -102,6 +103,19 @@ func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Sp
 		}
 	}
 	return spec, pod, nil
+}
+
+// translate makes what a spec takes of what an application is configured with.
+func translate(kind, key, value string) string {
+	switch {
+	case kind == "polaris" && key == "server":
+		return polarisServers(value)
+	case key == "server" && isPort(value): // the application's own
+		return net.JoinHostPort("127.0.0.1", value)
+	case kind == "consul" && (key == "service" || key == "id"):
+		return consulName(value)
+	}
+	return value
 }
 
 // namesOf are the properties of a kind, or of its layout where that has its own.

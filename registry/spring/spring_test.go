@@ -58,6 +58,8 @@ func TestComplete(t *testing.T) {
 			"actuator context=/shop/actuator server=https://10.0.0.3:8081", 8081},
 		{"an actuator on a port of its own", Process{Env: []string{"SERVER_PORT=8081", "SERVER_SERVLET_CONTEXTPATH=/shop", "MANAGEMENT_SERVER_PORT=9001", "MANAGEMENT_ENDPOINTS_WEB_BASEPATH=/manage", "SPRING_CLOUD_NACOS_DISCOVERY_SERVERADDR=n", "SPRING_CLOUD_CONSUL_HOST=c"}}, "actuator",
 			"actuator context=/manage server=127.0.0.1:9001", 8081},
+		{"Polaris, by the hosts of its gRPC", Process{Env: []string{"SPRING_CLOUD_POLARIS_ADDRESS=grpc://p-0:8091,grpc://p-1:8091", "SPRING_CLOUD_POLARIS_NAMESPACE=shop", "SPRING_APPLICATION_NAME=orders"}}, "polaris",
+			"polaris namespace=shop server=p-0:8090,p-1:8090 service=orders", 0},
 		{"no end", Process{Env: []string{"SPRING_APPLICATION_NAME=${spring.application.name}"}}, "nacos", "nacos", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

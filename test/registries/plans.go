@@ -17,6 +17,7 @@ var plans = map[string]func() Plan{
 	"eureka":            func() Plan { return Eureka(EurekaServer{}) },
 	"eureka-peers":      func() Plan { return Eureka(EurekaServer{Peers: 2}) },
 	"eureka-auth":       func() Plan { return Eureka(EurekaServer{Login: &TestLogin}) },
+	"polaris":           Polaris,
 	"zookeeper":         ZooKeeper,
 	"zookeeper-cluster": func() Plan { return ZooKeepers(ZooKeeperServer{Members: 3}) },
 	"consul":            func() Plan { return Consul(ConsulServer{}) },
