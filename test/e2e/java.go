@@ -42,7 +42,7 @@ type javaApp struct {
 	PreStop     *corev1.LifecycleHandler
 	Grace       int64  // seconds; 0: the default
 	Live        string // the path of the liveness probe; empty: none
-	Early       bool   // its name leads to it before it is ready
+	Peer        bool   // its name is its host name, and leads to it before it is ready
 	Node        string // that it runs on; empty: any
 }
 
@@ -58,6 +58,9 @@ func (a javaApp) deployment() *appsv1.Deployment {
 		Containers:         []corev1.Container{a.container()},
 		Volumes:            []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}},
 		EnableServiceLinks: ptr.To(false),
+	}
+	if a.Peer {
+		pod.Hostname = a.Name
 	}
 	if a.Node != "" {
 		pod.NodeSelector = map[string]string{corev1.LabelHostname: a.Node}
@@ -125,7 +128,7 @@ func (a javaApp) container() corev1.Container {
 func (a javaApp) service() *corev1.Service {
 	service := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: RegistryNamespace, Name: a.Name},
-		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": a.Name}, PublishNotReadyAddresses: a.Early},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": a.Name}, PublishNotReadyAddresses: a.Peer},
 	}
 	for _, port := range a.Container.Ports {
 		service.Spec.Ports = append(service.Spec.Ports, corev1.ServicePort{Name: fmt.Sprintf("port-%d", port), Port: port})

@@ -111,7 +111,7 @@ func (s stack) settings(service string) string {
 
 func (s stack) servers() (all []javaApp) {
 	for i, c := range s.container(s.hosts) {
-		all = append(all, javaApp{Name: s.hosts[i], Container: c, Replicas: 1, Early: true})
+		all = append(all, javaApp{Name: s.hosts[i], Container: c, Replicas: 1, Peer: true})
 	}
 	return all
 }

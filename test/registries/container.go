@@ -36,17 +36,17 @@ func contain(p program, jar, heap string, properties ...string) Container {
 }
 
 // Nacos2Containers are Nacos 2 servers, open: one alone, or the members of a cluster that know each other by these
-// hosts' names.
+// names, which have to be the pods' host names.
 func Nacos2Containers(hosts ...string) []Container {
 	var members []string
 	for _, host := range hosts {
 		members = append(members, host+":8848")
 	}
 	var all []Container
-	for _, host := range hosts {
+	for range hosts {
 		properties := []string{"nacos.home=" + DataFolder}
 		if len(hosts) > 1 {
-			properties = append(properties, "nacos.server.ip="+host, "nacos.member.list="+strings.Join(members, ","),
+			properties = append(properties, "nacos.preferHostnameOverIp=true", "nacos.member.list="+strings.Join(members, ","),
 				"nacos.functionMode=naming", "embeddedStorage=true")
 		}
 		c := contain(maven("nacos2", "nacos2"), "nacos2", "384m", properties...)
