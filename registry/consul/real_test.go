@@ -3,6 +3,7 @@
 package consul
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/wire"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
@@ -132,4 +134,60 @@ func send(t *testing.T, consumer *registries.RunningApp) (pod string, err error)
 		err = fmt.Errorf("answered %s: %s", response.Status, body)
 	}
 	return string(body), err
+}
+
+// TestRights has a token that may do all but see nodes: to such a one Consul answers, with 200,
+// that there is no instance.
+func TestRights(t *testing.T) {
+	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{ACL: true, Rules: `service_prefix "orders" { policy = "write" }`}))
+	if err := register(t, servers.Addresses()[0], servers.Login); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TEST_TOKEN", servers.Login.Password)
+	c := client(t, "consul service=orders ip=127.0.0.2 token-env=TEST_TOKEN server="+servers.Addresses()[0])
+	if _, err := c.Find(t.Context()); err != nil {
+		t.Error(err)
+	}
+	err := c.Confirm(t.Context(), registry.Spec{})
+	t.Log(err)
+	if !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "node:read") {
+		t.Errorf("confirmed by one who may not see it: %v", err)
+	}
+}
+
+// TestHeartbeats has an application that registers anew when its heartbeat fails, which is what
+// a deregistration makes it do.
+func TestHeartbeats(t *testing.T) {
+	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{}))
+	registries.AppForTest(t, registries.App{Framework: registries.Boot3Consul, Servers: servers.Addresses(), Name: "orders", Properties: []string{
+		"spring.cloud.consul.discovery.heartbeat.enabled=true", "spring.cloud.consul.discovery.heartbeat.ttl=10s",
+		"spring.cloud.consul.discovery.heartbeat.reregister-service-on-failure=true",
+	}})
+	text := "consul service=orders server=" + servers.Addresses()[0]
+	c := client(t, text)
+	spec, err := registry.ParseSpec(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		if _, err = c.Find(t.Context()); err == nil || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	said := map[string]int{}
+	registry.Leave(ctx, spec, c, 5*time.Second, func(e wire.Event) {
+		said[e.Event]++
+		t.Logf("%s %s %s", e.Time.Format("15:04:05.000"), e.Event, e.Detail)
+	})
+	if said[wire.Back] == 0 || said[wire.Out] != said[wire.Back]+1 || said[wire.Failed] != 0 || said[wire.Record] != 0 {
+		t.Errorf("said %v", said)
+	}
+	if err := c.Confirm(t.Context(), registry.Spec{}); err != nil {
+		t.Error(err)
+	}
 }

@@ -2,6 +2,7 @@ package registries
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,17 +15,18 @@ import (
 // ConsulServer says how Consul is set up.
 type ConsulServer struct {
 	Agents int // 0: 1. The first is the server, too; the others are clients of it.
-	// ACL denies everything to those without a token. ConsulToken may write services whose name
-	// begins with orders, and read.
-	ACL bool
+	// ACL denies everything to those without a token. ConsulToken may do what Rules say: without
+	// any, write services whose name begins with orders, and read.
+	ACL   bool
+	Rules string
 }
 
 // The tokens of servers with ACL.
 const (
-	ConsulToken    = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d1"
-	consulRoot     = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d2"
-	consulACL      = `acl { enabled = true default_policy = "deny" tokens { initial_management = "` + consulRoot + `" agent = "` + consulRoot + `" } }`
-	consulPolicies = `service_prefix "orders" { policy = "write" } service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }`
+	ConsulToken = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d1"
+	consulRoot  = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d2"
+	consulACL   = `acl { enabled = true default_policy = "deny" tokens { initial_management = "` + consulRoot + `" agent = "` + consulRoot + `" } }`
+	consulRules = `service_prefix "orders" { policy = "write" } service_prefix "" { policy = "read" } node_prefix "" { policy = "read" }`
 )
 
 // Consul is Consul 1.16.3, of the last line under the Mozilla licence.
@@ -54,7 +56,9 @@ func Consul(options ConsulServer) Plan {
 	}
 	if options.ACL {
 		plan.login = &Login{Password: ConsulToken}
-		plan.settle = addConsulToken
+		plan.settle = func(ctx context.Context, s *Servers) error {
+			return addConsulToken(ctx, s, cmp.Or(options.Rules, consulRules))
+		}
 	}
 	return plan
 }
@@ -64,10 +68,10 @@ func hasLeader(ctx context.Context, n node) error {
 	return answers(ctx, "http://"+n.address()+"/v1/status/leader")
 }
 
-func addConsulToken(ctx context.Context, s *Servers) error {
+func addConsulToken(ctx context.Context, s *Servers, rules string) error {
 	type fields = map[string]any
 	return errors.Join(
-		putConsul(ctx, s, "/v1/acl/policy", fields{"Name": "orders", "Rules": consulPolicies}),
+		putConsul(ctx, s, "/v1/acl/policy", fields{"Name": "orders", "Rules": rules}),
 		putConsul(ctx, s, "/v1/acl/token", fields{"SecretID": ConsulToken, "Policies": []fields{{"Name": "orders"}}}),
 	)
 }
