@@ -65,7 +65,7 @@ const (
 
 // dubboStale is what a consumer of Dubbo's takes that missed a push and polls its registry: 10 s,
 // the Nacos client's at most, and half as much again. The last request after offline was seen
-// after 0.6 to 1.9 s.
+// after 0 to 1.9 s.
 const dubboStale = 15 * time.Second
 
 // etcdStale is twice the time after which a Kitex client asks etcd anew (5 s, by its balancer's

@@ -25,7 +25,7 @@ type exchange struct {
 	Node          int    `json:"node,omitempty"`
 	Call          string `json:"call"` // method, path and query, body
 	Authenticated bool   `json:"authenticated,omitempty"`
-	Status        int    `json:"status"`
+	Status        int    `json:"status"` // 0: it closed the connection instead
 	ContentType   string `json:"contentType,omitempty"`
 	Location      string `json:"location,omitempty"`
 	Body          string `json:"body,omitempty"`
@@ -184,6 +184,7 @@ func (s *Stage) pass(node int, server string, w http.ResponseWriter, r *http.Req
 	out.Header.Del("Accept-Encoding") // what is kept is text
 	response, err := http.DefaultTransport.RoundTrip(out)
 	if err != nil { // the client sees it as the server's end of the connection
+		s.keep(exchange{Node: node, Call: what, Authenticated: authenticated(r)})
 		panic(http.ErrAbortHandler)
 	}
 	defer response.Body.Close()
@@ -193,17 +194,24 @@ func (s *Stage) pass(node int, server string, w http.ResponseWriter, r *http.Req
 	}
 	e := exchange{Node: node, Call: what, Authenticated: authenticated(r), Status: response.StatusCode,
 		ContentType: response.Header.Get("Content-Type"), Location: response.Header.Get("Location"), Body: mask(string(answer))}
-	s.mu.Lock()
-	if s.scene >= 0 {
-		here := &s.tape.Scenes[s.scene]
-		here.Exchanges = append(here.Exchanges, e)
-	}
-	s.mu.Unlock()
+	s.keep(e)
 	e.Body = string(answer)
 	e.answer(w)
 }
 
+func (s *Stage) keep(e exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.scene >= 0 {
+		here := &s.tape.Scenes[s.scene]
+		here.Exchanges = append(here.Exchanges, e)
+	}
+}
+
 func (e exchange) answer(w http.ResponseWriter) {
+	if e.Status == 0 {
+		panic(http.ErrAbortHandler)
+	}
 	w.Header().Set("Content-Type", e.ContentType)
 	if e.Location != "" {
 		w.Header().Set("Location", e.Location)

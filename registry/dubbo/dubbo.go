@@ -106,8 +106,9 @@ func (c *Client) list(ctx context.Context) (services, error) {
 	return all, nil
 }
 
-// remedy is for who has QoS closed or elsewhere.
-const remedy = "Dubbo's QoS can't be reached: set dubbo.application.qos-enable=true, and server= to its dubbo.application.qos-port; or use kind zookeeper or nacos, which needs no QoS"
+// remedy is for who has QoS closed or elsewhere. Version 2.7 closes the connection of strangers;
+// version 3 answers them 403.
+const remedy = "Dubbo's QoS can't be reached, which answers 127.0.0.1 only: set dubbo.application.qos-enable=true, and server= to its dubbo.application.qos-port; or use kind zookeeper or nacos, which needs no QoS"
 
 func (c *Client) call(ctx context.Context, command string) (web.Answer, error) {
 	answer, err := c.web.Do(ctx, web.Call{Method: http.MethodGet, URL: c.base + "/" + command})
@@ -117,7 +118,7 @@ func (c *Client) call(ctx context.Context, command string) (web.Answer, error) {
 	case err != nil:
 		return answer, fmt.Errorf("%w (%s)", err, remedy)
 	case answer.Status == http.StatusForbidden:
-		return answer, fmt.Errorf("%w: %s answered 403: QoS takes orders from the pod itself only, so name it by 127.0.0.1 (or set dubbo.application.qos-accept-foreign-ip)", registry.ErrDenied, answer.Where())
+		return answer, fmt.Errorf("%w: %s answered 403: QoS answers 127.0.0.1 only: write that as server= (or set dubbo.application.qos-accept-foreign-ip=true)", registry.ErrDenied, answer.Where())
 	case answer.Status == http.StatusNotFound:
 		return answer, fmt.Errorf("no QoS of Dubbo's, or one that does not know the command: %w", answer.Err())
 	case answer.Status != http.StatusOK:

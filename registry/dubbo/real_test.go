@@ -20,11 +20,17 @@ import (
 
 var record = flag.Bool("record", false, "record the tapes anew")
 
-// TestReal holds the client against a Dubbo provider with ZooKeeper, of which there are two, so
-// that their consumer can do without one.
+// TestReal holds the client against Dubbo providers with ZooKeeper, two of each version, so that
+// their consumer can do without one.
 func TestReal(t *testing.T) {
+	for name, framework := range map[string]registries.Framework{"dubbo-3.3.6": registries.Dubbo3, "dubbo-2.7.23": registries.Dubbo27} {
+		t.Run(name, func(t *testing.T) { live(t, name, framework) })
+	}
+}
+
+func live(t *testing.T, name string, framework registries.Framework) {
 	servers := registries.ForTest(t, registries.ZooKeeper())
-	app := registries.App{Framework: registries.Dubbo3, Servers: servers.Addresses(), Name: "orders"}
+	app := registries.App{Framework: framework, Servers: servers.Addresses(), Name: "orders"}
 	registries.AppForTest(t, app)
 	app.Properties = []string{"pod.name=own"}
 	own := registries.AppForTest(t, app)
@@ -38,7 +44,7 @@ func TestReal(t *testing.T) {
 		t.Fatal(err)
 	}
 	qos := strconv.Itoa(own.QoS)
-	stage := contract.Live(t, "dubbo-3.3.6", *record, "127.0.0.1:"+qos, ips[0].String()+":"+qos)
+	stage := contract.Live(t, name, *record, "127.0.0.1:"+qos, ips[0].String()+":"+qos)
 	holds(t, stage, world{
 		kill:  func() error { own.Kill(); return nil },
 		again: func() error { return own.Restart(t.Context()) },

@@ -105,11 +105,7 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	if err != nil {
 		return registry.Found{}, err
 	}
-	detail := fmt.Sprintf("%s (%d nodes)", registry.Address(own[0].at()), len(own))
-	if len(own) == 1 {
-		detail = fmt.Sprintf("%s (%s)", registry.Address(own[0].at()), own[0].path)
-	}
-	return registry.Found{Detail: detail}, nil
+	return registry.Found{Detail: fmt.Sprintf("%s, nodes: %d", registry.Address(own[0].at()), len(own))}, nil
 }
 
 // Withdraw deletes the pod's nodes as they are now. That none is left is no error.

@@ -22,7 +22,8 @@ const (
 	Boot27Nacos    Framework = "boot27-nacos" // with a client of Nacos 1, which registers by HTTP beats
 	Boot3ZooKeeper Framework = "boot3-zookeeper"
 	Boot3Consul    Framework = "boot3-consul"
-	Dubbo3         Framework = "dubbo3" // with ZooKeeper
+	Dubbo3         Framework = "dubbo3"   // with ZooKeeper
+	Dubbo27        Framework = "dubbo2.7" // with ZooKeeper
 )
 
 func (f Framework) program() program {
@@ -40,14 +41,18 @@ func (f Framework) program() program {
 		return maven(string(f), "spring", "discovery=zookeeper")
 	case Dubbo3:
 		return maven(string(f), "dubbo")
+	case Dubbo27:
+		return maven(string(f), "dubbo", "dubbo.version=2.7.23", "curator.version=4.3.0", "zookeeper.version=3.6.4", "netty.version=4.1.130.Final", "slf4j.version=1.7.36")
 	default:
 		return maven(string(f), "spring", "discovery=eureka")
 	}
 }
 
+func (f Framework) isDubbo() bool { return f == Dubbo3 || f == Dubbo27 }
+
 // jar is the name of the jar that the program is built into.
 func (f Framework) jar() string {
-	if f == Dubbo3 {
+	if f.isDubbo() {
 		return "dubbo"
 	}
 	return "spring"
@@ -67,7 +72,7 @@ type App struct {
 
 // properties are what the application is told wherever it runs.
 func (a App) properties() []string {
-	if a.Framework == Dubbo3 {
+	if a.Framework.isDubbo() {
 		properties := []string{"registry=zookeeper://" + strings.Join(a.Servers, ",")}
 		if a.Upstream != "" {
 			properties = append(properties, "role=consumer")
@@ -132,7 +137,7 @@ func StartApp(ctx context.Context, app App) (*RunningApp, error) {
 		"eureka.instance.instance-id=" + a.IP + ":" + app.Name + ":" + port,
 		"spring.cloud.consul.discovery.prefer-ip-address=true", "spring.cloud.consul.discovery.ip-address=" + a.IP,
 		"spring.cloud.nacos.discovery.ip=" + a.IP, "spring.cloud.zookeeper.discovery.instance-host=" + a.IP, "JM.LOG.PATH=" + a.dir, "JM.SNAPSHOT.PATH=" + a.dir}
-	if app.Framework == Dubbo3 {
+	if app.Framework.isDubbo() {
 		a.QoS = freePort()
 		local = []string{"host=" + a.IP, "port=" + port, "qos=" + strconv.Itoa(a.QoS)}
 	}

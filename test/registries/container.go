@@ -92,7 +92,7 @@ func ZooKeeperContainer() Container {
 // Container is the application in a pod. It is told by its environment what it can be told so, as most are.
 func (a App) Container() Container {
 	c := contain(a.Framework.program(), a.Framework.jar(), "160m")
-	if a.Framework == Dubbo3 {
+	if a.Framework.isDubbo() {
 		c = contain(a.Framework.program(), a.Framework.jar(), "160m", a.properties()...)
 		if c.Ports = []int32{20880, 22222}; a.Upstream != "" {
 			c.Ports = []int32{8080}
