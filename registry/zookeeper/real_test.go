@@ -102,6 +102,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	}
 
 	t.Run("the keeper takes it out again", func(t *testing.T) { comesBack(t, c, nodes) })
+	t.Run("and when the servers were restarted", func(t *testing.T) { outlasts(t, c, servers) })
 
 	// It is killed, and the next one comes: nothing was left behind.
 	own.Kill()
@@ -135,6 +136,31 @@ func comesBack(t *testing.T, c *Client, nodes []node) {
 	if got, want := strings.Join(said, " "), "plan withdrawn out back withdrawn out"; got != want {
 		t.Errorf("said %s, want %s", got, want)
 	}
+}
+
+// outlasts restarts the servers, after which the application writes its nodes again by itself.
+func outlasts(t *testing.T, c *Client, servers *registries.Servers) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	go func() {
+		for _, n := range servers.Nodes {
+			if err := n.Restart(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	back, start := false, time.Now()
+	registry.Leave(ctx, c.spec, c, 60*time.Second, func(e wire.Event) {
+		t.Logf("%.1f s: %s %s", time.Since(start).Seconds(), e.Event, e.Detail)
+		back = back || e.Event == wire.Back || e.Event == wire.Withdrawn
+		if back && e.Event == wire.Out {
+			time.AfterFunc(5*time.Second, cancel)
+		}
+	})
+	if !back {
+		t.Error("it did not come back, so nothing was shown")
+	}
+	eventually(t, 5*time.Second, func() error { return c.Confirm(t.Context(), registry.Spec{}) })
 }
 
 // TestAccess has nodes that only one user may delete.
