@@ -4,27 +4,19 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 func TestNew(t *testing.T) {
-	for _, test := range []struct{ spec, want string }{
-		{"consul server=c", "write service="},
-		{"consul service=orders", "no server is given"},
-		{"consul service=orders server=c by=magic", "it is deregister or maintenance"},
-	} {
-		spec, err := registry.ParseSpec(test.spec)
-		if err == nil {
-			_, err = New(spec, registry.Pod{})
-		}
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v", test.spec, err)
-		}
-	}
+	contract.Refused(t, New, map[string]string{
+		"consul server=c":                         "write service=",
+		"consul service=orders":                   "no server is given",
+		"consul service=orders server=c by=magic": "it is deregister or maintenance",
+	})
 }
 
 func TestPick(t *testing.T) {
@@ -95,14 +87,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, []byte(`[{"Node":{"Node":"n","Address":"10.0.0.1"},"Service":{"ID":"orders-0","Address":"10.0.0.3","Port":8080},"Checks":[{"CheckID":"_service_maintenance:orders-0","Status":"critical"}]}]`))
 	f.Add(404, []byte(`[]`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		spec, err := registry.ParseSpec("consul server=c service=orders")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := New(spec, registry.Pod{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := client(t, "consul server=c service=orders")
 		all, err := c.parse(web.Answer{Status: status, Body: body}, http.StatusOK)
 		if err == nil && (status != 200 || all == nil) {
 			t.Errorf("taken for an answer: %d %q", status, body)

@@ -163,12 +163,8 @@ func TestHeartbeats(t *testing.T) {
 		"spring.cloud.consul.discovery.heartbeat.enabled=true", "spring.cloud.consul.discovery.heartbeat.ttl=10s",
 		"spring.cloud.consul.discovery.heartbeat.reregister-service-on-failure=true",
 	}})
-	text := "consul service=orders server=" + servers.Addresses()[0]
-	c := client(t, text)
-	spec, err := registry.ParseSpec(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := client(t, "consul service=orders server="+servers.Addresses()[0])
+	var err error
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		if _, err = c.Find(t.Context()); err == nil || time.Now().After(end) {
 			break
@@ -180,7 +176,7 @@ func TestHeartbeats(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	said := map[string]int{}
-	registry.Leave(ctx, spec, c, 5*time.Second, func(e wire.Event) {
+	registry.Leave(ctx, c.spec, c, 5*time.Second, func(e wire.Event) {
 		said[e.Event]++
 		t.Logf("%s %s %s", e.Time.Format("15:04:05.000"), e.Event, e.Detail)
 	})

@@ -47,19 +47,16 @@ func TestClosed(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for text, want := range map[string]string{
-		"dubbo":                                  "http://127.0.0.1:22222",
-		"dubbo server=127.0.0.1":                 "http://127.0.0.1:22222",
-		"dubbo server=localhost:33333":           "http://localhost:33333",
-		"dubbo server=127.0.0.1:1,127.0.0.1:2":   "2 are given",
-		"dubbo server=127.0.0.1:1 ca-file=/none": "no key",
+		"dubbo":                        "http://127.0.0.1:22222",
+		"dubbo server=127.0.0.1":       "http://127.0.0.1:22222",
+		"dubbo server=localhost:33333": "http://localhost:33333",
 	} {
-		spec, err := registry.ParseSpec(text)
-		var c *Client
-		if err == nil {
-			c, err = New(spec)
-		}
-		if err == nil && c.base != want || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %+v, %v", text, c, err)
+		if c := client(t, text); c.base != want {
+			t.Errorf("%s: %s", text, c.base)
 		}
 	}
+	contract.Refused(t, open, map[string]string{
+		"dubbo server=127.0.0.1:1,127.0.0.1:2":   "2 are given",
+		"dubbo server=127.0.0.1:1 ca-file=/none": "no key",
+	})
 }

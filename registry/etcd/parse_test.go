@@ -7,25 +7,18 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 func TestNew(t *testing.T) {
-	for _, test := range []struct{ spec, want string }{
-		{"etcd server=e:2379 layout=kratos", "write service="},
-		{"etcd server=e:2379 service=orders", "layout=kratos or layout=kitex"},
-		{"etcd server=e:2379 service=orders layout=zoo", "layout=kratos or layout=kitex"},
-		{"etcd service=orders layout=kitex", "no server is given"},
-		{"etcd server=e:2379 service=orders layout=kitex cert-file=x", "cert-file and key-file go together"},
-	} {
-		spec, err := registry.ParseSpec(test.spec)
-		if err == nil {
-			_, err = New(spec, registry.Pod{})
-		}
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v", test.spec, err)
-		}
-	}
+	contract.Refused(t, New, map[string]string{
+		"etcd server=e:2379 layout=kratos":                           "write service=",
+		"etcd server=e:2379 service=orders":                          "layout=kratos or layout=kitex",
+		"etcd server=e:2379 service=orders layout=zoo":               "layout=kratos or layout=kitex",
+		"etcd service=orders layout=kitex":                           "no server is given",
+		"etcd server=e:2379 service=orders layout=kitex cert-file=x": "cert-file and key-file go together",
+	})
 }
 
 func TestLayouts(t *testing.T) {

@@ -100,8 +100,7 @@ func TestLibraries(t *testing.T) {
 			if err := mine.Register(); err != nil {
 				t.Fatal(err)
 			}
-			text := "etcd service=orders layout=" + test.layout + " server=" + servers.Addresses()[0]
-			c := client(t, text)
+			c := client(t, "etcd service=orders layout="+test.layout+" server="+servers.Addresses()[0])
 			if err := c.Withdraw(t.Context(), registry.Spec{}); err != nil {
 				t.Fatal(err)
 			}
@@ -122,17 +121,13 @@ func TestLibraries(t *testing.T) {
 			if !test.back {
 				return
 			}
-			kept(t, c, text, consumer)
+			kept(t, c, consumer)
 		})
 	}
 }
 
 // kept leaves for longer than it takes the library to put its key back.
-func kept(t *testing.T, c *Client, text string, consumer *registries.Registrant) {
-	spec, err := registry.ParseSpec(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+func kept(t *testing.T, c *Client, consumer *registries.Registrant) {
 	ctx, cancel := context.WithTimeout(t.Context(), 65*time.Second)
 	defer cancel()
 	var mu sync.Mutex
@@ -141,7 +136,7 @@ func kept(t *testing.T, c *Client, text string, consumer *registries.Registrant)
 	longest := time.Duration(0)
 	var leaving sync.WaitGroup
 	leaving.Go(func() {
-		registry.Leave(ctx, spec, c, 5*time.Second, func(e wire.Event) {
+		registry.Leave(ctx, c.spec, c, 5*time.Second, func(e wire.Event) {
 			mu.Lock()
 			defer mu.Unlock()
 			said[e.Event]++

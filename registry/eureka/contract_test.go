@@ -3,7 +3,6 @@ package eureka
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -38,16 +37,9 @@ func TestContract(t *testing.T) {
 	}
 }
 
-func client(t *testing.T, text string) *Client {
+func client(t testing.TB, text string) *Client {
 	t.Helper()
-	spec, err := registry.ParseSpec(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := New(spec, registry.Pod{IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := contract.Open(t, text, New)
 	t.Cleanup(c.web.Close)
 	return c
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -41,16 +40,9 @@ func TestContract(t *testing.T) {
 	holds(t, contract.Recorded(t, tape, 1), world{consumes: func(...string) func() error { return nil }})
 }
 
-func client(t *testing.T, text string) *Client {
+func client(t testing.TB, text string) *Client {
 	t.Helper()
-	spec, err := registry.ParseSpec(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := New(spec, registry.Pod{IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := contract.Open(t, text, New)
 	t.Cleanup(c.web.Close)
 	return c
 }

@@ -4,23 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 func TestNew(t *testing.T) {
-	for _, test := range []struct{ spec, want string }{
-		{"polaris server=p", "write service="},
-		{"polaris service=orders", "no server is given: write server=polaris:8090"},
-	} {
-		spec, err := registry.ParseSpec(test.spec)
-		if err == nil {
-			_, err = New(spec, registry.Pod{})
-		}
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v", test.spec, err)
-		}
-	}
+	contract.Refused(t, New, map[string]string{
+		"polaris server=p":       "write service=",
+		"polaris service=orders": "no server is given: write server=polaris:8090",
+	})
 }
 
 // TestRestoreNeedsAnAddress: without one, it would be the first instance's that Polaris finds.

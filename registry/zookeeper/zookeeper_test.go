@@ -8,23 +8,20 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
 )
 
 // client is that of a pod that has all of this machine's addresses.
-func client(t *testing.T, text string) *Client {
+func client(t testing.TB, text string) *Client {
 	t.Helper()
-	spec, err := registry.ParseSpec(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ips, err := registry.OwnIPs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := New(spec, registry.Pod{IPs: append(ips, netip.MustParseAddr("127.0.0.1"))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := contract.Open(t, text, func(spec registry.Spec, pod registry.Pod) (*Client, error) {
+		ips, err := registry.OwnIPs()
+		if err != nil {
+			return nil, err
+		}
+		pod.IPs = append(pod.IPs, ips...)
+		return New(spec, pod)
+	})
 	t.Cleanup(c.Close)
 	return c
 }
@@ -34,36 +31,27 @@ func TestServers(t *testing.T) {
 		settings, chroot string
 		secure           bool
 		want             []string
-		err              string
 	}{
-		{"server=a", "", false, []string{"a:2181"}, ""},
-		{"server=a:1,b:2,c", "", false, []string{"a:1", "b:2", "c:2181"}, ""},
-		{"server=a:1,b:2/prod/eu", "/prod/eu", false, []string{"a:1", "b:2"}, ""},
-		{"server=zookeeper://a:1?backup=b:2,c:3", "", false, []string{"a:1", "b:2", "c:3"}, ""},
-		{"server=zookeeper://a:1?timeout=5", "", false, []string{"a:1"}, ""},
-		{"server=tls://a:1,tls://b:2", "", true, []string{"a:1", "b:2"}, ""},
-		{"server=[fd00::1]:1,[fd00::2]", "", false, []string{"[fd00::1]:1", "[fd00::2]:2181"}, ""},
-		{"server=a ca-file=/none", "", true, nil, "ca-file"},
-		{"server=a cert-file=/none", "", true, nil, "cert-file and key-file go together"},
-		{"server=zookeeper://user:secret@a:1", "", false, nil, "credentials do not go in it"},
-		{"", "", false, nil, "no server is given"},
-		{"server=a layout=kafka", "", false, nil, "it is spring or dubbo"},
+		{"server=a", "", false, []string{"a:2181"}},
+		{"server=a:1,b:2,c", "", false, []string{"a:1", "b:2", "c:2181"}},
+		{"server=a:1,b:2/prod/eu", "/prod/eu", false, []string{"a:1", "b:2"}},
+		{"server=zookeeper://a:1?backup=b:2,c:3", "", false, []string{"a:1", "b:2", "c:3"}},
+		{"server=zookeeper://a:1?timeout=5", "", false, []string{"a:1"}},
+		{"server=tls://a:1,tls://b:2", "", true, []string{"a:1", "b:2"}},
+		{"server=[fd00::1]:1,[fd00::2]", "", false, []string{"[fd00::1]:1", "[fd00::2]:2181"}},
 	} {
-		spec, err := registry.ParseSpec("zookeeper service=orders " + test.settings)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := New(spec, registry.Pod{})
-		if test.err != "" {
-			if err == nil || !strings.Contains(err.Error(), test.err) || strings.Contains(err.Error(), "secret") {
-				t.Errorf("%s: %v", test.settings, err)
-			}
-			continue
-		}
-		if err != nil || !slices.Equal(c.servers, test.want) || c.chroot != test.chroot || (c.tls != nil) != test.secure {
-			t.Errorf("%s: %+v, %v", test.settings, c, err)
+		c := client(t, "zookeeper service=orders "+test.settings)
+		if !slices.Equal(c.servers, test.want) || c.chroot != test.chroot || (c.tls != nil) != test.secure {
+			t.Errorf("%s: %+v", test.settings, c)
 		}
 	}
+	contract.Refused(t, New, map[string]string{
+		"zookeeper service=orders server=a ca-file=/none":             "ca-file",
+		"zookeeper service=orders server=a cert-file=/none":           "cert-file and key-file go together",
+		"zookeeper service=orders server=zookeeper://user:secret@a:1": "credentials do not go in it",
+		"zookeeper service=orders":                                    "no server is given",
+		"zookeeper service=orders server=a layout=kafka":              "it is spring or dubbo",
+	})
 }
 
 func TestPick(t *testing.T) {

@@ -1,0 +1,40 @@
+package contract
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/lameduck-dev/lameduck/registry"
+)
+
+// Opener makes a kind's client.
+type Opener[C any] func(registry.Spec, registry.Pod) (C, error)
+
+// Open makes the client of a spec's text, for a pod at 127.0.0.1: there the tests' applications are.
+func Open[C any](t testing.TB, text string, open Opener[C]) C {
+	t.Helper()
+	spec, err := registry.ParseSpec(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := open(spec, registry.Pod{IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Refused wants no client to be made of these texts, for the reason that stands with each.
+func Refused[C any](t *testing.T, open Opener[C], texts map[string]string) {
+	t.Helper()
+	for text, want := range texts {
+		spec, err := registry.ParseSpec(text)
+		if err == nil {
+			_, err = open(spec, registry.Pod{})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
