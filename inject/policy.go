@@ -84,13 +84,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 
 	var asked wishes
 	if chosen != nil {
-		if err := CheckPolicy(chosen); err != nil {
-			return policy, fmt.Errorf("DrainPolicy %s: %w", chosen.Name, err)
-		}
-		policy.From = chosen.Name
-		asked = wishesOf(chosen)
-		policy.Framework = chosen.Spec.Framework
-		if policy.Registries, policy.Env, err = policyRegistries(chosen); err != nil {
+		if asked, err = policy.adopt(chosen); err != nil {
 			return policy, fmt.Errorf("DrainPolicy %s: %w", chosen.Name, err)
 		}
 	}
@@ -103,30 +97,36 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 // CheckPolicy reports what is wrong with a DrainPolicy, as an *Invalid. The API server
 // checks the same by the CRD; manifests that have not been there yet are checked here.
 func CheckPolicy(p *v1alpha1.DrainPolicy) error {
+	_, err := new(Policy).adopt(p)
+	return err
+}
+
+// adopt checks a DrainPolicy and takes what it says over, but for what a pod's annotations can
+// still override: those are its wishes.
+func (policy *Policy) adopt(p *v1alpha1.DrainPolicy) (wishes, error) {
 	if p.Spec.Selector == nil {
-		return &Invalid{[]string{"spec", "selector"}, "is missing", "write {} to select every pod of the namespace"}
+		return wishes{}, &Invalid{[]string{"spec", "selector"}, "is missing", "write {} to select every pod of the namespace"}
 	}
 	if _, err := metav1.LabelSelectorAsSelector(p.Spec.Selector); err != nil {
-		return &Invalid{[]string{"spec", "selector"}, err.Error(), "correct the selector"}
+		return wishes{}, &Invalid{[]string{"spec", "selector"}, err.Error(), "correct the selector"}
 	}
 	switch p.Spec.Mode {
 	case "", v1alpha1.ModeAgent, v1alpha1.ModeSleep:
 	default:
-		return &Invalid{[]string{"spec", "mode"}, fmt.Sprintf("is %q", p.Spec.Mode), "write agent or sleep"}
+		return wishes{}, &Invalid{[]string{"spec", "mode"}, fmt.Sprintf("is %q", p.Spec.Mode), "write agent or sleep"}
 	}
 	switch p.Spec.Framework {
 	case "", v1alpha1.SpringBoot:
 	default:
-		return &Invalid{[]string{"spec", "framework"}, fmt.Sprintf("is %q", p.Spec.Framework), "write spring-boot, or leave it out"}
+		return wishes{}, &Invalid{[]string{"spec", "framework"}, fmt.Sprintf("is %q", p.Spec.Framework), "write spring-boot, or leave it out"}
 	}
-	asked := wishesOf(p)
-	var policy Policy
-	policy.Budget = termination.Default
 	var err error
-	if policy.Registries, _, err = policyRegistries(p); err != nil {
-		return err
+	if policy.Registries, policy.Env, err = policyRegistries(p); err != nil {
+		return wishes{}, err
 	}
-	return asked.apply(&policy)
+	policy.From, policy.Framework = p.Name, p.Spec.Framework
+	asked := wishesOf(p)
+	return asked, asked.check()
 }
 
 type answer int
