@@ -54,6 +54,7 @@ func TestFaults(t *testing.T) {
 		{name: "too short", answers: []string{frame([]byte("abc"))}, want: "it gives no session"},
 		{name: "no session", answers: []string{welcome(0)}, want: "it gives no session"},
 		{name: "cut off", answers: []string{welcome(1000)[:20]}, want: "closed the connection"},
+		{name: "half a header", answers: []string{welcome(1000), frame([]byte(header(1, 0)[:8]))}, want: "none of ZooKeeper's"},
 		{name: "another's answer", answers: []string{welcome(1000), frame([]byte(header(99, 0)))}, want: "none of ZooKeeper's"},
 		{name: "an error that is unknown", answers: []string{welcome(1000), frame([]byte(header(1, -77)))}, want: "ZooKeeper's error -77"},
 		{name: "a list without an end", answers: []string{welcome(1000), frame([]byte(header(1, 0) + "\x00\x00\x00\x01/")), frame([]byte(header(2, 0) + "\x7f\xff\xff\xff"))}, want: "the answer is cut"},

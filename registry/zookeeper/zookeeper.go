@@ -6,8 +6,8 @@
 // application opens a new one, for which the keeper watches; and nothing that was done is left
 // behind when the application has ended, so there is no record and nothing to restore.
 //
-// The few requests that are needed are spoken here, each within bounds: the Go clients that
-// there are reconnect by themselves without an end, and believe whatever length an answer says.
+// The few requests that are needed are spoken here, each within bounds of time and size: see
+// docs/decisions/0055-zookeeper-spoken-here.md.
 package zookeeper
 
 import (
