@@ -87,6 +87,7 @@ func addresses(consumer *registries.Registrant) (all []string, err error) {
 // TestLibraries shows what the libraries do about a key that was deleted, and that registry.Leave
 // keeps the instance out nevertheless.
 func TestLibraries(t *testing.T) {
+	contract.Long(t)
 	servers := registries.ForTest(t, registries.Etcd(registries.EtcdServer{}))
 	for _, test := range []struct {
 		layout string

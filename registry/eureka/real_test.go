@@ -16,6 +16,9 @@ var record = flag.Bool("record", false, "record the tapes anew")
 func TestReal(t *testing.T) {
 	for _, set := range sets {
 		t.Run(set.name, func(t *testing.T) {
+			if set.login {
+				contract.Long(t)
+			}
 			options := registries.EurekaServer{Peers: set.peers, CSRF: set.csrf}
 			if set.login {
 				options.Login = &registries.TestLogin

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
@@ -16,6 +17,7 @@ import (
 // TestNodesDown has a real cluster of three lose a node, which costs the proof only, and then a
 // second, which costs the withdrawal: each is said in one line that names the node.
 func TestNodesDown(t *testing.T) {
+	contract.Long(t)
 	servers := registries.ForTest(t, registries.Nacos2(registries.Nacos{Members: 3}))
 	addresses := servers.Addresses()
 	w := live(t, registries.NacosApp{Version: registries.NacosClient24, Servers: addresses[:1], Service: "orders"})

@@ -31,6 +31,9 @@ func TestReal(t *testing.T) {
 	}
 	for _, set := range sets {
 		t.Run(set.name, func(t *testing.T) {
+			if set.nodes > 1 || set.noLogin {
+				contract.Long(t)
+			}
 			servers := registries.ForTest(t, plans[set.name].plan())
 			app := registries.NacosApp{Version: plans[set.name].version, Servers: servers.Addresses(), Login: servers.Login, Service: "orders", Weight: 3}
 			awaitLogin(t, servers)

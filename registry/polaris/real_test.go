@@ -19,6 +19,7 @@ var record = flag.Bool("record", false, "record the tapes anew")
 
 // TestReal holds the client against the real server, with applications on the official library.
 func TestReal(t *testing.T) {
+	contract.Long(t)
 	servers := registries.ForTest(t, registries.Polaris())
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
 	app := registries.PolarisApp{Servers: servers.Addresses(), Service: "orders"}
@@ -61,6 +62,7 @@ func given(consumer *registries.Registrant, want ...string) error {
 
 // TestLag measures how long the view of clients takes to show what was written.
 func TestLag(t *testing.T) {
+	contract.Long(t)
 	servers := registries.ForTest(t, registries.Polaris())
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
 	app := registries.PolarisAppForTest(t, registries.PolarisApp{Servers: servers.Addresses(), Service: "orders", Address: own})

@@ -19,12 +19,14 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
 // TestSpring has two Spring Boot applications in an ensemble of three, and a consumer.
 func TestSpring(t *testing.T) {
+	contract.Long(t)
 	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
 	holds(t, servers, registries.Boot3ZooKeeper, "zookeeper service=orders")
 }
