@@ -25,7 +25,7 @@ const (
 func (r *run) untilDrained(ctx context.Context) error {
 	began := time.Now()
 	r.draining = began
-	if r.watch.since.IsZero() {
+	if r.watch.since.IsZero() || len(r.registries) > 0 { // whose consumers have only stopped now
 		r.watch.mark(began)
 	}
 	late := false

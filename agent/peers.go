@@ -64,6 +64,16 @@ func (p *peers) silent(now time.Time, floor time.Duration) bool {
 	return true
 }
 
+// window is in which time the peer would surely have sent another request; zero of one whose pace
+// is not known.
+func (p *peers) window(from netip.Addr) time.Duration {
+	known := p.seen[from]
+	if known == nil || known.requests < peerKnown {
+		return 0
+	}
+	return known.window()
+}
+
 func (p *peer) window() time.Duration {
 	pace := p.last.Sub(p.first) / time.Duration(p.requests-1)
 	return max(peerArrivals*pace, 2*p.pause)

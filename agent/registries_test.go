@@ -15,9 +15,11 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
-// consumer sends over one connection that is kept, every so often until it stops.
+// consumer sends over one connection that is kept, every so often until it stops, many at once
+// if a request takes longer than that.
 type consumer struct {
 	every, until time.Duration
+	takes        time.Duration // until a request is answered
 }
 
 // consumers are a pod's traffic, as its sockets show it.
@@ -34,11 +36,12 @@ func (c *consumers) Look() (sockets.Look, error) {
 	now := time.Since(c.start)
 	look := sockets.Look{Opens: uint64(len(c.each)), Exact: true}
 	for i, one := range c.each {
-		last := min(now, one.until).Truncate(one.every)
-		ago := uint32((now - last).Milliseconds())
+		ago := func(at time.Duration) uint32 { return uint32((now - at).Milliseconds()) }
+		asked := min(now, one.until).Truncate(one.every)
+		answered := min(now-one.takes, one.until).Truncate(one.every) + one.takes
 		look.Conns = append(look.Conns, sockets.Conn{
 			ID: uint64(i + 1), Peer: netip.AddrFrom4([4]byte{10, 0, 2, byte(i + 1)}), Port: 8080,
-			Established: true, Received: true, Sent: true, RecvAgo: ago, SentAgo: ago,
+			Established: true, Received: true, Sent: answered >= one.takes, RecvAgo: ago(asked), SentAgo: ago(answered),
 		})
 	}
 	return look, nil
@@ -87,7 +90,7 @@ func TestRegistries(t *testing.T) {
 	gaveUp := wire.Event{Event: wire.Failed, Detail: "wrong password", GivenUp: true}
 	withdrawing := wire.Event{Event: wire.Record, Spec: "nacos service=orders ip=10.0.0.1"}
 	left := script{{0, plan}, {100 * ms, withdrawing}, {900 * ms, out}}
-	brisk := consumer{100 * ms, 12 * s}
+	brisk := consumer{100 * ms, 12 * s, 0}
 	for _, tt := range []struct {
 		name       string
 		registries Registries
@@ -97,17 +100,18 @@ func TestRegistries(t *testing.T) {
 		seen       termination.Kind
 	}{
 		{"a consumer stops after its cache", left, &consumers{each: []consumer{brisk}}, 17 * s, 17200 * ms, "left after 0.90s (consumers silent after 17", termination.RegistryOut},
-		{"each consumer counts, the slow one longer", left, &consumers{each: []consumer{brisk, {2 * s, 14 * s}}}, 28 * s, 28300 * ms, "silent after 28", ""},
-		{"a consumer of unknown pace", left, &consumers{each: []consumer{brisk, {30 * s, 35 * s}}}, 40900 * ms, 41100 * ms, "waited the 40.0s that consumers may cache", ""},
+		{"each consumer counts, the slow one longer", left, &consumers{each: []consumer{brisk, {2 * s, 14 * s, 0}}}, 28 * s, 28300 * ms, "silent after 28", ""},
+		{"a consumer of unknown pace", left, &consumers{each: []consumer{brisk, {30 * s, 35 * s, 0}}}, 40900 * ms, 41100 * ms, "waited the 40.0s that consumers may cache", ""},
+		{"many long requests over one connection", left, &consumers{each: []consumer{{100 * ms, 4 * s, 12 * s}}}, 16600 * ms, 17 * s, "drained 7.", termination.Drained},
 		{"nobody sends", left, &consumers{}, 40900 * ms, 41100 * ms, "waited the 40.0s", ""},
-		{"a consumer never stops", left, &consumers{each: []consumer{{100 * ms, time.Hour}}}, 40900 * ms, 41300 * ms, "waited the 40.0s", ""},
+		{"a consumer never stops", left, &consumers{each: []consumer{{100 * ms, time.Hour, 0}}}, 40900 * ms, 41300 * ms, "waited the 40.0s", ""},
 		{"sockets refused", left, &consumers{err: context.DeadlineExceeded}, 45 * s, 46 * s, "waited the 40.0s", termination.Unreachable},
-		{"not registered", script{{0, plan}, {100 * ms, absent}}, &consumers{each: []consumer{{100 * ms, 200 * ms}}}, s, 1100 * ms, "had no instance of the pod", termination.RegistryOut},
-		{"wrong password", script{{0, plan}, {100 * ms, failed}, {5 * s, gaveUp}}, &consumers{each: []consumer{{100 * ms, time.Hour}}}, 45 * s, 45300 * ms, "NOT LEFT: wrong password", termination.Unreachable},
-		{"it comes back and is taken out again", script{{0, plan}, {s, out}, {4 * s, back}, {6 * s, out}}, &consumers{each: []consumer{{100 * ms, 30 * s}}}, 35 * s, 35200 * ms, "left after 6.00s", termination.StillOffered},
+		{"not registered", script{{0, plan}, {100 * ms, absent}}, &consumers{each: []consumer{{100 * ms, 200 * ms, 0}}}, s, 1100 * ms, "had no instance of the pod", termination.RegistryOut},
+		{"wrong password", script{{0, plan}, {100 * ms, failed}, {5 * s, gaveUp}}, &consumers{each: []consumer{{100 * ms, time.Hour, 0}}}, 45 * s, 45300 * ms, "NOT LEFT: wrong password", termination.Unreachable},
+		{"it comes back and is taken out again", script{{0, plan}, {s, out}, {4 * s, back}, {6 * s, out}}, &consumers{each: []consumer{{100 * ms, 30 * s, 0}}}, 35 * s, 35200 * ms, "left after 6.00s", termination.StillOffered},
 		{"never out", script{{0, plan}, {s, failed}}, &consumers{}, 50 * s, 50200 * ms, "STILL IN: wrong password", termination.DeadlineReached},
 		{"out too late for its consumers", script{{0, plan}, {45 * s, out}}, &consumers{}, 50 * s, 50200 * ms, "less than the 40.0s", termination.DeadlineReached},
-		{"the program ends at once", broken{}, &consumers{each: []consumer{{100 * ms, 3 * s}}}, 8 * s, 8200 * ms, "registries NOT LEFT: lameduck-registry ended", termination.Unreachable},
+		{"the program ends at once", broken{}, &consumers{each: []consumer{{100 * ms, 3 * s, 0}}}, 8 * s, 8200 * ms, "registries NOT LEFT: lameduck-registry ended", termination.Unreachable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

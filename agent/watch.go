@@ -157,7 +157,7 @@ func (w *watch) requests(look sockets.Look) {
 			continue
 		}
 		w.open++
-		if !c.Busy() {
+		if !c.Busy() && !w.answering(c) {
 			continue
 		}
 		w.busy++
@@ -175,6 +175,16 @@ func (w *watch) requests(look sockets.Look) {
 	if w.busy > 0 {
 		w.calm = 0
 	}
+}
+
+// answering reports whether answers still come to what a registry's consumer has asked before it
+// stopped: over one connection there may be many at once (Dubbo, gRPC), and each answer hides that
+// others are due. The next one is expected as soon as one of its requests was.
+func (w *watch) answering(c sockets.Conn) bool {
+	if w.peers == nil || w.since.IsZero() || !c.Received || !c.Sent || c.RecvAgo <= c.SentAgo {
+		return false
+	}
+	return time.Duration(c.SentAgo)*time.Millisecond < w.peers.window(c.Peer)
 }
 
 // mark has the drain wait for what is in flight now; what came before and still is, is part of it.
