@@ -17,6 +17,8 @@ import org.apache.dubbo.config.bootstrap.DubboBootstrap;
 public final class App {
     private static final String HOST = System.getProperty("host"); // null: what Dubbo finds
 
+    private static long lines; // written so far
+
     private App() {}
 
     public static void main(String[] args) throws Exception {
@@ -32,16 +34,16 @@ public final class App {
     private static void provide(RegistryConfig registry) {
         String pod = System.getProperty("pod.name", System.getenv().getOrDefault("POD_NAME", "unknown"));
         long work = Long.getLong("work", 50);
-        // A line that `lameduck verify` follows: see its package ledger.
-        Runtime.getRuntime().addShutdownHook(
-                new Thread(() -> System.out.println("ledger 1 sigterm - " + 1000 * System.currentTimeMillis())));
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> write("sigterm", "-")));
         Orders orders = id -> {
+            write("received", id);
             try {
                 Thread.sleep(work);
             } catch (InterruptedException e) {
                 throw new IllegalStateException(e);
             }
-            return "{\"id\":\"" + id + "\",\"pod\":\"" + pod + "\"}";
+            write("applied", id);
+            return "{\"id\":\"" + id + "\",\"pod\":\"" + pod + "\",\"ledger\":true}";
         };
         ServiceConfig<Orders> service = new ServiceConfig<>();
         service.setInterface(Orders.class);
@@ -51,6 +53,11 @@ public final class App {
         ApplicationConfig application = new ApplicationConfig("orders");
         application.setQosPort(Integer.getInteger("qos", 22222));
         DubboBootstrap.getInstance().application(application).registry(registry).protocol(protocol).service(service).start();
+    }
+
+    /** A line of the record that `lameduck verify` follows: see its package ledger. */
+    private static synchronized void write(String event, String id) {
+        System.out.println("ledger " + ++lines + " " + event + " " + id + " " + 1000 * System.currentTimeMillis());
     }
 
     private static void consume(RegistryConfig registry) throws IOException {
