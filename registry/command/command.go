@@ -104,24 +104,37 @@ func parse(args []string) (*input, error) {
 	flags.Func("registry", "", func(text string) error { in.texts = append(in.texts, text); return nil })
 	flags.Func("ip", "", func(text string) error {
 		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return errors.New("write an address, as in 10.0.0.3")
+		}
 		in.pod.IPs = append(in.pod.IPs, ip)
-		return err
+		return nil
 	})
 	flags.Func("port", "", func(text string) error {
 		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || port == 0 {
+			return errors.New("write a port from 1 to 65535")
+		}
 		in.pod.Ports = append(in.pod.Ports, uint16(port))
-		return err
+		return nil
 	})
-	flags.DurationVar(&in.budget, "budget", in.budget, "")
+	flags.Func("budget", "", func(text string) (err error) {
+		if in.budget, err = time.ParseDuration(text); err != nil || in.budget <= 0 {
+			return errors.New("write a time above 0, as in 60s")
+		}
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; lameduck-registry help lists the flags", err)
+	}
+	for _, arg := range flags.Args() {
+		if strings.HasPrefix(arg, "-") {
+			return nil, fmt.Errorf("%s stands behind the registry: write flags before it", arg)
+		}
 	}
 	in.texts = append(in.texts, specs(flags.Args())...)
 	if len(in.texts) == 0 {
 		return nil, errors.New("no registry is given; write one as in: nacos server=nacos:8848 service=orders")
-	}
-	if in.budget <= 0 {
-		return nil, fmt.Errorf("--budget is %v, must be more than 0", in.budget)
 	}
 	if len(in.pod.IPs) == 0 {
 		if ip, err := netip.ParseAddr(os.Getenv("POD_IP")); err == nil {

@@ -87,15 +87,7 @@ func restore(ctx context.Context, in *input, _ io.Reader, stdout, stderr io.Writ
 			return ExitUsage
 		}
 		within, cancel := context.WithTimeout(ctx, in.budget)
-		for {
-			if err = restoreOnce(within, spec, client); err == nil || errors.Is(err, registry.ErrDenied) || within.Err() != nil {
-				break
-			}
-			select {
-			case <-within.Done():
-			case <-time.After(retry):
-			}
-		}
+		err = restoreWithin(within, spec, client)
 		cancel()
 		if err != nil {
 			fmt.Fprintf(stderr, "%s: %v\n", spec.Name(), err)
@@ -105,6 +97,24 @@ func restore(ctx context.Context, in *input, _ io.Reader, stdout, stderr io.Writ
 		fmt.Fprintf(stdout, "%s: restored\n", spec.Name())
 	}
 	return code
+}
+
+// restoreWithin tries until ctx ends, and then gives what the last whole try had for an error.
+func restoreWithin(ctx context.Context, spec registry.Spec, client registry.Registry) (last error) {
+	for {
+		err := restoreOnce(ctx, spec, client)
+		if err == nil || errors.Is(err, registry.ErrDenied) {
+			return err
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(retry):
+		}
+	}
 }
 
 // restoreOnce goes by a record as it is; where the spec is no record, by what is there.

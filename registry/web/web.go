@@ -62,7 +62,7 @@ func TLSConfig(spec registry.Spec) (*tls.Config, error) {
 	if file := spec.Get("ca-file"); file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("ca-file: %w", err)
+			return nil, fmt.Errorf("ca-file: %w; give the path of one that is mounted here", err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
@@ -76,7 +76,7 @@ func TLSConfig(spec registry.Spec) (*tls.Config, error) {
 	if cert != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("cert-file and key-file: %w", err)
+			return nil, fmt.Errorf("cert-file and key-file: %w; give the paths of a pair that is mounted here", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
