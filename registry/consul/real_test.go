@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -75,18 +74,11 @@ func TestSpringConsumer(t *testing.T) {
 	consumer := registries.AppForTest(t, app)
 	defer http.DefaultClient.CloseIdleConnections()
 
-	// last sends for a while, and gives when the provider was last sent to.
-	last := func(watched time.Duration) (at time.Duration) {
-		start := time.Now()
-		for time.Since(start) < watched {
-			pod, err := send(t, consumer)
-			if err != nil {
-				t.Error(err)
-			}
-			if strings.Contains(pod, fmt.Sprintf("orders-%d", provider.Port)) {
-				at = time.Since(start)
-			}
-			time.Sleep(100 * time.Millisecond)
+	// last gives when the provider was last sent to.
+	last := func(watched time.Duration) time.Duration {
+		at, err := consumer.LastTo(t.Context(), fmt.Sprintf("orders-%d", provider.Port), watched)
+		if err != nil {
+			t.Error(err)
 		}
 		return at
 	}
@@ -118,24 +110,6 @@ func TestSpringConsumer(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("the provider took %v to stop", took)
 	}
-}
-
-func send(t *testing.T, consumer *registries.RunningApp) (pod string, err error) {
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+consumer.Address()+"/", nil)
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("X-Request-Id", "r")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("answered %s: %s", response.Status, body)
-	}
-	return string(body), err
 }
 
 // TestRights has a token that may do all but see nodes: to such a one Consul answers, with 200,

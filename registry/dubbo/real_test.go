@@ -3,11 +3,8 @@
 package dubbo
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"testing"
@@ -40,9 +37,9 @@ func live(t *testing.T, name string, framework registries.Framework) {
 	app.Properties = []string{"pod.name=own"}
 	own := registries.AppForTest(t, app)
 	app.Upstream = "orders"
-	shop := consumer{t, registries.AppForTest(t, app)}
+	shop := registries.AppForTest(t, app)
 	defer http.DefaultClient.CloseIdleConnections()
-	until(t, 30*time.Second, func() bool { sends, _ := shop.sendsToOwn(); return sends })
+	until(t, 30*time.Second, func() bool { last, _ := shop.LastTo(t.Context(), "own", time.Second); return last > 0 })
 
 	ips, err := registry.OwnIPs()
 	if err != nil {
@@ -54,16 +51,9 @@ func live(t *testing.T, name string, framework registries.Framework) {
 		kill:  func() error { own.Kill(); return nil },
 		again: func() error { return own.Restart(t.Context()) },
 		consumed: func() error {
-			start := time.Now()
-			var last time.Duration
-			for time.Since(start) < dubboStale {
-				sends, err := shop.sendsToOwn()
-				if err != nil {
-					return err
-				}
-				if sends {
-					last = time.Since(start)
-				}
+			last, err := shop.LastTo(t.Context(), "own", dubboStale)
+			if err != nil {
+				return err
 			}
 			t.Logf("the last request came %.2f s after it was confirmed", last.Seconds())
 			if last > dubboStale-5*time.Second {
@@ -82,43 +72,6 @@ var dubboStale = func() time.Duration {
 	}
 	return kind.Stale
 }()
-
-type consumer struct {
-	t   *testing.T
-	app *registries.RunningApp
-}
-
-// sendsToOwn passes some requests on and reports whether one was answered by the own provider.
-// One that was lost is an error.
-func (c consumer) sendsToOwn() (sends bool, err error) {
-	for range 6 {
-		pod, err := c.pass()
-		if err != nil {
-			return false, err
-		}
-		sends = sends || pod == "own"
-	}
-	return sends, nil
-}
-
-func (c consumer) pass() (string, error) {
-	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, "http://"+c.app.Address()+"/", nil)
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("X-Request-Id", "r")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	var answer struct{ Pod string }
-	if err == nil && json.Unmarshal(body, &answer) != nil {
-		err = fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return answer.Pod, err
-}
 
 func until(t *testing.T, within time.Duration, is func() bool) {
 	t.Helper()

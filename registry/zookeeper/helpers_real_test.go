@@ -3,11 +3,6 @@
 package zookeeper
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
 	"testing"
 	"time"
 
@@ -75,57 +70,16 @@ func eventually(t *testing.T, within time.Duration, ask func() error) {
 	t.Fatal(err)
 }
 
-type consumer struct{ app *registries.RunningApp }
-
 // stops sends requests for as long as consumers may go on, and wants the last seconds of them
 // to be answered by others. None may be lost.
-func (c consumer) stops(t *testing.T, stale time.Duration) {
+func stops(t *testing.T, consumer *registries.RunningApp, stale time.Duration) {
 	t.Helper()
-	start, last, count := time.Now(), time.Duration(0), 0
-	for time.Since(start) < stale {
-		sends, err := c.sendsToOwn(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if count++; sends {
-			last = time.Since(start)
-		}
+	last, err := consumer.LastTo(t.Context(), "own", stale)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("the last of some %d requests came to it after %.2f s", count*requests, last.Seconds())
+	t.Logf("the last request came to it after %.2f s", last.Seconds())
 	if last > stale-time.Second {
 		t.Error("the consumer has not stopped")
 	}
-}
-
-const requests = 6
-
-// sendsToOwn passes some requests on and reports whether one was answered by the pod itself.
-func (c consumer) sendsToOwn(ctx context.Context) (sends bool, err error) {
-	for range requests {
-		pod, err := c.pass(ctx)
-		if err != nil {
-			return false, err
-		}
-		sends = sends || pod == "own"
-	}
-	return sends, nil
-}
-
-func (c consumer) pass(ctx context.Context) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.app.Address()+"/", nil)
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("X-Request-Id", "r")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	var answer struct{ Pod string }
-	if err == nil && (response.StatusCode != http.StatusOK || json.Unmarshal(body, &answer) != nil) {
-		err = fmt.Errorf("a request was answered %s: %s", response.Status, body)
-	}
-	return answer.Pod, err
 }

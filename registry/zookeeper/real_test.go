@@ -71,10 +71,10 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	c = client(t, c.spec.With("port", strconv.Itoa(own.Port)).String())
 	eventually(t, 30*time.Second, in)
 	app.Name, app.Upstream = "shop", "orders"
-	shop := consumer{registries.AppForTest(t, app)}
+	shop := registries.AppForTest(t, app)
 	eventually(t, time.Minute, func() error {
-		if sends, err := shop.sendsToOwn(ctx); err != nil || !sends {
-			return fmt.Errorf("sends to its own: %t, %w", sends, errors.Join(err))
+		if last, err := shop.LastTo(ctx, "own", time.Second); err != nil || last == 0 {
+			return fmt.Errorf("it sends nothing to the pod: %w", errors.Join(err))
 		}
 		return nil
 	})
@@ -98,7 +98,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("found: %v", err)
 	}
-	shop.stops(t, c.spec.Stale())
+	stops(t, shop, c.spec.Stale())
 	if err := out(); err != nil {
 		t.Errorf("it came back by itself: %v", err)
 	}

@@ -5,6 +5,7 @@ package registries
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -49,7 +50,7 @@ func (c *nacosCase) register(t *testing.T) {
 // form is what a request about the instance has to say.
 func (c *nacosCase) form(more ...string) url.Values {
 	form := url.Values{"serviceName": {c.app.Service}, "groupName": {"DEFAULT_GROUP"}, "ip": {"127.0.0.1"},
-		"port": {itoa(c.app.Port)}, "ephemeral": {"true"}, "weight": {"1"}}
+		"port": {strconv.Itoa(c.app.Port)}, "ephemeral": {"true"}, "weight": {"1"}}
 	for i := 0; i+1 < len(more); i += 2 {
 		form.Set(more[i], more[i+1])
 	}

@@ -7,13 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // always fails when holds stops being true within the time.
 func always(t *testing.T, span time.Duration, what string, holds func() bool) {
@@ -126,7 +123,7 @@ func TestDubboLeavesByQoS(t *testing.T) {
 	app.Upstream = "orders"
 	consumer := AppForTest(t, app)
 	within(t, time.Minute, "an answer", func() bool {
-		_, err := pass(t, consumer, "warm-up")
+		_, err := consumer.Pass(t.Context())
 		return err == nil
 	})
 	qos := func(command string) (int, string) {
@@ -141,8 +138,8 @@ func TestDubboLeavesByQoS(t *testing.T) {
 	})
 	time.Sleep(2 * time.Second)
 	providers[0].Kill() // as nobody sends to it any more, nobody loses by it
-	for i := range 50 {
-		if _, err := pass(t, consumer, "r"+itoa(i)); err != nil {
+	for range 50 {
+		if _, err := consumer.Pass(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
