@@ -41,9 +41,12 @@ func routersOf(w *workload.Workload) []router {
 		if !ok {
 			continue
 		}
-		stale := router{registry.name + "'s consumers", 35, "the default cache of Spring Cloud LoadBalancer"}
-		if registry.name == "Eureka" {
+		stale := router{registry.name + "'s consumers", balancerCache, "the default cache of Spring Cloud LoadBalancer"}
+		switch registry.name {
+		case "Eureka":
 			stale = router{"Eureka's consumers", eurekaStale, "22 to 58 s seen, 95 s at worst"}
+		case dubbo:
+			stale = router{"Dubbo's consumers", dubboStale, "1 to 3 s seen"}
 		}
 		if onlyWaits(c.PreStop) {
 			wait, _ := c.PreStop.Wait()

@@ -7,37 +7,68 @@ import (
 )
 
 // registryClient says how a manifest shows that an application registers
-// itself, and how it shows that it does not.
+// itself, and how it shows that it does not. What registers in etcd (go-kratos,
+// Kitex) has no settings of its own that a manifest would show.
 type registryClient struct {
 	name     string
 	property string   // the registry's address
+	config   string   // in spring.config.import: the same address is that of a source of configuration
 	off      []string // properties that switch the registration off when false
 }
 
+// dubbo is the registry of a Dubbo application, whichever that is.
+const dubbo = "the Dubbo registry"
+
 var registryClients = []registryClient{
-	{"Eureka", "eureka.client.service-url.defaultZone", []string{"eureka.client.enabled", "eureka.client.register-with-eureka"}},
-	{"Nacos", "spring.cloud.nacos.discovery.server-addr", []string{"spring.cloud.nacos.discovery.enabled", "spring.cloud.nacos.discovery.register-enabled"}},
-	{"Consul", "spring.cloud.consul.host", []string{"spring.cloud.consul.enabled", "spring.cloud.consul.discovery.enabled", "spring.cloud.consul.discovery.register"}},
-	{"the Dubbo registry", "dubbo.registry.address", []string{"dubbo.registry.register"}},
+	{"Eureka", "eureka.client.service-url.defaultZone", "", []string{"eureka.client.enabled", "eureka.client.register-with-eureka"}},
+	{"Nacos", "spring.cloud.nacos.discovery.server-addr", "", []string{"spring.cloud.nacos.discovery.enabled", "spring.cloud.nacos.discovery.register-enabled"}},
+	{"Consul", "spring.cloud.consul.host", "consul:", springOff("consul")},
+	{"ZooKeeper", "spring.cloud.zookeeper.connect-string", "zookeeper:", springOff("zookeeper")},
+	{"Polaris", "spring.cloud.polaris.address", "polaris", springOff("polaris")},
+	{dubbo, "dubbo.registry.address", "", []string{"dubbo.registry.register"}},
 }
+
+// springOff are the switches that several of Spring Cloud's clients have alike.
+func springOff(client string) []string {
+	prefix := "spring.cloud." + client + "."
+	return []string{prefix + "enabled", prefix + "discovery.enabled", prefix + "discovery.register"}
+}
+
+// everyOff switch the registration off whatever the registry.
+var everyOff = []string{"spring.cloud.discovery.enabled", "spring.cloud.service-registry.auto-registration.enabled"}
 
 // registered finds the registry in which a container registers itself.
 func registered(c *workload.Container) (registryClient, workload.Setting, bool) {
 	for _, r := range registryClients {
 		s, ok := c.Property(r.property)
-		if !ok || s.Value == "" || strings.EqualFold(s.Value, "N/A") {
+		if !ok || s.Value == "" || strings.EqualFold(s.Value, "N/A") || r.onlyConfigures(c) {
 			continue
 		}
-		for _, property := range append(r.off, "spring.cloud.service-registry.auto-registration.enabled") {
-			if v, set := c.Property(property); set && strings.EqualFold(v.Value, "false") {
-				ok = false
-			}
-		}
-		if ok {
+		if !isFalse(c, r.off) && (r.name == dubbo || !isFalse(c, everyOff)) {
 			return r, s, true
 		}
 	}
 	return registryClient{}, workload.Setting{}, false
+}
+
+// onlyConfigures reports whether the address may be there for configuration
+// alone, which the client fetches from the same servers.
+func (r registryClient) onlyConfigures(c *workload.Container) bool {
+	if r.config == "" {
+		return false
+	}
+	s, ok := c.Property("spring.config.import")
+	return ok && strings.Contains(s.Value, r.config)
+}
+
+// isFalse reports whether one of the properties is set to false.
+func isFalse(c *workload.Container, properties []string) bool {
+	for _, property := range properties {
+		if s, set := c.Property(property); set && strings.EqualFold(strings.TrimSpace(s.Value), "false") {
+			return true
+		}
+	}
+	return false
 }
 
 // onlyWaits reports whether a hook does nothing but sleep, so that it surely

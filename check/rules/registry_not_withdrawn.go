@@ -15,7 +15,7 @@ var registryNotWithdrawn = &check.Rule{
 		"caches keep the address for a while: 22 to 58 s were measured with Eureka's defaults, 35 s is the default of " +
 		"Spring Cloud LoadBalancer.",
 	Remedy: "Withdraw the instance first (Eureka: PUT …/status?value=OUT_OF_SERVICE, Nacos: PUT …/instance with enabled=false, " +
-		"Dubbo: GET 127.0.0.1:22222/offline), wait until the consumers' caches have run out, and only then let the pod stop; " +
+		"Consul: PUT /v1/agent/service/deregister/ID at the pod's agent, Dubbo: GET 127.0.0.1:22222/offline), wait until the consumers' caches have run out, and only then let the pod stop; " +
 		"lameduck's agent does this and confirms it.",
 	Source: "https://cloud.spring.io/spring-cloud-netflix/reference/html/ and measurements with the real servers",
 	Workload: func(p *check.Pass, w *workload.Workload) {

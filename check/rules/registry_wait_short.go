@@ -14,19 +14,20 @@ var registryWaitShort = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The hook withdraws from the registry but does not wait until consumers know",
 	Why: "A consumer chooses from its own copy of the list. With Eureka three caches hold the instance after its status is OUT_OF_SERVICE: the " +
-		"server's (30 s), the client's (30 s) and Spring Cloud LoadBalancer's (35 s); consumers were seen to go on for 22 to 58 s. Nacos and " +
-		"Consul tell in a second, and the load balancer's cache holds on all the same. What is sent after SIGTERM is refused.",
+		"server's (30 s), the client's (30 s) and Spring Cloud LoadBalancer's (35 s); consumers were seen to go on for 22 to 58 s. Nacos, Consul " +
+		"and ZooKeeper tell in a second, and the load balancer's cache holds on all the same. Dubbo's consumers stop 1 to 3 s after /offline. " +
+		"What is sent after SIGTERM is refused.",
 	Remedy: "Wait until the caches have run out between the withdrawal and the end of the hook (Eureka by default 60 s, and 95 s in the worst " +
-		"case; Nacos and Consul 36 s), or shorten spring.cloud.loadbalancer.cache.ttl and eureka.client.registry-fetch-interval-seconds at the " +
+		"case; Nacos, Consul and ZooKeeper 36 s; Dubbo 3 s), or shorten spring.cloud.loadbalancer.cache.ttl and eureka.client.registry-fetch-interval-seconds at the " +
 		"consumers, and raise terminationGracePeriodSeconds accordingly.",
 	Source: "https://docs.spring.io/spring-cloud-commons/reference/spring-cloud-commons/loadbalancer.html and measurements with the real servers",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Containers {
-			name := withdraws(c.PreStop)
+			registry, _, ok := registered(c)
+			name := withdraws(c.PreStop, registry.name)
 			if name == "" {
 				continue
 			}
-			registry, _, ok := registered(c)
 			if ok && registry.name != name || !ok && name != "Eureka" {
 				continue // another's registry, or consumers of which nothing is known
 			}
@@ -40,14 +41,28 @@ var registryWaitShort = &check.Rule{
 
 var isPut = regexp.MustCompile(`(?i)(-[a-z]*X\s*|--request[ =]|--method[ =])"?PUT`)
 
+// deletesNode is ZooKeeper's own client told to delete an instance.
+var deletesNode = regexp.MustCompile(`(?i)zkcli.*\bdelete(all)?\s`)
+
+// dubboOffline is QoS told to take the application out.
+var dubboOffline = regexp.MustCompile(`:\d+/offline(App)?\b`)
+
 // withdraws names the registry from which a hook takes the instance out, in a
-// way that works; "" for none.
-func withdraws(h *workload.Hook) string {
+// way that works; "" for none. Spring's endpoint does so in whichever registry
+// the application is registered.
+func withdraws(h *workload.Hook, registered string) string {
 	for _, command := range h.Script().Commands {
 		text := strings.Join(command.Words, " ")
 		switch {
-		case strings.Contains(text, "OUT_OF_SERVICE") && contains(text, "/apps/", "serviceregistry"):
+		case strings.Contains(text, "OUT_OF_SERVICE") && contains(text, "/apps/"):
 			return "Eureka"
+		case contains(text, "/serviceregistry") && (registered == "Eureka" || registered == "ZooKeeper") && strings.Contains(text, "OUT_OF_SERVICE"),
+			contains(text, "/serviceregistry") && registered == "Nacos" && strings.Contains(text, "DOWN"):
+			return registered
+		case registered == "ZooKeeper" && deletesNode.MatchString(text):
+			return registered
+		case registered == dubbo && dubboOffline.MatchString(text):
+			return registered
 		case strings.Contains(text, "/ns/instance") && strings.Contains(text, "enabled=false") && isPut.MatchString(text):
 			return "Nacos"
 		case contains(text, "/v1/agent/service/deregister/", "consul services deregister"),
