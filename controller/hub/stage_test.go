@@ -1,0 +1,213 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"crypto/hpke"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller/view"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// stage is all that surrounds a hub.
+type stage struct {
+	t      *testing.T
+	view   *view.View
+	hub    *Hub
+	server *Server
+	public hpke.PublicKey
+
+	mu      sync.Mutex
+	pods    map[string]*corev1.Pod
+	tokens  map[string]*authenticationv1.TokenReviewStatus
+	reviews int
+	events  []string
+	settled []Outcome
+	changes []barrier.Change
+	pass    func(context.Context) []barrier.Verdict
+	nowErr  error
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	private, public, err := seal.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := seal.ParsePrivate(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{t: t, view: view.New(), pods: map[string]*corev1.Pod{}, tokens: map[string]*authenticationv1.TokenReviewStatus{}}
+	if s.public, err = seal.ParsePublic(public); err != nil {
+		t.Fatal(err)
+	}
+	s.pass = func(context.Context) []barrier.Verdict {
+		time.Sleep(30 * time.Millisecond)
+		return []barrier.Verdict{{Node: "node1", Passed: true, Time: time.Now()}, {Node: "node2", Passed: true, Time: time.Now()}}
+	}
+	s.view.Settle(5)
+	s.hub = New(Config{
+		View:     s.view,
+		Barriers: func(corev1.IPFamily) Barrier { return s },
+		Late:     func(namespace string) bool { return namespace == "zzzzz" },
+		Cluster:  s,
+		Observer: s,
+		Log:      slog.New(slog.DiscardHandler),
+	})
+	t.Cleanup(s.hub.Close)
+	s.server = NewServer(s.hub, key, NewIdentities(s))
+	return s
+}
+
+func (s *stage) Pass(ctx context.Context, change barrier.Change) []barrier.Verdict {
+	s.mu.Lock()
+	s.changes = append(s.changes, change)
+	pass := s.pass
+	s.mu.Unlock()
+	return pass(ctx)
+}
+
+func (s *stage) Pod(namespace, name string) *corev1.Pod {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pods[namespace+"/"+name]
+}
+
+func (s *stage) Now(context.Context) (uint64, error) { return 900, s.nowErr }
+
+func (s *stage) Event(pod *corev1.Pod, eventType, reason, message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, fmt.Sprintf("%s %s %s: %s", pod.Name, eventType, reason, message))
+}
+
+func (s *stage) Began() {}
+func (s *stage) Gone()  {}
+func (s *stage) Settled(outcome Outcome, _ time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled = append(s.settled, outcome)
+}
+
+func (s *stage) Review(ctx context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reviews++
+	if status := s.tokens[review.Spec.Token]; status != nil {
+		review.Status = *status
+	}
+	return review, nil
+}
+
+// add puts a pod on the stage whose token is its name.
+func (s *stage) add(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name)}}
+	pod.Spec.NodeName = "node1"
+	pod.Status.PodIPs = []corev1.PodIP{{IP: "10.1.0.1"}}
+	s.pods["shop/"+name] = pod
+	s.tokens[name] = status("system:serviceaccount:shop:default", name, "uid-"+name, hubapi.Audience)
+}
+
+func status(user, pod, uid, audience string) *authenticationv1.TokenReviewStatus {
+	extra := map[string]authenticationv1.ExtraValue{}
+	if pod != "" {
+		extra["authentication.kubernetes.io/pod-name"] = []string{pod}
+		extra["authentication.kubernetes.io/pod-uid"] = []string{uid}
+	}
+	return &authenticationv1.TokenReviewStatus{Authenticated: true, Audiences: []string{audience}, User: authenticationv1.UserInfo{Username: user, Extra: extra}}
+}
+
+func (s *stage) terminate(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pod := s.pods["shop/"+name].DeepCopy()
+	now, grace := metav1.Now(), int64(60)
+	pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &now, &grace
+	s.pods["shop/"+name] = pod
+}
+
+// slice has the pods stand as told; "ready", or "leaving".
+func (s *stage) slice(version int, pods map[string]string) {
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: "shop", Name: "cart-1", ResourceVersion: fmt.Sprint(version), Labels: map[string]string{discoveryv1.LabelServiceName: "cart"}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Ports:       []discoveryv1.EndpointPort{{Name: new(string), Port: new(int32(80))}},
+	}
+	for name, state := range pods {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses:  []string{"10.1.0.1"},
+			TargetRef:  &corev1.ObjectReference{Kind: "Pod", UID: types.UID("uid-" + name)},
+			Conditions: discoveryv1.EndpointConditions{Ready: new(state == "ready"), Serving: new(true), Terminating: new(state == "leaving")},
+		})
+	}
+	s.view.SetSlice(slice)
+}
+
+// post sends a sealed request as an agent does.
+func (s *stage) post(path string, request, response any) int {
+	s.t.Helper()
+	plain, err := json.Marshal(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sealed, open, err := seal.Request(s.public, plain)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	recorder := httptest.NewRecorder()
+	s.server.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(sealed)))
+	if recorder.Code == http.StatusOK {
+		body, err := open(recorder.Body.Bytes())
+		if err == nil {
+			err = json.Unmarshal(body, response)
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	}
+	return recorder.Code
+}
+
+func (s *stage) confirm(token string, seconds int) hubapi.ConfirmResponse {
+	s.t.Helper()
+	var response hubapi.ConfirmResponse
+	if code := s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: token, WaitSeconds: seconds}, &response); code != http.StatusOK {
+		s.t.Errorf("HTTP status %d", code)
+	}
+	return response
+}
+
+func kinds(facts []termination.Evidence) string {
+	var all []string
+	for _, fact := range facts {
+		all = append(all, strings.TrimSpace(string(fact.Kind)+" "+fact.Subject))
+	}
+	return strings.Join(all, ", ")
+}
