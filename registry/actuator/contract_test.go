@@ -63,8 +63,8 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 		if err != nil || found.Out || !found.Record.IsZero() {
 			return fmt.Errorf("found %+v, %w", found, errors.Join(err))
 		}
-		if err := c.Confirm(ctx, none); !errors.Is(err, registry.ErrIn) {
-			return fmt.Errorf("it is not in: %w", errors.Join(err))
+		if err := contract.In(c.Confirm(ctx, none)); err != nil {
+			return err
 		}
 		return w.shown(true)
 	}

@@ -70,12 +70,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	}
 	c := client(t, text)
 	record := registry.Spec{}
-	in := func() error {
-		if err := c.Confirm(ctx, record); !errors.Is(err, registry.ErrIn) {
-			return fmt.Errorf("it is not in: %w", errors.Join(err))
-		}
-		return nil
-	}
+	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
 	withdraw := func() {
 		t.Helper()

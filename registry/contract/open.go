@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -37,4 +39,12 @@ func Refused[C any](t *testing.T, open Opener[C], texts map[string]string) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
+}
+
+// In wants Confirm to have said that the instance is in.
+func In(confirmed error) error {
+	if errors.Is(confirmed, registry.ErrIn) {
+		return nil
+	}
+	return fmt.Errorf("it is not in: %w", errors.Join(confirmed))
 }

@@ -2,7 +2,6 @@ package etcd
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -68,12 +67,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	}
 	c := client(t, text)
 	none := registry.Spec{}
-	in := func() error {
-		if err := c.Confirm(ctx, none); !errors.Is(err, registry.ErrIn) {
-			return fmt.Errorf("it is not in: %w", errors.Join(err))
-		}
-		return nil
-	}
+	in := func() error { return contract.In(c.Confirm(ctx, none)) }
 	withdraw := func() {
 		t.Helper()
 		if err := c.Withdraw(ctx, none); err != nil {

@@ -64,12 +64,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
 	}
 	c := client(t, text)
-	in := func() error {
-		if err := c.Confirm(ctx, c.spec.With("ip", "127.0.0.1")); !errors.Is(err, registry.ErrIn) {
-			return fmt.Errorf("it is not in: %w", errors.Join(err))
-		}
-		return nil
-	}
+	in := func() error { return contract.In(c.Confirm(ctx, c.spec.With("ip", "127.0.0.1"))) }
 	record := c.spec.With("ip", "127.0.0.1")
 	out := func() error { return c.Confirm(ctx, record) }
 	find := func(wantOut bool) registry.Found {

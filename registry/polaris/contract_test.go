@@ -77,12 +77,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	text += " token-env=TEST_TOKEN"
 	c := client(t, text)
 	record := c.spec.With("ip", "127.0.0.1")
-	in := func() error {
-		if err := c.Confirm(ctx, record); !errors.Is(err, registry.ErrIn) {
-			return fmt.Errorf("it is not in: %w", errors.Join(err))
-		}
-		return nil
-	}
+	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
 	find := func(wantOut bool) {
 		t.Helper()

@@ -49,10 +49,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 		if err != nil || found.Out || !found.Record.IsZero() {
 			return fmt.Errorf("found %+v, %w", found, errors.Join(err))
 		}
-		if err := c.Confirm(ctx, none); !errors.Is(err, registry.ErrIn) {
-			return fmt.Errorf("it is not in: %w", errors.Join(err))
-		}
-		return nil
+		return contract.In(c.Confirm(ctx, none))
 	}
 
 	// Nobody has registered.
