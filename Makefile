@@ -70,7 +70,7 @@ cluster-test: ## the short proofs on a real cluster: low rates, nothing may be l
 
 contract-test: ## each registry's client against the real servers, which it builds and starts on this machine
 	@hack/deps.sh --registries
-	@go test -tags registries -short -count=1 -timeout 25m ./registry/...
+	@go test -tags registries -short -count=1 -timeout 25m -p 3 ./registry/...
 
 registries-test: ## all tests against real registries, which it builds and starts on this machine
 	@hack/deps.sh --registries
