@@ -1,15 +1,12 @@
 package registries
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"strings"
 )
 
 // ConsulServer says how Consul is set up.
@@ -68,31 +65,14 @@ func hasLeader(ctx context.Context, n node) error {
 	return answers(ctx, "http://"+n.address()+"/v1/status/leader")
 }
 
+// addConsulToken adds the token that the Login holds, with these rules.
 func addConsulToken(ctx context.Context, s *Servers, rules string) error {
-	type fields = map[string]any
+	put := func(what string, message fields) error {
+		_, err := sendJSON(ctx, http.MethodPut, "http://"+s.Nodes[0].Address+"/v1/acl/"+what, map[string]string{"X-Consul-Token": consulRoot}, message)
+		return err
+	}
 	return errors.Join(
-		putConsul(ctx, s, "/v1/acl/policy", fields{"Name": "orders", "Rules": rules}),
-		putConsul(ctx, s, "/v1/acl/token", fields{"SecretID": ConsulToken, "Policies": []fields{{"Name": "orders"}}}),
+		put("policy", fields{"Name": "orders", "Rules": rules}),
+		put("token", fields{"SecretID": ConsulToken, "Policies": []fields{{"Name": "orders"}}}),
 	)
-}
-
-func putConsul(ctx context.Context, s *Servers, path string, message any) error {
-	body, err := json.Marshal(message)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+s.Nodes[0].Address+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("X-Consul-Token", consulRoot)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", strings.TrimPrefix(path, "/v1/"), response.Status)
-	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -66,7 +65,6 @@ func (options EtcdServer) ready(ctx context.Context, n node) error {
 
 // addUsers switches users on: root, which etcd wants, and the one that was asked for.
 func (options EtcdServer) addUsers(ctx context.Context, s *Servers) error {
-	type fields = map[string]any
 	prefix := []byte(options.Prefix)
 	end := append(bytes.Clone(prefix[:len(prefix)-1]), prefix[len(prefix)-1]+1) // the first key that is not below it
 	for _, call := range []struct {
@@ -82,21 +80,8 @@ func (options EtcdServer) addUsers(ctx context.Context, s *Servers) error {
 		{"user/grant", fields{"user": options.Login.User, "role": "registrant"}},
 		{"enable", fields{}},
 	} {
-		body, err := json.Marshal(call.body)
-		if err != nil {
-			return err
-		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.Nodes[0].Address+"/v3/auth/"+call.path, bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("switching users on: %s: %s", call.path, response.Status)
+		if _, err := sendJSON(ctx, http.MethodPost, "http://"+s.Nodes[0].Address+"/v3/auth/"+call.path, nil, call.body); err != nil {
+			return fmt.Errorf("switching users on: %w", err)
 		}
 	}
 	return nil

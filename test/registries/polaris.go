@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
-	"strings"
 )
 
 // polarisGRPC is how far a server's port for gRPC, which applications use, is from that for HTTP.
@@ -45,21 +43,11 @@ var polarisClient = program{
 
 // polarisToken logs in as the first user, whose password is its name.
 func polarisToken(ctx context.Context, address string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/core/v1/user/login", strings.NewReader(`{"name":"polaris","password":"polaris"}`))
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
 	var answer struct {
 		Info          string
 		LoginResponse struct{ Token string }
 	}
-	body, err := io.ReadAll(response.Body)
+	body, err := sendJSON(ctx, http.MethodPost, "http://"+address+"/core/v1/user/login", nil, fields{"name": "polaris", "password": "polaris"})
 	if err == nil {
 		err = json.Unmarshal(body, &answer)
 	}
