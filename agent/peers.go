@@ -64,14 +64,14 @@ func (p *peers) silent(now time.Time, floor time.Duration) bool {
 	return true
 }
 
-// window is in which time the peer would surely have sent another request; zero of one whose pace
-// is not known.
+// window is in which time the peer would surely have sent another request. A shorter one than is
+// waited for its silence would gain nothing.
 func (p *peers) window(from netip.Addr) time.Duration {
 	known := p.seen[from]
 	if known == nil || known.requests < peerKnown {
-		return 0
+		return unknownQuiet
 	}
-	return known.window()
+	return max(unknownQuiet, known.window())
 }
 
 func (p *peer) window() time.Duration {
