@@ -142,15 +142,7 @@ func TestHeartbeats(t *testing.T) {
 		"spring.cloud.consul.discovery.heartbeat.reregister-service-on-failure=true",
 	}})
 	c := client(t, "consul service=orders server="+servers.Addresses()[0])
-	var err error
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-		if _, err = c.Find(t.Context()); err == nil || time.Now().After(end) {
-			break
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	contract.Eventually(t, 20*time.Second, func() error { _, err := c.Find(t.Context()); return err })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	said := map[string]int{}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
 )
@@ -47,4 +48,19 @@ func In(confirmed error) error {
 		return nil
 	}
 	return fmt.Errorf("it is not in: %w", errors.Join(confirmed))
+}
+
+// Eventually asks until there is no error, or within is over.
+func Eventually(t testing.TB, within time.Duration, ask func() error) {
+	t.Helper()
+	const pause = 100 * time.Millisecond
+	for end := time.Now().Add(within); ; time.Sleep(pause) {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %v", within, err)
+		}
+	}
 }

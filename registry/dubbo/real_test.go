@@ -5,6 +5,7 @@ package dubbo
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"strconv"
 	"testing"
@@ -36,10 +37,15 @@ func live(t *testing.T, name string, framework registries.Framework) {
 	registries.AppForTest(t, app)
 	app.Properties = []string{"pod.name=own"}
 	own := registries.AppForTest(t, app)
-	app.Upstream = "orders"
+	app.Upstream, app.Properties = "orders", []string{"timeout=10000"} // Dubbo's own, 1 s, is short on a busy machine
 	shop := registries.AppForTest(t, app)
 	defer http.DefaultClient.CloseIdleConnections()
-	until(t, 30*time.Second, func() bool { last, _ := shop.LastTo(t.Context(), "own", time.Second); return last > 0 })
+	contract.Eventually(t, 30*time.Second, func() error {
+		if last, err := shop.LastTo(t.Context(), "own", time.Second); err != nil || last == 0 {
+			return fmt.Errorf("the consumer sends nothing to the provider: %w", errors.Join(err))
+		}
+		return nil
+	})
 
 	ips, err := registry.OwnIPs()
 	if err != nil {
@@ -72,12 +78,3 @@ var dubboStale = func() time.Duration {
 	}
 	return kind.Stale
 }()
-
-func until(t *testing.T, within time.Duration, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(within); !is(); time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v", within)
-		}
-	}
-}

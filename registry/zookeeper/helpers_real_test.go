@@ -59,17 +59,6 @@ func (w writer) login(t *testing.T, user, password string) {
 	}
 }
 
-func eventually(t *testing.T, within time.Duration, ask func() error) {
-	t.Helper()
-	var err error
-	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if err = ask(); err == nil {
-			return
-		}
-	}
-	t.Fatal(err)
-}
-
 // stops sends requests for as long as consumers may go on, and wants the last seconds of them
 // to be answered by others. None may be lost.
 func stops(t *testing.T, consumer *registries.RunningApp, stale time.Duration) {
