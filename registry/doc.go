@@ -22,6 +22,14 @@ type Registry interface {
 	Restore(ctx context.Context, record Spec) error
 }
 
+// Caching is a Registry whose servers give consumers what they have cached. When the caches show
+// the withdrawal, consumers may be stale for that much less.
+type Caching interface {
+	// Cached is nil if every server node's cache was seen without the withdrawal and now has it.
+	// So it is asked once before.
+	Cached(ctx context.Context, record Spec) error
+}
+
 // Found is what a registry has of the pod.
 type Found struct {
 	// Record names the instance so fully that Restore can find its traces when it has gone. A

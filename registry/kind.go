@@ -19,6 +19,8 @@ type Kind struct {
 	// Stale is for how long, at its clients' defaults, a consumer may go on sending to an
 	// instance that its registry has as out.
 	Stale time.Duration
+	// Cache is what the servers' own caches take of Stale.
+	Cache time.Duration
 	// Quiet is the least silence that shows that none goes on.
 	Quiet time.Duration
 	// Lag is how long the registry's own live views take to show a withdrawal.
@@ -87,6 +89,14 @@ func kind(name, about string, stale, lag time.Duration, keys ...[]Key) Kind {
 	return Kind{Name: name, About: about, Stale: stale, Quiet: leastQuiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
 }
 
+// eurekaCache is how often a Eureka server renews what it gives consumers.
+const eurekaCache = 30 * time.Second
+
+func cached(by time.Duration, k Kind) Kind {
+	k.Cache = by
+	return k
+}
+
 // Kinds are the registries that can be spoken to, in the order of the help.
 //
 // Where Stale comes from: Spring Cloud LoadBalancer caches 35 s; Eureka's servers 30 s and its
@@ -102,10 +112,10 @@ var Kinds = []Kind{
 			{"weight", "in a record: the weight that was found"},
 			{"ephemeral", "in a record: whether it is kept by beats"},
 		}),
-	kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", 95*time.Second, 500*time.Millisecond,
+	cached(eurekaCache, kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", 95*time.Second, 500*time.Millisecond,
 		serverKeys, instanceKeys, passwordKeys, []Key{
 			{"id", "the instance's id (that of the instance with the pod's address)"},
-		}),
+		})),
 	kind("zookeeper", "ZooKeeper with the layouts of Spring Cloud and Dubbo: the instance's nodes are deleted", springStale, zookeeperLag,
 		serverKeys, instanceKeys, passwordKeys, []Key{
 			{"layout", "spring or dubbo (spring)"},

@@ -27,7 +27,7 @@ const (
 // is nevertheless tried on.
 func Leave(ctx context.Context, spec Spec, r Registry, budget time.Duration, say func(wire.Event)) {
 	k := &keeper{spec: spec, registry: r, say: say, budget: budget, deadline: time.Now().Add(budget)}
-	k.event(wire.Event{Event: wire.Plan, StaleSeconds: spec.Stale().Seconds(), QuietSeconds: spec.Quiet().Seconds()})
+	k.plan(spec.Stale())
 	for ctx.Err() == nil && !k.denied {
 		wait := k.step(ctx)
 		if left := time.Until(k.deadline); !k.said.Settled() && left > 0 {
@@ -52,7 +52,9 @@ type keeper struct {
 	deadline time.Time
 
 	record    Spec
-	withdrawn time.Time // when the registry took it; zero if that is to be done
+	out       time.Time     // since when it is out
+	planned   time.Duration // how stale consumers were last said to be
+	withdrawn time.Time     // when the registry took it; zero if that is to be done
 	said      wire.Event
 	failure   string // the last one, for when the budget is spent
 	retry     time.Duration
@@ -111,6 +113,7 @@ func (k *keeper) withdraw(ctx context.Context) (time.Duration, error) {
 	k.record = found.Record
 	k.renew()
 	if !found.Out {
+		k.look(ctx)
 		if err := k.registry.Withdraw(ctx, found.Record); err != nil {
 			return k.later(), err
 		}
@@ -128,11 +131,17 @@ func (k *keeper) confirm(ctx context.Context) (time.Duration, error) {
 	switch {
 	case err == nil || errors.Is(err, ErrNotFound):
 		k.retry = 0
-		k.fact(wire.Out, "after "+time.Since(k.withdrawn).Round(time.Millisecond).String())
+		if !out {
+			k.out = time.Now()
+			k.fact(wire.Out, "after "+time.Since(k.withdrawn).Round(time.Millisecond).String())
+		} else if k.fresh(ctx) {
+			k.plan(min(k.planned, time.Since(k.out)+k.spec.Fresh()))
+		}
 		return watch, nil
 	case errors.Is(err, ErrIn) && out:
 		k.withdrawn = time.Time{}
 		k.renew()
+		k.plan(k.spec.Stale())
 		k.fact(wire.Back, err.Error())
 		return 0, nil
 	case errors.Is(err, ErrIn) && time.Since(k.withdrawn) < anew:
@@ -145,6 +154,27 @@ func (k *keeper) confirm(ctx context.Context) (time.Duration, error) {
 		return watch, nil
 	}
 	return k.later(), err
+}
+
+// look has the servers' caches seen without the withdrawal, unless that would hold it up.
+func (k *keeper) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	k.fresh(ctx)
+}
+
+// fresh reports whether the servers' own caches are seen to be right, for the first time.
+func (k *keeper) fresh(ctx context.Context) bool {
+	caching, does := k.registry.(Caching)
+	return does && k.planned == k.spec.Stale() && caching.Cached(ctx, k.record) == nil
+}
+
+// plan says what consumers may do, unless that was said.
+func (k *keeper) plan(stale time.Duration) {
+	if stale != k.planned {
+		k.planned = stale
+		k.event(wire.Event{Event: wire.Plan, StaleSeconds: stale.Seconds(), QuietSeconds: k.spec.Quiet().Seconds()})
+	}
 }
 
 // later is the time until the next try of what has just failed.

@@ -47,6 +47,14 @@ func (p *played) Withdraw(_ context.Context, record Spec) error {
 func (p *played) Confirm(context.Context, Spec) error { return p.confirm(p.at()) }
 func (p *played) Restore(context.Context, Spec) error { return nil }
 
+// cachedToo is one whose servers cache what they give.
+type cachedToo struct {
+	*played
+	cached func(at time.Duration) error
+}
+
+func (c cachedToo) Cached(context.Context, Spec) error { return c.cached(c.at()) }
+
 var errHangs = errors.New("hangs")
 
 func TestLeave(t *testing.T) {
@@ -141,5 +149,61 @@ func golden(t *testing.T, got string) {
 	}
 	if got != string(want) {
 		t.Errorf("%s: now\n%s\nwas\n%s", file, got, want)
+	}
+}
+
+// TestLeaveCached: consumers are stale for less when the servers' caches show the withdrawal, unless
+// the time was given; and as long as ever when the instance was back.
+func TestLeaveCached(t *testing.T) {
+	for _, test := range []struct {
+		name, spec string
+		back       time.Duration // when the instance is seen in again; 0: never
+		cached     time.Duration // when the caches show the withdrawal, and from then on
+		want       string
+	}{
+		{"seen", "eureka service=orders", 0, 7 * time.Second, "1m35s 1m12s"},
+		{"never seen", "eureka service=orders", 0, time.Hour, "1m35s"},
+		{"seen at once", "eureka service=orders", 0, 0, "1m35s 1m6s"},
+		{"back after that", "eureka service=orders", 10 * time.Second, 7 * time.Second, "1m35s 1m12s 1m35s 1m6s"},
+		{"given", "eureka service=orders stale=20s", 0, 7 * time.Second, "20s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				spec, err := ParseSpec(test.spec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := cachedToo{
+					played: &played{
+						start: time.Now(), log: func(string) {},
+						find:     func(time.Duration) (Found, error) { return Found{Record: spec}, nil },
+						withdraw: func(time.Duration) error { return nil },
+						confirm: func(at time.Duration) error {
+							if test.back > 0 && at >= test.back && at < test.back+time.Second {
+								return In("10.0.0.3:8080", "e:8761")
+							}
+							return nil
+						},
+					},
+					cached: func(at time.Duration) error {
+						if at < test.cached {
+							return In("orders-0", "e:8761/eureka/apps/delta")
+						}
+						return nil
+					},
+				}
+				var got []string
+				ctx, cancel := context.WithTimeout(t.Context(), 14*time.Second)
+				defer cancel()
+				Leave(ctx, spec, r, 8*time.Second, func(e wire.Event) {
+					if e.Event == wire.Plan {
+						got = append(got, e.Stale().Round(time.Second).String())
+					}
+				})
+				if text := strings.Join(got, " "); text != test.want {
+					t.Errorf("said %s, want %s", text, test.want)
+				}
+			})
+		})
 	}
 }

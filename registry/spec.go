@@ -225,6 +225,15 @@ func (s Spec) Name() string {
 // Stale is for how long a consumer may go on by what it cached.
 func (s Spec) Stale() time.Duration { return s.Duration("stale", s.kind().Stale) }
 
+// Fresh is for how long a consumer may go on once the servers' own caches are right. What was
+// given as stale is taken for what the consumers themselves cache.
+func (s Spec) Fresh() time.Duration {
+	if s.Get("stale") != "" {
+		return s.Stale()
+	}
+	return s.Stale() - s.kind().Cache
+}
+
 // Quiet is the least silence that shows that no consumer goes on.
 func (s Spec) Quiet() time.Duration { return s.Duration("quiet", s.kind().Quiet) }
 

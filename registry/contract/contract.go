@@ -135,25 +135,47 @@ func (s *Stage) Fact(name string, find func() string) string {
 	return s.tape.Facts[name]
 }
 
-// Eventually asks until there is no error, or within is over. Of a tape it asks at once.
+// Eventually asks until there is no error, or within is over. The tape has the last time only,
+// and is asked at once.
 func (s *Stage) Eventually(within time.Duration, ask func() error) {
 	s.t.Helper()
 	const pause = 100 * time.Millisecond
 	var err error
 	for range int(within/pause) + 1 {
+		before := s.said()
 		if err = ask(); err == nil {
 			return
 		}
 		if s.live {
+			s.unsay(before)
 			time.Sleep(pause)
 		}
 	}
 	s.t.Fatalf("%v", err)
 }
 
-// Stays asks again and again, and wants no error for all of the time. A tape is asked once.
+// said is how many exchanges the scene has; unsay forgets those that came later.
+func (s *Stage) said() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.live || s.scene < 0 {
+		return 0
+	}
+	return len(s.tape.Scenes[s.scene].Exchanges)
+}
+
+func (s *Stage) unsay(from int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	here := &s.tape.Scenes[s.scene]
+	here.Exchanges = here.Exchanges[:from]
+}
+
+// Stays asks again and again, and wants no error for all of the time. The tape has the first time
+// only, and is asked once.
 func (s *Stage) Stays(all time.Duration, ask func() error) {
 	s.t.Helper()
+	first := -1
 	for end := time.Now().Add(all); ; time.Sleep(500 * time.Millisecond) {
 		if err := ask(); err != nil {
 			s.t.Fatalf("%v", err)
@@ -161,6 +183,10 @@ func (s *Stage) Stays(all time.Duration, ask func() error) {
 		if !s.live || time.Now().After(end) {
 			return
 		}
+		if first < 0 {
+			first = s.said()
+		}
+		s.unsay(first)
 	}
 }
 

@@ -85,6 +85,9 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 		t.Fatalf("found %+v", found)
 	}
 	record = found.Record
+	if err := c.Cached(ctx, record); !errors.Is(err, registry.ErrIn) {
+		t.Errorf("in the caches: %v", err)
+	}
 	for range 2 { // it is idempotent
 		if err := c.Withdraw(ctx, record); err != nil {
 			t.Fatal(err)
@@ -94,7 +97,11 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if found, err := c.Find(ctx); err != nil || !found.Out {
 		t.Errorf("found %+v, %v", found, err)
 	}
+	if err := client(t, text).Cached(ctx, record); err == nil {
+		t.Error("a cache that was not seen before is trusted")
+	}
 	s.Act("a heartbeat later", nil)
+	s.Eventually(31*time.Second, func() error { return c.Cached(ctx, record) })
 	s.Stays(32*time.Second, out)
 
 	s.Act("it was killed, and the next one came with its id", func() error { return errors.Join(w.kill(), w.again()) })

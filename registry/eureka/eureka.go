@@ -13,7 +13,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/web"
@@ -25,6 +27,9 @@ type Client struct {
 	pod   registry.Pod
 	web   *web.Client
 	peers []string // base URLs, as in http://eureka-0:8761/eureka
+
+	mu  sync.Mutex
+	old map[string]bool // the peers whose cache was seen without the withdrawal
 }
 
 // New makes a client for the instance of a pod.
@@ -36,7 +41,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{spec: spec, pod: pod.Of(spec), peers: peers}
+	c := &Client{spec: spec, pod: pod.Of(spec), peers: peers, old: map[string]bool{}}
 	c.web, err = web.New(spec)
 	return c, err
 }
@@ -174,6 +179,33 @@ func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 			return err
 		case !own.out():
 			return registry.In(own.id(), peer)
+		}
+		return nil
+	})
+}
+
+// Cached reads what consumers are given, the changes of the last three minutes, from every peer.
+// A server renews all that it gives at one go, every 30 s, but makes at once what nobody has
+// asked for yet: only of what was seen without the change is it known that it has been renewed.
+func (c *Client) Cached(ctx context.Context, record registry.Spec) error {
+	return registry.Everywhere(c.peers, func(peer string) error {
+		answer, err := c.call(ctx, http.MethodGet, peer+"/apps/delta")
+		if err != nil {
+			return err
+		}
+		changed, err := parseChanges(answer, record.Get("service"))
+		if err != nil {
+			return err
+		}
+		shown := slices.ContainsFunc(changed, func(one instance) bool { return one.id() == record.Get("id") && one.out() })
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch {
+		case !shown:
+			c.old[peer] = true
+			return registry.In(record.Get("id"), answer.Where())
+		case !c.old[peer]:
+			return fmt.Errorf("%s: it is not known since when it shows %s as out", answer.Where(), record.Get("id"))
 		}
 		return nil
 	})

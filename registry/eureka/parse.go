@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
@@ -54,6 +55,30 @@ func parseApplication(answer web.Answer) ([]instance, error) {
 		return nil, fmt.Errorf("not an application: %w", answer.Err())
 	}
 	return got.Application.Instance, nil
+}
+
+// parseChanges reads those of one application from a list of several.
+func parseChanges(answer web.Answer, name string) (all []instance, err error) {
+	var got struct {
+		Applications *struct {
+			Application []struct {
+				Name     string     `json:"name"`
+				Instance []instance `json:"instance"`
+			} `json:"application"`
+		} `json:"applications"`
+	}
+	if err := parse(answer, &got); err != nil {
+		return nil, err
+	}
+	if got.Applications == nil {
+		return nil, fmt.Errorf("not a list of applications: %w", answer.Err())
+	}
+	for _, application := range got.Applications.Application {
+		if strings.EqualFold(application.Name, name) {
+			all = append(all, application.Instance...)
+		}
+	}
+	return all, nil
 }
 
 func parseInstance(answer web.Answer) (instance, error) {

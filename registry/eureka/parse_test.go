@@ -30,6 +30,9 @@ func FuzzAnswers(f *testing.F) {
 		if own, err := parseInstance(answer); err == nil && (status != 200 || own.id() == "" || own.Status == "") {
 			t.Errorf("taken for an instance: %d %q", status, body)
 		}
+		if _, err := parseChanges(answer, "orders"); err == nil && status != 200 {
+			t.Errorf("taken for changes: %d %q", status, body)
+		}
 		if _, err := parseApplication(answer); err == nil && status != 200 {
 			t.Errorf("taken for a list: %d %q", status, body)
 		}

@@ -11,7 +11,8 @@ import (
 
 // What an event says of its registry.
 const (
-	// Plan comes first, once for each registry: what its consumers may do with what they cached.
+	// Plan comes first for each registry, and again when more is known: what its consumers may do
+	// with what they cached.
 	Plan = "plan"
 	// Record says what would have to be restored, as a spec that the restore command takes. It
 	// comes before anything is written, and holds no credentials.
