@@ -166,7 +166,8 @@ func (k *keeper) look(ctx context.Context) {
 // fresh reports whether the servers' own caches are seen to be right, for the first time.
 func (k *keeper) fresh(ctx context.Context) bool {
 	caching, does := k.registry.(Caching)
-	return does && k.planned == k.spec.Stale() && caching.Cached(ctx, k.record) == nil
+	asks := does && k.planned == k.spec.Stale() && k.spec.Fresh() < k.spec.Stale()
+	return asks && caching.Cached(ctx, k.record) == nil
 }
 
 // plan says what consumers may do, unless that was said.
