@@ -119,8 +119,8 @@ func (w *watch) senders(look sockets.Look, now time.Time) {
 }
 
 // unexplained compares the kernel's count of opens with what was seen, and gives how many
-// are newly taken as having come and gone between two looks. The two are not read at once, so only what two looks in a
-// row show counts.
+// are newly taken as having come and gone between two looks. The two are not read at once,
+// so only what two looks in a row show counts.
 func (w *watch) unexplained(opens uint64) int {
 	lacking := int64(opens-w.opensAtFirst) - w.explained
 	// Seen for good, but never counted: it was there before the first look. It must not

@@ -174,8 +174,14 @@ func (k *keeper) fresh(ctx context.Context) bool {
 func (k *keeper) plan(stale time.Duration) {
 	if stale != k.planned {
 		k.planned = stale
-		k.event(wire.Event{Event: wire.Plan, StaleSeconds: stale.Seconds(), QuietSeconds: k.spec.Quiet().Seconds()})
+		k.event(Plan(k.spec, stale))
 	}
+}
+
+// Plan says for how long after its withdrawal consumers may be stale, and which silence shows that
+// they are not.
+func Plan(spec Spec, stale time.Duration) wire.Event {
+	return wire.Event{Event: wire.Plan, StaleSeconds: stale.Seconds(), QuietSeconds: spec.Quiet().Seconds()}
 }
 
 // later is the time until the next try of what has just failed.

@@ -69,9 +69,10 @@ func refuse(spec registry.Spec, text string, err error, say func(wire.Event)) {
 	if spec.IsZero() {
 		name, _, _ = strings.Cut(strings.TrimSpace(text), " ")
 	}
-	now := time.Now()
-	say(wire.Event{Event: wire.Plan, Registry: name, Time: now, StaleSeconds: spec.Stale().Seconds(), QuietSeconds: spec.Quiet().Seconds()})
-	say(wire.Event{Event: wire.Failed, Registry: name, Time: now, Detail: err.Error(), GivenUp: true})
+	for _, e := range []wire.Event{registry.Plan(spec, spec.Stale()), {Event: wire.Failed, Detail: err.Error(), GivenUp: true}} {
+		e.Registry, e.Time = name, time.Now()
+		say(e)
+	}
 }
 
 // retry is the time between two tries of a restore.
