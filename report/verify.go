@@ -130,8 +130,13 @@ type Confidence string
 
 // The confidences.
 const (
-	Certain Confidence = "certain" // the pod's address or name was seen with this very request or connection
-	ByTime  Confidence = "by time" // the pod was on its way out at that moment
+	// Certain: the pod's own word about this very request, a connection that was shown to end at
+	// the pod, or a target that is the pod's own address.
+	Certain Confidence = "certain"
+	// ByConnection: earlier answers over this connection came from the pod. A router in between
+	// may have sent this request elsewhere.
+	ByConnection Confidence = "by connection"
+	ByTime       Confidence = "by time" // the pod was on its way out at that moment
 )
 
 // Loss is one lost or masked request.

@@ -23,17 +23,21 @@ type attribution struct {
 	pods     []report.PodLine  // that were on their way out
 	received map[string]string // request -> pod that says that it received it
 	address  string            // of the target, when it is an address
+	routed   bool              // a router gives each request to a pod of its choice
 }
 
 // give finds the pod and phase of one loss, as far as they are not known already.
 func (a *attribution) give(loss *report.Loss) {
 	at := moment(loss)
-	if len(loss.Pods) == 0 {
+	if loss.Confidence != report.Certain {
 		if pod := a.seenWith(loss); pod != "" {
 			loss.Pods, loss.Confidence = []string{pod}, report.Certain
 		}
 	}
-	if loss.Confidence == report.Certain {
+	if loss.Confidence == report.ByConnection && a.routed {
+		loss.Pods, loss.Confidence = nil, "" // which pod a connection met before says nothing
+	}
+	if loss.Confidence != "" {
 		loss.Phase = string(a.phase(loss.Pods[0], loss, at))
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 )
@@ -11,21 +12,39 @@ import (
 // conn is a connection that remembers which pod answered on it.
 type conn struct {
 	net.Conn
-	answerer atomic.Pointer[string]
+	end atomic.Pointer[answerer] // nil as long as no pod said its name
 }
 
-// pod is the pod that answered, or "" as long as none said its name.
-func (c *conn) pod() string {
-	if pod := c.answerer.Load(); pod != nil {
-		return *pod
-	}
-	return ""
+// answerer is what the answers over a connection have shown of its other end.
+type answerer struct {
+	pod string
+	// direct: the pod sees this connection under the very address and port that it has here, so
+	// nothing between them ends it and sends the requests on over connections of its own.
+	direct bool
 }
 
-func (c *conn) answered(pod string) {
-	if c.pod() != pod {
-		c.answerer.Store(&pod)
+// answered takes in that pod answered, and which client it sees. It reports whether another pod
+// answered before: then something in between gives each request to a pod of its choice.
+func (c *conn) answered(pod, peer string) (routed bool) {
+	now := answerer{pod: pod, direct: c.seenAs(peer)}
+	before := c.end.Load()
+	if before == nil || *before != now {
+		c.end.Store(&now)
 	}
+	return before != nil && before.pod != pod
+}
+
+func (c *conn) seenAs(peer string) bool {
+	theirs, err := netip.ParseAddrPort(peer)
+	if err != nil {
+		return false
+	}
+	ours, ok := c.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	mine := ours.AddrPort()
+	return theirs.Port() == mine.Port() && theirs.Addr().Unmap() == mine.Addr().Unmap()
 }
 
 type shotKey struct{}

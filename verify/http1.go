@@ -116,14 +116,16 @@ func (h *http1) Send(ctx context.Context, s *Shot) error {
 	err := h.exchange(ctx, x, s)
 	s.Conns, s.Reused = x.conns, x.reused
 	if x.first != nil {
-		s.Suspect = x.first.pod()
+		if end := x.first.end.Load(); end != nil {
+			s.Suspect, s.Direct = end.pod, end.direct
+		}
+	}
+	if x.last != nil && s.Pod != "" {
+		s.Routed = x.last.answered(s.Pod, s.peer)
 	}
 	if err != nil {
 		h.dialer.shown(s.ID)
 		return err
-	}
-	if x.last != nil {
-		x.last.answered(s.Pod)
 	}
 	h.exchanges.Put(x)
 	return nil
@@ -215,6 +217,7 @@ func (h *http1) readEcho(answer *http.Response, body []byte, s *Shot) error {
 	var echo struct {
 		ID     string `json:"id"`
 		Pod    string `json:"pod"`
+		Peer   string `json:"peer"`
 		Ledger bool   `json:"ledger"`
 	}
 	if !h.echo && !strings.HasPrefix(answer.Header.Get("Content-Type"), "application/json") {
@@ -222,7 +225,7 @@ func (h *http1) readEcho(answer *http.Response, body []byte, s *Shot) error {
 	}
 	err := json.Unmarshal(body, &echo)
 	if err == nil && echo.ID == s.ID {
-		s.Echoed, s.Pod, s.Ledgered = true, echo.Pod, echo.Ledger
+		s.Echoed, s.Pod, s.peer, s.Ledgered = true, echo.Pod, echo.Peer, echo.Ledger
 		return nil
 	}
 	switch {

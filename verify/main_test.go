@@ -44,5 +44,5 @@ func serveAlone() error {
 func echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"id":%q,"pod":"app-1"}`, r.Header.Get(RequestID))
+	fmt.Fprintf(w, `{"id":%q,"pod":"app-1","peer":%q}`, r.Header.Get(RequestID), r.RemoteAddr)
 }

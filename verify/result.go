@@ -22,18 +22,20 @@ func (r *run) result(ctx context.Context) *Result {
 		Started: r.start.UTC(), Ended: time.Now().UTC(), Action: r.action, Phases: map[string]int{},
 	}
 	lateness := newHistogram()
+	routed := false
 	for _, l := range r.lanes {
 		out.Lanes = append(out.Lanes, l.report())
 		out.Totals.Add(l.tally.counts)
 		out.Losses = append(out.Losses, l.tally.losses...)
 		out.LossesOmitted += l.tally.omitted
 		lateness.Merge(l.tally.lateness)
+		routed = routed || l.tally.routed
 	}
 	out.Lateness = quantiles(lateness)
 	slices.SortFunc(out.Losses, func(a, b report.Loss) int {
 		return cmp.Or(a.Intended.Compare(b.Intended), cmp.Compare(a.ID, b.ID))
 	})
-	join := attribution{address: r.url.Hostname()}
+	join := attribution{address: r.url.Hostname(), routed: routed}
 	if r.watch != nil {
 		answered := out.Totals.OK + out.Totals.Masked
 		pods, ledger, notes := r.watch.finish(ctx, answered)

@@ -59,6 +59,7 @@ type tally struct {
 	counts   report.Counts
 	losses   []report.Loss
 	omitted  int
+	routed   bool // some connection was answered by one pod and then by another
 	latency  map[report.Window]*hdrhistogram.Histogram
 	lateness *hdrhistogram.Histogram
 	answered map[string]int // by pod
@@ -93,6 +94,7 @@ func (t *tally) count(o *outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts.Requests++
+	t.routed = t.routed || o.shot.Routed
 	observe(t.lateness, o.began-o.intended)
 	if o.err != nil {
 		kind, status := kindOf(o.err)
@@ -127,10 +129,13 @@ func (t *tally) lose(o *outcome, window report.Window, kind report.Kind, status 
 		Status: status, Attempts: o.shot.Conns, Reused: o.shot.Reused,
 		Detail: detail[:min(len(detail), detailKept)],
 	}
-	if suspect := o.shot.Suspect; suspect != "" {
-		loss.Pods, loss.Confidence = []string{suspect}, report.Certain
-	} else if o.shot.Pod != "" && kind != report.Masked {
-		loss.Pods, loss.Confidence = []string{o.shot.Pod}, report.Certain
+	switch s := o.shot; {
+	case s.Pod != "" && kind != report.Masked:
+		loss.Pods, loss.Confidence = []string{s.Pod}, report.Certain
+	case s.Suspect != "" && s.Direct:
+		loss.Pods, loss.Confidence = []string{s.Suspect}, report.Certain
+	case s.Suspect != "":
+		loss.Pods, loss.Confidence = []string{s.Suspect}, report.ByConnection
 	}
 	t.losses = append(t.losses, loss)
 }

@@ -21,11 +21,14 @@ type Target interface {
 type Shot struct {
 	ID       string
 	Pod      string // that answered, by its own word
-	Suspect  string // pod, or address of the pod, behind the first connection
+	Suspect  string // pod that earlier requests over the first connection were answered by
+	Direct   bool   // the first connection was shown to end at Suspect
+	Routed   bool   // another pod answered earlier over the same connection: a router reads the requests
 	Conns    int    // connections that it was given to; more than one is a silent retry
 	Reused   bool   // the first connection had served before
 	Echoed   bool   // the answer carried the request's id
 	Ledgered bool   // the answer says that the application keeps a ledger
+	peer     string // client's address and port, as the pod that answered sees them
 }
 
 // MaskedConnect is a failed connect that no request showed.

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/check"
@@ -56,11 +55,9 @@ func (l *liveFlags) load(cmd *cobra.Command) (*workload.Input, check.Version, er
 	progress := startProgress(cmd.ErrOrStderr())
 	defer progress.stop()
 	progress.say("asking the cluster for its version")
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = l.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: l.context}).ClientConfig()
+	config, _, err := findCluster(l.kubeconfig, l.context)
 	if err != nil {
-		return nil, 0, fmt.Errorf("finding the cluster: %w; set KUBECONFIG or --context", err)
+		return nil, 0, err
 	}
 	config.QPS, config.Burst = 50, 100
 	asking, err := discovery.NewDiscoveryClientForConfig(config)

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/lameduck-dev/lameduck/verify"
 	"github.com/lameduck-dev/lameduck/verify/action"
@@ -34,7 +33,7 @@ func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
 	}
 	client, namespace, err := connect(f.kubeconfig, f.context, f.namespace)
 	if err != nil {
-		return fmt.Errorf("%w (without a cluster: --no-watch)", err)
+		return fmt.Errorf("%w%s", err, f.withoutCluster())
 	}
 	actor.Client, actor.Namespace = client, namespace
 	if f.noWatch {
@@ -46,6 +45,14 @@ func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
 	}
 	f.options.Cluster = &verify.Cluster{Client: client, Namespace: namespace, Selector: selector}
 	return nil
+}
+
+// withoutCluster says how to go on without one, where that is possible.
+func (f *verifyFlags) withoutCluster() string {
+	if f.do != "" {
+		return "" // an action is done to a cluster
+	}
+	return "; to count losses without watching a cluster: --no-watch"
 }
 
 func (f *verifyFlags) parse(actor *action.Actor, args []string) (*action.Action, error) {
@@ -60,17 +67,12 @@ func (f *verifyFlags) parse(actor *action.Actor, args []string) (*action.Action,
 
 // connect makes a client from the kubeconfig, or from the pod that this runs in.
 func connect(kubeconfig, contextName, namespace string) (kubernetes.Interface, string, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: contextName})
-	config, err := loader.ClientConfig()
+	config, configured, err := findCluster(kubeconfig, contextName)
 	if err != nil {
-		return nil, "", fmt.Errorf("finding the cluster: %w", err)
+		return nil, "", err
 	}
 	if namespace == "" {
-		if namespace, _, err = loader.Namespace(); err != nil {
-			return nil, "", fmt.Errorf("finding the namespace: %w", err)
-		}
+		namespace = configured
 	}
 	client, err := kubernetes.NewForConfig(unthrottled(config))
 	if err != nil {
@@ -102,7 +104,7 @@ func (f *verifyFlags) watched(ctx context.Context, client kubernetes.Interface, 
 	}
 	services, err := client.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return "", fmt.Errorf("finding the Service of %s (or give --selector): %w", f.options.URL, err)
+		return "", fmt.Errorf("finding the Service of %s (or give --selector): %w%s", f.options.URL, err, f.withoutCluster())
 	}
 	for _, service := range services.Items {
 		if names(&service, target.Hostname()) && len(service.Spec.Selector) > 0 {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -87,6 +88,22 @@ func TestVerifyExitCodes(t *testing.T) {
 				t.Errorf("exit code %d, want %d; said:\n%s", code, tt.code, said)
 			}
 		})
+	}
+}
+
+// Whoever has no cluster is told how to go on without one, unless an action needs it.
+func TestVerifyWithoutAKubeconfig(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "absent"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	for _, tt := range []struct {
+		args []string
+		says bool
+	}{{nil, true}, {[]string{"--do", "drain node1"}, false}} {
+		_, _, err := verifyCommand(append([]string{"--url", echoServer(t, false)}, tt.args...)...)
+		text := fmt.Sprint(err)
+		if !strings.Contains(text, "there is no kubeconfig") || strings.Contains(text, "--no-watch") != tt.says || strings.Contains(text, "KUBERNETES_MASTER") {
+			t.Errorf("%v: %s", tt.args, text)
+		}
 	}
 }
 

@@ -95,5 +95,5 @@ func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 	if a.stopping.Load() {
 		w.Header().Set("Connection", "close")
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "pod": a.config.pod, "ledger": true})
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "pod": a.config.pod, "peer": r.RemoteAddr, "ledger": true})
 }
