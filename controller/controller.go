@@ -5,7 +5,6 @@ package controller
 import (
 	"context"
 	"crypto/hpke"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,8 +27,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/lameduck-dev/lameduck/agent/seal"
 	"github.com/lameduck-dev/lameduck/controller/certs"
@@ -43,7 +40,6 @@ const (
 	webhookService = "lameduck-webhook"
 	lease          = "lameduck-controller"
 	hubKeyFile     = "hub.key"
-	webhookPath    = "/mutate"
 )
 
 // Leadership moves within leaseDuration when a leader dies without a word: until then agents
@@ -59,7 +55,7 @@ const (
 type Options struct {
 	Namespace        string // the controller's own
 	BarrierNamespace string // holds the barrier's objects and nothing else
-	Keys             string // folder with ca.crt, ca.key and hub.key
+	Keys             string // folder with ca.crt, ca.key, hub.key and webhook.token
 	AgentImage       string
 	PullPolicy       string
 	WebhookPort      int
@@ -92,7 +88,11 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(o.Log.Handler()))
-	manager, err := newManager(o, issuer)
+	token, err := webhook.ReadToken(o.Keys)
+	if err != nil {
+		return err
+	}
+	manager, err := newManager(o)
 	if err != nil {
 		return fmt.Errorf("connecting to the API server: %w", err)
 	}
@@ -101,11 +101,15 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("connecting to the API server: %w", err)
 	}
 	metrics := newMetrics()
-	manager.GetWebhookServer().Register(webhookPath, &admission.Webhook{Handler: &webhook.Handler{
+	reviews := &webhook.Handler{
 		Source: &source{reader: manager.GetClient(), live: manager.GetAPIReader(), options: o, key: seal.EncodePublic(key.PublicKey())},
 		Log:    o.Log,
 		Count:  metrics.injection,
-	}})
+	}
+	hooks := &webhook.Server{
+		Address: listen(o.WebhookPort), Token: token, Certificate: issuer.GetCertificate,
+		Review: reviews.Handle, Count: metrics.injection, Log: o.Log,
+	}
 	lead := &leader{
 		options: o, ip: ip, key: key, metrics: metrics,
 		clientset: clientset, cache: manager.GetCache(),
@@ -116,7 +120,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 	err = errors.Join(
 		manager.AddHealthzCheck("ping", healthz.Ping),
-		manager.AddReadyzCheck("webhook", manager.GetWebhookServer().StartedChecker()),
+		manager.AddReadyzCheck("webhook", hooks.Ready),
+		manager.Add(hooks),
 		manager.Add(lead),
 	)
 	if err != nil {
@@ -125,7 +130,7 @@ func Run(ctx context.Context, o Options) error {
 	return manager.Start(ctx)
 }
 
-func newManager(o Options, issuer *certs.Issuer) (ctrl.Manager, error) {
+func newManager(o Options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -145,10 +150,6 @@ func newManager(o Options, issuer *certs.Issuer) (ctrl.Manager, error) {
 		GracefulShutdownTimeout:       &shutdown,
 		HealthProbeBindAddress:        listen(o.HealthPort),
 		Metrics:                       server.Options{BindAddress: listen(o.MetricsPort)},
-		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
-			Port:    o.WebhookPort,
-			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = issuer.GetCertificate }},
-		}),
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: slimPod}},

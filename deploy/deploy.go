@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"strings"
 	"text/template"
@@ -28,7 +29,7 @@ const (
 var files embed.FS
 
 // order is that in which a cluster can take the manifests; the CRD goes after the namespaces.
-var order = []string{"10-namespaces", "20-crd", "30-rbac", "40-keys", "50-services", "60-controller", "70-webhook"}
+var order = []string{"10-namespaces", "20-crd", "30-rbac", "40-keys", "50-services", "60-controller", "65-network", "70-webhook"}
 
 // Options are what differs between installations.
 type Options struct {
@@ -38,6 +39,9 @@ type Options struct {
 	PullPolicy string // of both images; empty leaves it to the cluster
 	Replicas   int
 	Keys       Keys
+	// WebhookFrom are the API servers' addresses as CIDRs, from which alone the webhook is to be
+	// reached, where the network enforces that; none: from everywhere.
+	WebhookFrom []string
 	// RestoreServers are registries' servers, host:port, in which the controller clears what
 	// the withdrawal of pods left; RestoreSecrets, NAMESPACE/NAME, what it logs in with.
 	RestoreServers, RestoreSecrets []string
@@ -68,6 +72,11 @@ func (o Options) Validate() error {
 	case "", "Always", "IfNotPresent", "Never":
 	default:
 		return fmt.Errorf("pull policy %q: write Always, IfNotPresent or Never", o.PullPolicy)
+	}
+	for _, from := range o.WebhookFrom {
+		if _, err := netip.ParsePrefix(from); err != nil {
+			return fmt.Errorf("webhook-from %q: write it as a CIDR, such as 10.0.0.0/28", from)
+		}
 	}
 	for _, server := range o.RestoreServers {
 		if host, port, err := net.SplitHostPort(server); err != nil || host == "" || port == "" || strings.ContainsAny(server, " \"'") {

@@ -13,6 +13,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -33,7 +34,7 @@ func fixedKeys(t *testing.T) Keys {
 		}
 		return data
 	}
-	return Keys{CACert: read("ca.crt"), CAKey: read("ca.key"), Hub: read("hub.key")}
+	return Keys{CACert: read("ca.crt"), CAKey: read("ca.key"), Hub: read("hub.key"), WebhookToken: read("webhook.token")}
 }
 
 func options(t *testing.T) Options {
@@ -67,7 +68,7 @@ func objects(t *testing.T, manifests []byte) []runtime.Object {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, appsv1.AddToScheme, rbacv1.AddToScheme, policyv1.AddToScheme, admissionv1.AddToScheme, v1alpha1.AddToScheme,
+		corev1.AddToScheme, appsv1.AddToScheme, rbacv1.AddToScheme, policyv1.AddToScheme, networkingv1.AddToScheme, admissionv1.AddToScheme, v1alpha1.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
@@ -212,7 +213,7 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := func() map[string][]byte {
-		return map[string][]byte{"ca.crt": made.CACert, "ca.key": made.CAKey, "hub.key": made.Hub}
+		return map[string][]byte{"ca.crt": made.CACert, "ca.key": made.CAKey, "hub.key": made.Hub, "webhook.token": made.WebhookToken}
 	}
 	read, err := KeysFrom(data(), now)
 	if err != nil {
@@ -221,12 +222,13 @@ func TestKeys(t *testing.T) {
 	if diff := cmp.Diff(made, read); diff != "" {
 		t.Errorf("keys change by being kept:\n%s", diff)
 	}
-	if bytes.Equal(made.CAKey, other.CAKey) || bytes.Equal(made.Hub, other.Hub) {
+	if bytes.Equal(made.CAKey, other.CAKey) || bytes.Equal(made.Hub, other.Hub) || bytes.Equal(made.WebhookToken, other.WebhookToken) {
 		t.Error("two installations got the same keys")
 	}
 	for name, change := range map[string]func(map[string][]byte){
 		"no certificate": func(d map[string][]byte) { delete(d, "ca.crt") },
 		"another CA":     func(d map[string][]byte) { d["ca.key"] = other.CAKey },
+		"a bad token":    func(d map[string][]byte) { d["webhook.token"] = []byte("../x") },
 		"no key":         func(d map[string][]byte) { d["ca.key"] = []byte("x") },
 		"no hub":         func(d map[string][]byte) { d["hub.key"] = []byte(base64.StdEncoding.EncodeToString([]byte("short"))) },
 	} {
@@ -238,8 +240,40 @@ func TestKeys(t *testing.T) {
 			}
 		})
 	}
+	older := data()
+	delete(older, "webhook.token")
+	if renewed, err := KeysFrom(older, now); err != nil || len(renewed.WebhookToken) != 32 {
+		t.Errorf("keys of an installation without a token: %q, %v", renewed.WebhookToken, err)
+	}
 	if _, err := KeysFrom(data(), now.Add(caLife+time.Hour)); err == nil || !strings.Contains(err.Error(), "was valid until") {
 		t.Errorf("an old CA: %v", err)
+	}
+}
+
+// TestWebhookFrom: the API servers alone, if they are named; agents' pods in any case.
+func TestWebhookFrom(t *testing.T) {
+	options := options(t)
+	options.WebhookFrom = []string{"10.0.0.0/28", "fd00::/64"}
+	manifests, err := Render(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy *networkingv1.NetworkPolicy
+	for _, object := range objects(t, manifests) {
+		if found, is := object.(*networkingv1.NetworkPolicy); is {
+			policy = found
+		}
+	}
+	if policy == nil {
+		t.Fatal("there is no NetworkPolicy")
+	}
+	webhook := policy.Spec.Ingress[0]
+	if len(webhook.From) != 2 || webhook.From[0].IPBlock.CIDR != "10.0.0.0/28" || webhook.From[1].IPBlock.CIDR != "fd00::/64" || webhook.Ports[0].Port.IntValue() != 9443 {
+		t.Errorf("the webhook is open to %+v", webhook)
+	}
+	options.WebhookFrom = []string{"10.0.0.1"}
+	if _, err := Render(options); err == nil || !strings.Contains(err.Error(), "CIDR") {
+		t.Errorf("an address: %v", err)
 	}
 }
 

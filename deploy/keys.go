@@ -6,12 +6,14 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"math/big"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/controller/webhook"
 )
 
 // Keys are what the Secret lameduck-keys holds.
@@ -19,6 +21,9 @@ type Keys struct {
 	CACert []byte // ca.crt: PEM
 	CAKey  []byte // ca.key: PEM of PKCS #8, ECDSA P-256
 	Hub    []byte // hub.key: the hub's private key as package agent/seal writes it
+	// WebhookToken, webhook.token, is the part of the webhook's path that only the API server
+	// knows: 128 bits as hexadecimal digits.
+	WebhookToken []byte
 }
 
 // caLife is how long the CA is valid: it signs nothing but the certificates that the replicas
@@ -58,15 +63,28 @@ func NewKeys(now time.Time) (Keys, error) {
 		return Keys{}, fmt.Errorf("making the hub's key: %w", err)
 	}
 	return Keys{
-		CACert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
-		CAKey:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-		Hub:    []byte(hub),
+		CACert:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		CAKey:        pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		Hub:          []byte(hub),
+		WebhookToken: newToken(),
 	}, nil
 }
 
-// KeysFrom reads the Secret's data and checks that the parts belong together.
+func newToken() []byte {
+	token := make([]byte, 16)
+	_, _ = rand.Read(token) // never fails
+	return []byte(hex.EncodeToString(token))
+}
+
+// KeysFrom reads the Secret's data and checks that the parts belong together. A token for the
+// webhook is made if there is none yet: installations had none before.
 func KeysFrom(data map[string][]byte, now time.Time) (Keys, error) {
-	keys := Keys{CACert: data["ca.crt"], CAKey: data["ca.key"], Hub: data["hub.key"]}
+	keys := Keys{CACert: data["ca.crt"], CAKey: data["ca.key"], Hub: data["hub.key"], WebhookToken: data["webhook.token"]}
+	if keys.WebhookToken == nil {
+		keys.WebhookToken = newToken()
+	} else if !webhook.IsToken(string(keys.WebhookToken)) {
+		return Keys{}, fmt.Errorf("webhook.token is not 32 to 63 hexadecimal digits")
+	}
 	block, _ := pem.Decode(keys.CACert)
 	if block == nil {
 		return Keys{}, fmt.Errorf("ca.crt is no PEM text")

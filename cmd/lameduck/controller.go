@@ -38,6 +38,7 @@ func newController() *cobra.Command {
 			if o.Pod.Name == "" || o.Pod.Node == "" || o.Pod.IP == "" {
 				return &exitError{2, errors.New("controller: POD_NAME, NODE_NAME and POD_IP must be set: run it by the Deployment that lameduck install prints")}
 			}
+			limitMemory(os.Getenv("MEMORY_LIMIT"))
 			o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 			var err error
 			if o.Config, err = ctrl.GetConfig(); err != nil {
@@ -52,7 +53,7 @@ func newController() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.Namespace, "namespace", deploy.Namespace, "namespace of the controller")
 	f.StringVar(&o.BarrierNamespace, "barrier-namespace", deploy.BarrierNamespace, "namespace of the barrier's objects; its name sorts after all others")
-	f.StringVar(&o.Keys, "keys", "/etc/lameduck/keys", "folder with ca.crt, ca.key and hub.key")
+	f.StringVar(&o.Keys, "keys", "/etc/lameduck/keys", "folder with ca.crt, ca.key, hub.key and webhook.token")
 	f.StringVar(&o.AgentImage, "agent-image", "", "image that pods get their agent from")
 	f.StringVar(&o.PullPolicy, "agent-pull-policy", "", "pull policy of that image; empty leaves it to the cluster")
 	f.IntVar(&o.WebhookPort, "webhook-port", 9443, "port of the webhook (HTTPS)")

@@ -67,6 +67,7 @@ func newInstall() *cobra.Command {
 	f.StringVar(&flags.options.AgentImage, "agent-image", defaultAgentImage(), "image that holds the agent, for injected pods")
 	f.StringVar(&flags.options.PullPolicy, "pull-policy", "", "imagePullPolicy of both images (default: the cluster's)")
 	f.IntVar(&flags.options.Replicas, "replicas", 2, "replicas of the controller")
+	f.StringSliceVar(&flags.options.WebhookFrom, "webhook-from", nil, "CIDR of the API servers, from which alone the webhook is to be reached, by a NetworkPolicy (default: from everywhere); repeat for more")
 	f.StringSliceVar(&flags.options.RestoreServers, "restore-server", nil, "host:port of a registry's server, as pods write it, in which the controller clears what their withdrawal left; repeat for more")
 	f.StringSliceVar(&flags.options.RestoreSecrets, "restore-secret", nil, "NAMESPACE/NAME of a Secret with that registry's credentials, which the controller may then read; repeat for more")
 	f.BoolVar(&flags.offline, "offline", false, "do not ask the cluster for the keys of an earlier installation")

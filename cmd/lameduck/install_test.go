@@ -28,7 +28,7 @@ func TestInstallKeepsKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := map[string][]byte{"ca.crt": keys.CACert, "ca.key": keys.CAKey, "hub.key": keys.Hub}
+	data := map[string][]byte{"ca.crt": keys.CACert, "ca.key": keys.CAKey, "hub.key": keys.Hub, "webhook.token": keys.WebhookToken}
 	flags := installFlags{options: deploy.Options{Namespace: "ns", Image: "a", AgentImage: "b", Replicas: 2}}
 	asked := 0
 	tests := []struct {

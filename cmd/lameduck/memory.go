@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 )
 
 // untilCollection is how much memory, in bytes, check takes before the first
@@ -30,4 +31,13 @@ func collectLate() {
 		debug.SetGCPercent(pace * percent)
 		debug.SetMemoryLimit(math.MaxInt64)
 	}, percent)
+}
+
+// limitMemory has the garbage collector keep the heap below four fifths of a container's limit,
+// in bytes: the rest is for what it does not count. Who has set GOMEMLIMIT gets that.
+func limitMemory(limit string) {
+	bytes, err := strconv.ParseInt(limit, 10, 64)
+	if err == nil && bytes > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes / 5 * 4)
+	}
 }

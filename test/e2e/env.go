@@ -71,8 +71,7 @@ type Env struct {
 	Client  kubernetes.Interface
 	Config  *rest.Config
 
-	clients  *cluster.PodNetwork // that the load comes from
-	dir      string              // the binaries and archives
+	dir      string // the binaries and archives
 	progress io.Writer
 	began    time.Time
 }
@@ -122,7 +121,7 @@ func (e *Env) up(ctx context.Context, options cluster.Options) error {
 	if err := e.Cluster.Apply(ctx, strictNamespace); err != nil {
 		return fmt.Errorf("preparing the cluster: %w", err)
 	}
-	return e.startClients(ctx)
+	return nil
 }
 
 // Build compiles the three programs into dir and packs each into an image archive there.
@@ -184,10 +183,10 @@ func (e *Env) Targets(ctx context.Context, node string) (map[netip.Addr]bool, er
 
 // Close takes the cluster down and removes what was built. It can be called again.
 func (e *Env) Close(ctx context.Context) error {
-	err := e.stopClients()
+	var err error
 	if e.Cluster != nil {
 		e.say("taking the cluster down")
-		err = errors.Join(err, e.Cluster.Stop(ctx))
+		err = e.Cluster.Stop(ctx)
 		e.Cluster = nil
 	}
 	return errors.Join(err, os.RemoveAll(e.dir))
