@@ -71,7 +71,8 @@ type Env struct {
 	Client  kubernetes.Interface
 	Config  *rest.Config
 
-	dir      string // the binaries and archives
+	clients  *cluster.PodNetwork // that the load comes from
+	dir      string              // the binaries and archives
 	progress io.Writer
 	began    time.Time
 }
@@ -121,7 +122,7 @@ func (e *Env) up(ctx context.Context, options cluster.Options) error {
 	if err := e.Cluster.Apply(ctx, strictNamespace); err != nil {
 		return fmt.Errorf("preparing the cluster: %w", err)
 	}
-	return nil
+	return e.startClients(ctx)
 }
 
 // Build compiles the three programs into dir and packs each into an image archive there.
@@ -183,10 +184,10 @@ func (e *Env) Targets(ctx context.Context, node string) (map[netip.Addr]bool, er
 
 // Close takes the cluster down and removes what was built. It can be called again.
 func (e *Env) Close(ctx context.Context) error {
-	var err error
+	err := e.stopClients()
 	if e.Cluster != nil {
 		e.say("taking the cluster down")
-		err = e.Cluster.Stop(ctx)
+		err = errors.Join(err, e.Cluster.Stop(ctx))
 		e.Cluster = nil
 	}
 	return errors.Join(err, os.RemoveAll(e.dir))

@@ -70,7 +70,7 @@ func (e *Env) runRegistry(ctx context.Context, s stack, protection Protection) (
 		return nil, err
 	}
 	result, err := verify.Run(ctx, verify.Options{
-		URL: url, Rate: cmp.Or(s.rate, registryRate), Timeout: cmp.Or(s.patience, patience), Dial: e.client().DialContext,
+		URL: url, Rate: cmp.Or(s.rate, registryRate), Timeout: cmp.Or(s.patience, patience), Dial: e.dial,
 		ActionName: act.Name, Action: act.Do, After: s.stale,
 		Cluster: &verify.Cluster{Client: e.Client, Namespace: RegistryNamespace, Selector: provider.selector()},
 	})

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/report"
-	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 	"github.com/lameduck-dev/lameduck/verify"
 	"github.com/lameduck-dev/lameduck/verify/action"
 )
@@ -50,7 +49,7 @@ func (t Trial) app(namespace string) (App, string) {
 	return app, strings.ReplaceAll(t.Action, "APP", name)
 }
 
-// Run deploys the trial's application, loads it from the first node, does the action, and
+// Run deploys the trial's application, loads it from a pod on the first node, does the action, and
 // removes the application.
 func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	app, words := t.app(Namespace)
@@ -76,7 +75,7 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 		routes = watchRoutes(watchCtx, e, e.Client, app)
 	}
 	result, err := verify.Run(ctx, verify.Options{
-		URL: url, Rate: t.Rate, Conns: conns, Timeout: patience, Dial: e.client().DialContext,
+		URL: url, Rate: t.Rate, Conns: conns, Timeout: patience, Dial: e.dial,
 		ActionName: act.Name,
 		Action: func(ctx context.Context) (err error) {
 			if t.Before != nil {
@@ -97,9 +96,6 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	}
 	return judge(result, routes), nil
 }
-
-// client is the node whose view of the Services the load has.
-func (e *Env) client() *cluster.Node { return e.Cluster.Nodes()[0] }
 
 // judge reads from the result what else a termination has to keep besides its requests.
 func judge(result *verify.Result, routes *routeWatch) *Seen {
