@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // barWidth is how many characters the longest termination takes.
@@ -34,7 +35,7 @@ func Timelines(w io.Writer, pods []PodLine) error {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, pod := range pods {
 		bar, took := drawSteps(pod.Steps, longest)
-		fmt.Fprintf(tab, "%s\t%-*s\t%s\n", pod.Pod.Name, barWidth+1, bar, took)
+		printable.Fprintf(tab, "%s\t%-*s\t%s\n", pod.Pod.Name, barWidth+1, bar, took)
 	}
 	fmt.Fprintln(tab, "~ lame duck: not ready, still accepting   = draining   # stopping   | stopped   X killed")
 	return tab.Flush()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // lossRows bounds the rows of losses in the text; the JSON form has every single one.
@@ -17,7 +18,7 @@ const lossRows = 25
 
 // VerifyJSON writes v as indented JSON.
 func VerifyJSON(w io.Writer, v *Verify) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(printable.JSON{To: w})
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
 }
@@ -37,7 +38,7 @@ func VerifyText(w io.Writer, v *Verify) error {
 	t.ledger()
 	t.losses()
 	for _, note := range v.Notes {
-		fmt.Fprintf(&b, "\nNote: %s.\n", note)
+		t.printf("\nNote: %s.\n", note)
 	}
 	t.verdict()
 	_, err := io.WriteString(w, b.String())
@@ -50,12 +51,17 @@ type verifyText struct {
 	zero time.Time
 }
 
+// printf writes texts of the cluster as they may be shown.
+func (t *verifyText) printf(format string, args ...any) {
+	t.WriteString(printable.Sprintf(format, args...))
+}
+
 // table writes rows in columns; the first row is the head.
 func (t *verifyText) table(rows [][]string) {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(w, "  "+strings.Join(row, "\t"))
+		fmt.Fprintln(w, "  "+strings.Join(printable.Lines(row), "\t"))
 	}
 	_ = w.Flush() // into memory
 	for line := range strings.Lines(b.String()) {
@@ -65,13 +71,13 @@ func (t *verifyText) table(rows [][]string) {
 
 func (t *verifyText) head() {
 	v := t.v
-	fmt.Fprintf(t, "%s, %.4g requests/s for %s\n", v.Target, v.Rate, v.Ended.Sub(v.Started).Round(100*time.Millisecond))
+	t.printf("%s, %.4g requests/s for %s\n", v.Target, v.Rate, v.Ended.Sub(v.Started).Round(100*time.Millisecond))
 	switch {
 	case v.Action == nil:
 	case v.Action.Failure != "":
-		fmt.Fprintf(t, "%s FAILED: %s\n", v.Action.Name, v.Action.Failure)
+		t.printf("%s FAILED: %s\n", v.Action.Name, v.Action.Failure)
 	default:
-		fmt.Fprintf(t, "%s, complete after %s\n", v.Action.Name, v.Action.Ended.Sub(v.Action.Began).Round(10*time.Millisecond))
+		t.printf("%s, complete after %s\n", v.Action.Name, v.Action.Ended.Sub(v.Action.Began).Round(10*time.Millisecond))
 	}
 }
 
@@ -119,7 +125,7 @@ func (t *verifyText) latency() {
 	}
 	t.WriteString("\n")
 	t.table(rows)
-	fmt.Fprintf(t, "  from the intended start; the load generator itself began late by %s ms (p50), %s ms (p99)\n", ms(t.v.Lateness.P50), ms(t.v.Lateness.P99))
+	t.printf("  from the intended start; the load generator itself began late by %s ms (p50), %s ms (p99)\n", ms(t.v.Lateness.P50), ms(t.v.Lateness.P99))
 }
 
 func ms(v float64) string {
@@ -182,12 +188,12 @@ func (t *verifyText) pods() {
 	t.WriteString("  in seconds since the action began; ? is not known\n")
 	for _, pod := range t.v.Pods {
 		if pod.HookEnd != nil && strings.HasPrefix(pod.HookLog, "lameduck: ") {
-			fmt.Fprintf(t, "  %s %s: %s\n", t.moment(pod.HookEnd), pod.Pod.Name, pod.HookLog)
+			t.printf("  %s %s: %s\n", t.moment(pod.HookEnd), pod.Pod.Name, pod.HookLog)
 		}
 		for _, event := range pod.Events {
 			// The kubelet says these two of every pod that stops.
 			if event.Reason != "Killing" && event.Reason != "Unhealthy" {
-				fmt.Fprintf(t, "  %s %s: %s: %s\n", t.at(event.Time), pod.Pod.Name, event.Reason, event.Message)
+				t.printf("  %s %s: %s: %s\n", t.at(event.Time), pod.Pod.Name, event.Reason, event.Message)
 			}
 		}
 	}
@@ -234,10 +240,10 @@ func (t *verifyText) ledger() {
 	if l == nil {
 		return
 	}
-	fmt.Fprintf(t, "\nBy the application's ledger %d requests were received and %d applied; %d were applied though the client saw an error, %d twice.\n",
+	t.printf("\nBy the application's ledger %d requests were received and %d applied; %d were applied though the client saw an error, %d twice.\n",
 		l.Received, l.Applied, l.LostButApplied, l.AppliedTwice)
 	if l.Missing > 0 || l.OKNotApplied > 0 {
-		fmt.Fprintf(t, "The ledger is not whole: %d of its lines did not arrive, %d requests that were answered are not in it.\n", l.Missing, l.OKNotApplied)
+		t.printf("The ledger is not whole: %d of its lines did not arrive, %d requests that were answered are not in it.\n", l.Missing, l.OKNotApplied)
 	}
 }
 
@@ -280,7 +286,7 @@ func (t *verifyText) losses() {
 	t.WriteString("\n")
 	t.table(rows)
 	if more := len(order) - lossRows; more > 0 {
-		fmt.Fprintf(t, "  and %d more rows; -o json lists every single loss\n", more)
+		t.printf("  and %d more rows; -o json lists every single loss\n", more)
 	}
 }
 
@@ -289,15 +295,15 @@ func (t *verifyText) verdict() {
 	t.WriteString("\n")
 	switch {
 	case t.v.Action != nil && t.v.Action.Failure != "":
-		fmt.Fprintf(t, "Nothing is proved: the action failed. %d of %d requests were lost, %d masked.\n", c.Lost, c.Requests, c.Masked)
+		t.printf("Nothing is proved: the action failed. %d of %d requests were lost, %d masked.\n", c.Lost, c.Requests, c.Masked)
 	case c.Lost == 0 && c.Masked == 0:
-		fmt.Fprintf(t, "Nothing was lost: %d requests, all answered at the first try.\n", c.Requests)
+		t.printf("Nothing was lost: %d requests, all answered at the first try.\n", c.Requests)
 	default:
-		fmt.Fprintf(t, "LOST: %d of %d requests", c.Lost, c.Requests)
+		t.printf("LOST: %d of %d requests", c.Lost, c.Requests)
 		if c.Unsent > 0 {
-			fmt.Fprintf(t, " (%d of them could not even be sent)", c.Unsent)
+			t.printf(" (%d of them could not even be sent)", c.Unsent)
 		}
-		fmt.Fprintf(t, ", and %d masked by a silent retry.\n", c.Masked)
+		t.printf(", and %d masked by a silent retry.\n", c.Masked)
 	}
 }
 

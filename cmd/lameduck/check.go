@@ -217,7 +217,11 @@ func openOutputs(stdout io.Writer, wanted []string) (outputs, error) {
 func (all outputs) write(r *findings.Result) error {
 	for _, o := range all {
 		if o.path == "" {
-			if err := findings.Write(o.out, o.format, r, isTerminal(o.out)); err != nil {
+			out := o.out
+			if o.format != "text" {
+				out = raw(out) // these formats escape by themselves, and github writes commands
+			}
+			if err := findings.Write(out, o.format, r, colourful(o.out)); err != nil {
 				return err
 			}
 			continue
@@ -231,17 +235,6 @@ func (all outputs) write(r *findings.Result) error {
 		}
 	}
 	return nil
-}
-
-// isTerminal reports whether colour makes sense; NO_COLOR switches it off
-// (https://no-color.org).
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 func newExplain() *cobra.Command {

@@ -153,6 +153,8 @@ func replaceFile(path, text string) error {
 			return os.WriteFile(path, []byte(text), mode)
 		}
 	}
+	writing.Lock()
+	defer writing.Unlock()
 	temp, err := os.CreateTemp(filepath.Dir(path), ".lameduck-*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)

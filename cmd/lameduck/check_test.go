@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,16 +52,10 @@ func again(t *testing.T, stdin string, args ...string) (code int, stdout, stderr
 	root.SetOut(&out)
 	root.SetErr(&log)
 	err := root.ExecuteContext(context.Background())
-	text := log.String()
 	if err != nil {
-		code = 2
-		var coded *exitError
-		if errors.As(err, &coded) {
-			code = coded.code
-		}
-		text += err.Error()
+		tell(&log, err)
 	}
-	return code, out.String(), text
+	return exitCode(err), out.String(), log.String()
 }
 
 func TestCheckExitCodes(t *testing.T) {

@@ -26,10 +26,11 @@ func newController() *cobra.Command {
 	var o controller.Options
 	var level slog.Level
 	cmd := &cobra.Command{
-		Use:   "controller",
-		Short: "Run webhook, hub and barrier (in a cluster)",
-		Long:  controllerHelp,
-		Args:  cobra.NoArgs,
+		Use:         "controller",
+		Annotations: map[string]string{endsInOrder: "answers what it has taken, and gives up its lease"},
+		Short:       "Run webhook, hub and barrier (in a cluster)",
+		Long:        controllerHelp,
+		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.AgentImage == "" {
 				return &exitError{2, errors.New("controller: --agent-image is missing: the image that pods get their agent from")}

@@ -10,6 +10,7 @@ import (
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 const fixHelp = `Mends what check finds, where that can be done without knowing more than the manifest.
@@ -77,7 +78,7 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 	if err != nil {
 		return err
 	}
-	out, log := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	out, log := dataOut(cmd), cmd.ErrOrStderr()
 	mended := 0
 	for _, c := range changes {
 		mended += len(c.Mended)
@@ -85,17 +86,17 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 			return err
 		}
 		for _, f := range c.Mended {
-			fmt.Fprintf(log, "%s:%d: mended %s: %s\n", f.File, f.Line, f.Rule, f.Message)
+			printable.Fprintf(log, "%s:%d: mended %s: %s\n", f.File, f.Line, f.Rule, f.Message)
 		}
 	}
 	if err := namedValues(cmd, in, o); err != nil {
 		return err
 	}
 	for _, err := range failed {
-		fmt.Fprintln(log, "lameduck:", err)
+		tell(log, err)
 	}
 	for _, p := range in.Problems {
-		fmt.Fprintln(log, "lameduck: cannot read", p)
+		printable.Fprintf(log, "lameduck: cannot read %v\n", p)
 	}
 	what := "to change (--write changes them)"
 	if x.write {
@@ -128,7 +129,7 @@ func namedValues(cmd *cobra.Command, in *workload.Input, o check.Options) error 
 		return err
 	}
 	for _, f := range result.Findings {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s: %s. %s\n", f.File, f.Rule, f.Message, f.Remedy)
+		printable.Fprintf(cmd.ErrOrStderr(), "%s: %s: %s. %s\n", f.File, f.Rule, f.Message, f.Remedy)
 	}
 	return nil
 }

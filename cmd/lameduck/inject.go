@@ -13,6 +13,7 @@ import (
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/inject/manifest"
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 const injectHelp = `Reads manifests and writes them to standard output with the agent injected into the pods
@@ -96,12 +97,12 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	if err != nil {
 		return &exitError{1, err}
 	}
-	if _, err := io.WriteString(cmd.OutOrStdout(), joined(texts)); err != nil {
+	if _, err := io.WriteString(dataOut(cmd), joined(texts)); err != nil {
 		return &exitError{1, fmt.Errorf("writing the manifests: %w", err)}
 	}
 	for _, report := range reports {
 		if !flags.quiet || len(report.Warnings) > 0 {
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, report)
+			printable.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, report)
 		}
 	}
 	if flags.settings.HubKey == "" && !flags.quiet {

@@ -112,7 +112,7 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 	if err != nil {
 		return &exitError{1, err}
 	}
-	if _, err := cmd.OutOrStdout().Write(manifests); err != nil {
+	if _, err := dataOut(cmd).Write(manifests); err != nil {
 		return &exitError{1, fmt.Errorf("writing the manifests: %w", err)}
 	}
 	public, err := flags.options.Keys.HubPublic()

@@ -2,12 +2,9 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
+	"log"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -31,19 +28,17 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := newRoot().ExecuteContext(ctx)
-	stop()
-	os.Exit(exitCode(err))
+	root := newRoot()
+	guarded(root)
+	log.SetFlags(0)
+	log.SetOutput(root.ErrOrStderr()) // of the libraries that write there
+	os.Exit(execute(root))
 }
 
-// exitCode prints err, if it says anything, and gives the code to exit with.
+// exitCode is the code to exit with after err.
 func exitCode(err error) int {
 	if err == nil {
 		return 0
-	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "lameduck:", text)
 	}
 	var coded *exitError
 	if errors.As(err, &coded) {
@@ -60,7 +55,8 @@ func newRoot() *cobra.Command {
 confirms that every router has stopped sending to it, lets what is in flight finish,
 and only then lets the pod stop, inside the grace period.
 
-Each command documents its own exit codes; 2 is wrong usage unless it says otherwise.`,
+Each command documents its own exit codes; 2 is wrong usage unless it says otherwise, 130 and
+143 that SIGINT or SIGTERM ended it.`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,

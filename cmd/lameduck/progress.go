@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // progressEvery is how long a command may be silent, and how often it tells
@@ -45,7 +47,7 @@ func startProgress(w io.Writer) *progress {
 
 // say sets what is told next.
 func (p *progress) say(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := printable.Sprintf(format, args...)
 	p.mu.Lock()
 	p.text = text
 	p.mu.Unlock()

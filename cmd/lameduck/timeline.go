@@ -8,6 +8,7 @@ import (
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/report/budget"
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 const timelineHelp = `Draws what a manifest's grace period is spent on: how long each router may go on sending, and
@@ -41,7 +42,7 @@ func newTimeline() *cobra.Command {
 				}
 			}
 			for _, p := range in.Problems {
-				fmt.Fprintln(cmd.ErrOrStderr(), "lameduck: cannot read", p)
+				printable.Fprintf(cmd.ErrOrStderr(), "lameduck: cannot read %v\n", p)
 			}
 			if len(in.Problems) > 0 {
 				return &exitError{code: exitUnreadable}

@@ -38,8 +38,9 @@ type verifyFlags struct {
 func newVerify() *cobra.Command {
 	f := &verifyFlags{}
 	cmd := &cobra.Command{
-		Use:   "verify --url URL [--do ACTION | -- COMMAND...]",
-		Short: "Count honestly what is lost while something is done to a workload",
+		Use:         "verify --url URL [--do ACTION | -- COMMAND...]",
+		Annotations: map[string]string{endsInOrder: "uncordons, and tells what it saw until then"},
+		Short:       "Count honestly what is lost while something is done to a workload",
 		Long: `verify sends requests at a constant rate, does something to the workload meanwhile, and
 counts what was lost: requests that failed, that could not be sent in time, and that the
 HTTP client retried in silence (masked). It gives each loss to a pod and to the phase of

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // Budget is one workload's stop. All times are seconds after the pod was
@@ -40,16 +42,17 @@ const (
 // Write draws the budget as text.
 func Write(w io.Writer, b Budget) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s: grace period %d s", b.Object, b.Grace)
+	print := func(format string, args ...any) { out.WriteString(printable.Sprintf(format, args...)) }
+	print("%s: grace period %d s", b.Object, b.Grace)
 	if b.Default {
 		out.WriteString(" (the default)")
 	}
 	scale := scale{last: b.last()}
-	fmt.Fprintf(&out, "\n\n%s%s\n", strings.Repeat(" ", nameWidth), scale.axis())
+	print("\n\n%s%s\n", strings.Repeat(" ", nameWidth), scale.axis())
 	group := func(title string, spans []Span) {
-		fmt.Fprintf(&out, "  %s\n", title)
+		print("  %s\n", title)
 		for _, s := range spans {
-			fmt.Fprintf(&out, "    %-*s%s  %s\n", nameWidth-4, cut(s.Name, nameWidth-5), scale.bar(s), s.Note)
+			print("    %-*s%s  %s\n", nameWidth-4, cut(s.Name, nameWidth-5), scale.bar(s), s.Note)
 		}
 	}
 	if len(b.Routers) > 0 {
@@ -58,9 +61,9 @@ func Write(w io.Writer, b Budget) error {
 	for _, c := range b.Pods {
 		group("container "+c.Name, c.Spans)
 	}
-	fmt.Fprintf(&out, "    %-*s%s  %d s\n\n", nameWidth-4, "SIGKILL", scale.point(b.Grace, 'X'), b.Grace)
+	print("    %-*s%s  %d s\n\n", nameWidth-4, "SIGKILL", scale.point(b.Grace, 'X'), b.Grace)
 	for _, loss := range b.Losses {
-		fmt.Fprintf(&out, "  lost: %s\n", loss)
+		print("  lost: %s\n", loss)
 	}
 	if len(b.Losses) == 0 {
 		out.WriteString("  Nothing is seen to be lost at these times.\n")

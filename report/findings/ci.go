@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // writeGitHub writes workflow commands, which GitHub shows at the lines of
@@ -28,8 +30,8 @@ var (
 	propertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func data(s string) string     { return printable(dataEscapes.Replace(s)) }
-func property(s string) string { return printable(propertyEscapes.Replace(s)) }
+func data(s string) string     { return printable.Line(dataEscapes.Replace(s)) }
+func property(s string) string { return printable.Line(propertyEscapes.Replace(s)) }
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
@@ -72,9 +74,9 @@ func writeJUnit(w io.Writer, r *Result) error {
 	for _, rule := range r.Rules {
 		s := junitSuite{Name: rule.Name}
 		for _, f := range byRule[rule.Name] {
-			s.Cases = append(s.Cases, junitCase{Class: f.Rule, Name: fmt.Sprintf("%s (%s:%d)", f.Object, f.File, f.Line), Failure: &junitText{
-				Message: f.Message, Type: f.Severity.String(),
-				Text: fmt.Sprintf("%s:%d:%d\n%s\n%s", f.File, f.Line, f.Column, f.Message, f.Remedy),
+			s.Cases = append(s.Cases, junitCase{Class: f.Rule, Name: printable.Line(fmt.Sprintf("%s (%s:%d)", f.Object, f.File, f.Line)), Failure: &junitText{
+				Message: printable.Line(f.Message), Type: f.Severity.String(),
+				Text: fmt.Sprintf("%s:%d:%d\n%s\n%s", printable.Line(f.File), f.Line, f.Column, printable.Line(f.Message), printable.Line(f.Remedy)),
 			}})
 		}
 		s.Failures = len(s.Cases)
@@ -86,7 +88,7 @@ func writeJUnit(w io.Writer, r *Result) error {
 	if len(r.Unreadable) > 0 {
 		s := junitSuite{Name: "cannot read"}
 		for _, u := range r.Unreadable {
-			s.Cases = append(s.Cases, junitCase{Class: "input", Name: u.File, Error: &junitText{Message: u.Message, Type: "unreadable"}})
+			s.Cases = append(s.Cases, junitCase{Class: "input", Name: printable.Line(u.File), Error: &junitText{Message: printable.Line(u.Message), Type: "unreadable"}})
 		}
 		s.Errors = len(s.Cases)
 		all.add(s)

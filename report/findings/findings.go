@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // Severity says how much a finding matters.
@@ -157,7 +159,7 @@ func writeJSON(w io.Writer, r *Result) error {
 	if r.Unreadable == nil {
 		r.Unreadable = []Unreadable{}
 	}
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(printable.JSON{To: w})
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(r)

@@ -3,6 +3,8 @@ package findings
 import (
 	"html/template"
 	"io"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // writeHTML writes one page that needs nothing else.
@@ -28,7 +30,7 @@ func writeHTML(w io.Writer, r *Result) error {
 	return page.Execute(w, data)
 }
 
-var page = template.Must(template.New("findings").Parse(`<!doctype html>
+var page = template.Must(template.New("findings").Funcs(template.FuncMap{"line": printable.Line}).Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>lameduck check</title>
 <style>
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
@@ -40,10 +42,10 @@ pre{overflow-x:auto;background:#fff;padding:.4rem}mark{background:#fd8}small{col
 <h1>lameduck check</h1>
 <p>{{.Summary.Objects}} objects in {{.Summary.Files}} files: {{.Summary.Errors}} errors, {{.Summary.Warnings}} warnings, {{.Summary.Infos}} info, {{.Summary.Suppressed}} suppressed.</p>
 {{range .Shown}}<article class="{{.Severity}}">
-<b>{{.Message}}</b><br><small>{{.Severity}}, {{.Confidence}} · {{.Rule}} · {{.Object}} · {{.File}}:{{.Line}}:{{.Column}}</small>
-{{if .Text}}<pre>{{.Before}}<mark>{{.Marked}}</mark>{{.After}}</pre>{{end}}
-<p>{{.Remedy}}</p>
+<b>{{line .Message}}</b><br><small>{{.Severity}}, {{.Confidence}} · {{.Rule}} · {{line .Object}} · {{line .File}}:{{.Line}}:{{.Column}}</small>
+{{if .Text}}<pre>{{line .Before}}<mark>{{line .Marked}}</mark>{{line .After}}</pre>{{end}}
+<p>{{line .Remedy}}</p>
 </article>
-{{end}}{{range .Unreadable}}<article class="error"><b>cannot read {{.File}}{{if .Line}}:{{.Line}}{{end}}</b><p>{{.Message}}</p></article>
+{{end}}{{range .Unreadable}}<article class="error"><b>cannot read {{line .File}}{{if .Line}}:{{.Line}}{{end}}</b><p>{{line .Message}}</p></article>
 {{end}}</body></html>
 `))

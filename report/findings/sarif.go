@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // The part of SARIF 2.1.0 that findings need; the names are the schema's.
@@ -126,7 +128,7 @@ func writeSARIF(w io.Writer, r *Result) error {
 		})
 	}
 	run.Invocations = []sarifInvocation{invocation}
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(printable.JSON{To: w})
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}})

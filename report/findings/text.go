@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // snippetWidth bounds the shown part of a line; longer ones are cut around
@@ -28,8 +29,8 @@ func (p paint) severity(s Severity) string {
 func writeText(w io.Writer, r *Result, colour bool) error {
 	out, p := bufio.NewWriter(w), paint{colour}
 	for _, f := range r.Findings {
-		fmt.Fprintf(out, "%s: %s: %s %s\n", p.in("1", fmt.Sprintf("%s:%d:%d", printable(f.File), f.Line, f.Column)),
-			p.severity(f.Severity), printable(f.Message), p.in("2", "["+f.Rule+"]"))
+		fmt.Fprintf(out, "%s: %s: %s %s\n", p.in("1", fmt.Sprintf("%s:%d:%d", printable.Line(f.File), f.Line, f.Column)),
+			p.severity(f.Severity), printable.Line(f.Message), p.in("2", "["+f.Rule+"]"))
 		text, mark := snippet(f)
 		if text != "" {
 			number := fmt.Sprint(f.Line)
@@ -39,14 +40,14 @@ func writeText(w io.Writer, r *Result, colour bool) error {
 			gap := strings.Repeat(" ", len(number))
 			fmt.Fprintf(out, "  %s | %s\n  %s | %s\n", number, text, gap, p.in("33", mark))
 		}
-		fmt.Fprintf(out, "  in %s\n  %s %s\n\n", printable(f.Object), p.in("32", "do:"), printable(f.Remedy))
+		fmt.Fprintf(out, "  in %s\n  %s %s\n\n", printable.Line(f.Object), p.in("32", "do:"), printable.Line(f.Remedy))
 	}
 	for _, u := range r.Unreadable {
-		place := printable(u.File)
+		place := printable.Line(u.File)
 		if u.Line > 0 {
 			place = fmt.Sprintf("%s:%d", place, u.Line)
 		}
-		fmt.Fprintf(out, "%s: %s: %s\n", p.in("1", place), p.in("31;1", "cannot read"), printable(u.Message))
+		fmt.Fprintf(out, "%s: %s: %s\n", p.in("1", place), p.in("31;1", "cannot read"), printable.Line(u.Message))
 	}
 	s := r.Summary
 	fmt.Fprintf(out, "%s in %s: %s, %s, %s", count(s.Objects, "object"), count(s.Files, "file"),
@@ -76,7 +77,7 @@ func snippet(f Finding) (text, mark string) {
 		end = start + 1
 	}
 	if len(runes) == 0 || start >= len(runes) {
-		return printable(f.Text), ""
+		return printable.Line(f.Text), ""
 	}
 	end = min(end, len(runes))
 	if len(runes) > snippetWidth {
@@ -84,20 +85,5 @@ func snippet(f Finding) (text, mark string) {
 		runes = runes[from:min(len(runes), from+snippetWidth)]
 		start, end = start-from, min(end-from, len(runes))
 	}
-	return printable(string(runes)), strings.Repeat(" ", start) + strings.Repeat("^", max(1, end-start))
+	return printable.Line(string(runes)), strings.Repeat(" ", start) + strings.Repeat("^", max(1, end-start))
 }
-
-// printable keeps a manifest from writing control sequences to a terminal.
-func printable(s string) string {
-	if !strings.ContainsFunc(s, control) && utf8.ValidString(s) {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if control(r) {
-			return '·'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "·"))
-}
-
-func control(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0x2066 }

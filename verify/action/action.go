@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
 // Action is one thing to do.
@@ -120,7 +122,7 @@ func (a *Actor) logf(format string, args ...any) {
 	a.logging.Lock()
 	defer a.logging.Unlock()
 	if a.Log != nil {
-		fmt.Fprintf(a.Log, format+"\n", args...)
+		printable.Fprintf(a.Log, format+"\n", args...)
 	}
 }
 

@@ -1,0 +1,103 @@
+package printable
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Paints are the colours that a Writer lets through: those of the program's own texts.
+var Paints = []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[33;1m", "\x1b[31;1m"}
+
+// Writer stands before a terminal or a log and lets through only what Line would show, line
+// feeds, tabs and Paints: a text that somebody forgot to pass through Line does no harm. A line
+// that GitHub's runner would take for a command ("::error::...") gets a dot in front.
+// It may be used by several goroutines.
+type Writer struct {
+	to io.Writer
+
+	mu      sync.Mutex
+	rest    []byte // the beginning of a character or colour whose end is not written yet
+	midLine bool   // something other than spaces stands on the line
+}
+
+// NewWriter is a Writer before w.
+func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
+
+// Unwrap is what the Writer stands before.
+func (w *Writer) Unwrap() io.Writer { return w.to }
+
+// Write writes all of p, but for a character that is not complete: that one waits for the next call.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := append(w.rest, p...)
+	var out bytes.Buffer
+	for len(text) > 0 {
+		n := w.next(&out, text)
+		if n == 0 {
+			break
+		}
+		text = text[n:]
+	}
+	w.rest = slices.Clone(text)
+	if _, err := w.to.Write(out.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// next writes what the text begins with, and tells how long that was; 0 if it is not complete.
+func (w *Writer) next(out *bytes.Buffer, text []byte) int {
+	r, size := utf8.DecodeRune(text)
+	switch {
+	case r == '\x1b':
+		paint, partial := paintAt(text)
+		if partial {
+			return 0
+		}
+		if paint != "" {
+			out.WriteString(paint)
+			return len(paint)
+		}
+		r = mark
+	case r == utf8.RuneError && size == 1:
+		if !utf8.FullRune(text) {
+			return 0
+		}
+		r = mark
+	case r == '\n':
+		w.midLine = false
+		out.WriteByte('\n')
+		return size
+	case r == '\t':
+	case r == '#' && logCommand(string(text[:min(len(text), 32)])), !shown(r):
+		r = mark
+	case r == ':' && !w.midLine:
+		if len(text) == 1 {
+			return 0
+		}
+		if text[1] == ':' {
+			out.WriteRune(mark)
+		}
+	}
+	if r != ' ' && r != '\t' {
+		w.midLine = true
+	}
+	out.WriteRune(r)
+	return size
+}
+
+// paintAt is the colour that a text begins with; partial if it may become one.
+func paintAt(text []byte) (paint string, partial bool) {
+	for _, p := range Paints {
+		if bytes.HasPrefix(text, []byte(p)) {
+			return p, false
+		}
+		partial = partial || strings.HasPrefix(p, string(text))
+	}
+	return "", partial
+}
