@@ -77,6 +77,8 @@ type Draft struct {
 	object     *workload.Object
 	also       *workload.Object // whose annotations may suppress it too
 	at         *workload.Node
+	text       string // what to point at within a value of several lines
+	nth        int
 	message    string
 	remedy     string
 	severity   findings.Severity
@@ -88,6 +90,13 @@ type Draft struct {
 // As overrides the rule's severity and confidence for this finding.
 func (d *Draft) As(s findings.Severity, c findings.Confidence) *Draft {
 	d.severity, d.confidence = s, c
+	return d
+}
+
+// In points at a text within a value of several lines, its nth occurrence
+// counted from 0: a command of a script, a line of a configuration file.
+func (d *Draft) In(text string, nth int) *Draft {
+	d.text, d.nth = text, nth
 	return d
 }
 
@@ -116,8 +125,15 @@ func (d *Draft) FixIfAllowed(edits ...workload.Edit) *Draft {
 	return d
 }
 
+func (d *Draft) span() workload.Span {
+	if d.text == "" {
+		return d.object.File.Span(d.at)
+	}
+	return d.object.File.Within(d.at, d.text, d.nth)
+}
+
 func (d *Draft) finding() findings.Finding {
-	s := d.object.File.Span(d.at)
+	s := d.span()
 	f := findings.Finding{
 		Rule: d.rule.Name, Severity: d.severity, Confidence: d.confidence,
 		File: d.object.File.Path, Line: s.Line, Column: s.Column, EndLine: s.EndLine, EndColumn: s.EndColumn,

@@ -137,7 +137,7 @@ func order(set *workload.Set, drafts []*Draft) {
 	slices.SortStableFunc(drafts, func(a, b *Draft) int {
 		return cmp.Or(
 			cmp.Compare(rank[a.object.File], rank[b.object.File]),
-			cmp.Compare(a.object.File.Span(a.at).Start, b.object.File.Span(b.at).Start),
+			cmp.Compare(a.span().Start, b.span().Start),
 			cmp.Compare(a.rule.Name, b.rule.Name),
 		)
 	})

@@ -131,18 +131,19 @@ func runsAgent(command []string) bool {
 // onlySleep reports whether a command does nothing but sleep, and for how long.
 func onlySleep(command []string) (time.Duration, bool) {
 	read := script(command)
-	if !read.Complete || len(read.Commands) != 1 || read.Commands[0].Name() != "sleep" {
+	if !read.Complete || len(read.Commands) != 1 || read.Commands[0].Name() != "sleep" || read.Time.Open || read.Time.Endless() {
 		return 0, false
 	}
-	seconds, _ := read.Sleeps()
-	return asDuration(seconds), seconds > 0
+	return asDuration(read.Time.Min), read.Time.Min > 0
 }
 
-// sleepsIn adds up the sleeps that a command is certain to wait for. It only ever makes the
-// grace period longer.
+// sleepsIn is how long a command is certain to wait. It only ever makes the grace period
+// longer; no grace period is long enough for a command that never ends.
 func sleepsIn(command []string) time.Duration {
-	seconds, _ := script(command).Sleeps()
-	return asDuration(seconds)
+	if took := script(command).Time; !took.Endless() {
+		return asDuration(took.Min)
+	}
+	return 0
 }
 
 func asDuration(seconds float64) time.Duration {
@@ -150,12 +151,4 @@ func asDuration(seconds float64) time.Duration {
 }
 
 // script is what a command runs: the text that it gives to a shell, or itself.
-func script(command []string) shell.Script {
-	if _, text, ok := shell.Unwrap(command); ok {
-		return shell.Parse(text)
-	}
-	if len(command) == 0 {
-		return shell.Script{}
-	}
-	return shell.Script{Commands: []shell.Command{{Words: command}}, Complete: true}
-}
+func script(command []string) shell.Script { return shell.Read(command, nil) }

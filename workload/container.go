@@ -32,8 +32,8 @@ func newContainer(pod *Workload, n *Node, role Role) *Container {
 	c := &Container{Pod: pod, Node: n, Role: role, Name: n.Get("name").Str(), Image: n.Get("image").Str()}
 	c.command, c.args, c.env, c.envFrom, c.mounts = n.Get("command"), n.Get("args"), n.Get("env"), n.Get("envFrom"), n.Get("volumeMounts")
 	if lifecycle := n.Get("lifecycle"); lifecycle != nil {
-		c.PreStop = newHook(lifecycle.Get("preStop"))
-		c.PostStart = newHook(lifecycle.Get("postStart"))
+		c.PreStop = newHook(lifecycle.Get("preStop"), c.ownEnv)
+		c.PostStart = newHook(lifecycle.Get("postStart"), c.ownEnv)
 	}
 	c.Readiness = newProbe(n.Get("readinessProbe"))
 	c.Liveness = newProbe(n.Get("livenessProbe"))

@@ -7,6 +7,10 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
+// Endless is the wait of a hook that never ends, in seconds: more than any
+// grace period.
+const Endless = math.MaxInt32
+
 // Hook is a preStop or postStart hook. Exactly one of the actions is set in a
 // valid manifest.
 type Hook struct {
@@ -16,17 +20,12 @@ type Hook struct {
 	script shell.Script
 }
 
-func newHook(n *Node) *Hook {
+func newHook(n *Node, env func(string) (string, bool)) *Hook {
 	if !n.Set() {
 		return nil
 	}
 	h := &Hook{Node: n, Exec: n.Get("exec"), HTTP: n.Get("httpGet"), TCP: n.Get("tcpSocket"), Sleep: n.Get("sleep")}
-	argv := h.Argv()
-	if _, text, ok := shell.Unwrap(argv); ok {
-		h.script = shell.Parse(text)
-	} else if len(argv) > 0 {
-		h.script = shell.Script{Commands: []shell.Command{{Words: argv}}, Complete: true}
-	}
+	h.script = shell.Read(h.Argv(), env)
 	return h
 }
 
@@ -59,8 +58,23 @@ func (h *Hook) Text() (string, *Node) {
 	return last.Str(), last
 }
 
-// Wait is how many seconds the hook waits for certain; unconditional sleeps
-// count, anything else takes no time. The node is where the time stands.
+// Time is how long the hook lasts. The kubelet bounds a request no more than a
+// command.
+func (h *Hook) Time() shell.Span {
+	switch {
+	case h == nil || h.TCP != nil:
+		return shell.Span{}
+	case h.Sleep != nil:
+		seconds, known := h.Sleep.Get("seconds").Int()
+		return shell.Span{Min: float64(seconds), Max: float64(seconds), Open: !known}
+	case h.HTTP != nil:
+		return shell.Span{Open: true}
+	}
+	return h.script.Time
+}
+
+// Wait is how many seconds the hook waits for certain: [Endless] if it never
+// ends. The node is where the time stands.
 func (h *Hook) Wait() (seconds int64, at *Node) {
 	if h == nil {
 		return 0, nil
@@ -68,10 +82,15 @@ func (h *Hook) Wait() (seconds int64, at *Node) {
 	if h.Sleep != nil {
 		return h.Sleep.Get("seconds").IntOr(0), h.Sleep.Get("seconds")
 	}
-	total, _ := h.Script().Sleeps()
 	_, at = h.Text()
-	return int64(math.Ceil(total)), at
+	return roundUp(h.Time().Min), at
 }
+
+// Most is how many seconds the hook may take, as far as its parts have bounds:
+// [Endless] if it may never end.
+func (h *Hook) Most() int64 { return roundUp(h.Time().Max) }
+
+func roundUp(seconds float64) int64 { return int64(math.Ceil(min(seconds, Endless))) }
 
 // Path is the path of an httpGet hook without its query.
 func (h *Hook) Path() string {

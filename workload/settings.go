@@ -45,6 +45,17 @@ func (c *Container) Env(name string) (Setting, bool) {
 	return found, ok
 }
 
+// ownEnv looks a variable up among those whose values the pod template itself
+// holds. A value that refers to others is not known.
+func (c *Container) ownEnv(name string) (value string, known bool) {
+	for e := range c.env.All() {
+		if e.Get("name").Str() == name {
+			value, known = e.Get("value").Str(), e.Get("value").Set() && !strings.Contains(e.Get("value").Str(), "$")
+		}
+	}
+	return value, known
+}
+
 func (c *Container) configMapKey(configMap, key string) (Setting, bool) {
 	cm := c.Pod.Input.Find(c.Pod.Object, "ConfigMap", c.Pod.Namespace, configMap)
 	if cm == nil {

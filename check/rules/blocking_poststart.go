@@ -23,35 +23,13 @@ var blockingPoststart = &check.Rule{
 			if c.PostStart == nil {
 				continue
 			}
-			if wait, at := c.PostStart.Wait(); wait >= longStart {
-				p.Report(w.Object, at, "postStart of container %s waits %d s", c.Name, wait)
-				continue
-			}
-			_, at := c.PostStart.Text()
-			for i, command := range c.PostStart.Script().Commands {
-				args := command.Args()
-				forever := len(args) > 1 && args[0] == "sleep" && args[1] == "infinity" ||
-					len(args) > 1 && args[0] == "tail" && (args[1] == "-f" || args[1] == "-F") ||
-					command.Loop && len(args) == 1 && (args[0] == "true" || args[0] == ":") && !leaves(c.PostStart, i)
-				if forever && command.Op != "&" {
-					p.Report(w.Object, at, "postStart of container %s does not end", c.Name)
-					break
-				}
+			wait, at := c.PostStart.Wait()
+			switch {
+			case c.PostStart.Time().Endless():
+				inScript(p.Report(w.Object, at, "postStart of container %s does not end", c.Name), c.PostStart, longest(c.PostStart))
+			case wait >= longStart:
+				inScript(p.Report(w.Object, at, "postStart of container %s waits %d s", c.Name, wait), c.PostStart, longest(c.PostStart))
 			}
 		}
 	},
-}
-
-// leaves reports whether a loop that starts at the i-th command can end.
-func leaves(h *workload.Hook, i int) bool {
-	for _, command := range h.Script().Commands[i:] {
-		switch command.Name() {
-		case "break", "exit", "return":
-			return true
-		}
-		if command.Op == "&" {
-			return true
-		}
-	}
-	return false
 }

@@ -51,7 +51,7 @@ var envoyDrainExceedsWait = &check.Rule{
 func drainsGracefully(h *workload.Hook) bool {
 	graceful := false
 	for _, command := range h.Script().Commands {
-		text := strings.Join(command.Words, " ")
+		text := command.String()
 		if strings.Contains(text, "/healthcheck/fail") {
 			return false
 		}

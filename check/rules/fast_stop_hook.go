@@ -2,7 +2,6 @@ package rules
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/report/findings"
@@ -20,9 +19,12 @@ var fastStopHook = &check.Rule{
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Running() {
 			for _, command := range c.PreStop.Script().Commands {
-				if stopsFast(command) {
+				if command.Runs != shell.No && stopsFast(command) {
 					_, at := c.PreStop.Text()
-					p.Report(w.Object, at, "preStop of container %s runs `%s`, which closes open connections", c.Name, short(strings.Join(command.Words, " ")))
+					d := inScript(p.Report(w.Object, at, "preStop of container %s runs `%s`, which closes open connections", c.Name, short(command.String())), c.PreStop, command)
+					if command.Runs == shell.Maybe {
+						d.As(findings.Error, findings.Likely)
+					}
 				}
 			}
 		}

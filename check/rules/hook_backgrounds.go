@@ -23,9 +23,9 @@ var hookBackgrounds = &check.Rule{
 			}
 			_, at := c.PreStop.Text()
 			if lost, url := backgrounded(c.PreStop.Script()); url {
-				p.Report(w.Object, at, "preStop of container %s has a URL with & outside of quotes: the shell cuts it there and does not wait for %s", c.Name, lost)
-			} else if lost != "" {
-				p.Report(w.Object, at, "preStop of container %s does not wait for %s, which runs in the background", c.Name, lost)
+				inScript(p.Report(w.Object, at, "preStop of container %s has a URL with & outside of quotes: the shell cuts it there and does not wait for %s", c.Name, lost.Name()), c.PreStop, lost)
+			} else if lost.Words != nil {
+				inScript(p.Report(w.Object, at, "preStop of container %s does not wait for %s, which runs in the background", c.Name, lost.Name()), c.PreStop, lost)
 			}
 		}
 	},
@@ -33,24 +33,30 @@ var hookBackgrounds = &check.Rule{
 
 // backgrounded finds a command that nothing waits for. One whose place is
 // taken by a sleep in the foreground is waited for well enough.
-func backgrounded(s shell.Script) (name string, url bool) {
+func backgrounded(s shell.Script) (lost shell.Command, url bool) {
 	for i, command := range s.Commands {
-		if command.Op != "&" {
+		if !command.Background || command.Runs == shell.No {
 			continue
 		}
 		waited := false
 		for _, later := range s.Commands[i+1:] {
-			if n := later.Name(); n == "wait" || n == "sleep" && later.Op != "&" {
+			if n := later.Name(); n == "wait" || n == "sleep" && !later.Background {
 				waited = true
 			}
 		}
 		last := command.Words[len(command.Words)-1]
 		if strings.Contains(last, "://") && strings.Contains(last, "?") {
-			return command.Name(), true
+			return command, true
 		}
-		if !waited {
-			return command.Name(), false
+		if !waited { // of a group, its last command
+			for _, next := range s.Commands[i+1:] {
+				if !next.Background || next.Depth == 0 {
+					break
+				}
+				command = next
+			}
+			return command, false
 		}
 	}
-	return "", false
+	return shell.Command{}, false
 }

@@ -61,15 +61,13 @@ func called(h *workload.Hook) iter.Seq[string] {
 		if _, _, ok := shell.Unwrap(h.Argv()); !ok || !h.Script().Complete {
 			return
 		}
-		sure := true
 		for _, command := range h.Script().Commands {
-			name := command.Name()
-			if sure && command.Nest == 0 && !command.Or && name != "kill" { // a shell has its own kill
-				if !yield(name) {
-					return
-				}
+			if command.Runs != shell.Yes || command.Name() == "kill" { // a shell has its own kill
+				continue
 			}
-			sure = command.Op != "&&" || slices.Contains(check.HookPrograms, name)
+			if !yield(command.Name()) {
+				return
+			}
 		}
 	}
 }

@@ -1,8 +1,8 @@
 package rules
 
 import (
+	"math"
 	"strconv"
-	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/report/findings"
@@ -40,44 +40,8 @@ var probeTimeout = &check.Rule{
 	},
 }
 
-// limits are the flags by which usual probe commands bound their own time.
-var limits = map[string][]string{
-	"curl":              {"-m", "--max-time", "--connect-timeout"},
-	"wget":              {"-T", "--timeout"},
-	"timeout":           {""},
-	"sleep":             {""},
-	"pg_isready":        {"-t", "--timeout"},
-	"grpc_health_probe": {"-connect-timeout", "-rpc-timeout", "--connect-timeout", "--rpc-timeout"},
-}
-
-// ownLimit is the time that a probe's command gives itself, in seconds.
+// ownLimit is the time that a probe's command bounds itself to, in seconds.
 func ownLimit(argv []string) (seconds float64, ok bool) {
-	script := shell.Script{Commands: []shell.Command{{Words: argv}}}
-	if _, text, isShell := shell.Unwrap(argv); isShell {
-		script = shell.Parse(text)
-	}
-	for _, command := range script.Commands {
-		args := command.Args()
-		for _, flag := range limits[command.Name()] {
-			for i := 1; i < len(args); i++ {
-				value := args[i]
-				if flag != "" {
-					name, inline, has := strings.Cut(args[i], "=")
-					switch {
-					case name != flag:
-						continue
-					case has:
-						value = inline
-					case i+1 < len(args):
-						value = args[i+1]
-					}
-				}
-				if d, valid := shell.Duration(value); valid {
-					seconds, ok = max(seconds, d), true
-					break
-				}
-			}
-		}
-	}
-	return seconds, ok
+	t := shell.Read(argv, nil).Time
+	return t.Max, t.Max > 0 && !math.IsInf(t.Max, 1)
 }

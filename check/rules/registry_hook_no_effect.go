@@ -62,7 +62,7 @@ var registryHookNoEffect = &check.Rule{
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Running() {
 			for _, command := range c.PreStop.Script().Commands {
-				text := strings.Join(command.Words, " ")
+				text := command.String()
 				for _, call := range registryCalls {
 					if !call.path.MatchString(text) || !call.method.MatchString(text) || call.without != "" && strings.Contains(text, call.without) || !call.isOf(p, c) {
 						continue

@@ -32,7 +32,9 @@ var registryWaitShort = &check.Rule{
 				continue // another's registry, or consumers of which nothing is known
 			}
 			stale := staleness(p, name)
-			if wait, at := c.PreStop.Wait(); wait < stale {
+			_, at := c.PreStop.Wait()
+			// The wait behind `withdraw && sleep 60` comes if the call works.
+			if wait := c.PreStop.Most(); wait < stale {
 				p.Report(w.Object, at, "container %s withdraws from %s and waits %d s; consumers go on for up to %d s", c.Name, name, wait, stale)
 			}
 		}
@@ -52,7 +54,7 @@ var dubboOffline = regexp.MustCompile(`:\d+/offline(App)?\b`)
 // the application is registered.
 func withdraws(h *workload.Hook, registered string) string {
 	for _, command := range h.Script().Commands {
-		text := strings.Join(command.Words, " ")
+		text := command.String()
 		switch {
 		case strings.Contains(text, "OUT_OF_SERVICE") && contains(text, "/apps/"):
 			return "Eureka"

@@ -39,7 +39,7 @@ var shellPID1 = &check.Rule{
 			}
 			d := p.Report(w.Object, node, "container %s runs %s under %s%s, which does not pass SIGTERM on", c.Name, server, program, source).
 				As(findings.Warning, confidence)
-			if len(script.Commands) == 1 && node.Str() == text && script.Commands[0].Nest == 0 && strings.HasPrefix(strings.TrimLeft(text, " \n"), script.Commands[0].Args()[0]) {
+			if len(script.Commands) == 1 && node.Str() == text && script.Commands[0].Depth == 0 && strings.HasPrefix(strings.TrimLeft(text, " \n"), script.Commands[0].Args()[0]) {
 				d.Fix(workload.Prefix(node, "exec "))
 			}
 		}
@@ -87,7 +87,7 @@ func shellStays(s shell.Script, program string, c *workload.Container) (server s
 		case "trap", "wait", "tini", "dumb-init", "lameduck-agent":
 			return "", false, false // it knows about signals
 		}
-		if command.Exec() {
+		if command.Exec {
 			return "", false, false
 		}
 	}
@@ -98,14 +98,11 @@ func shellStays(s shell.Script, program string, c *workload.Container) (server s
 		return "", false, false
 	case idle[server]:
 		return "", false, false // nothing that serves
-	case last.Nest > 0 || last.Or || last.Op != "":
+	case last.Depth > 0 || last.Or || last.Background || last.Runs == shell.No:
 		// A loop or a condition: what runs in it is not known.
 		return "", false, false
-	}
-	for _, command := range s.Commands[:len(s.Commands)-1] {
-		if command.Op == "|" && command.Nest == 0 && s.Commands[len(s.Commands)-2].Op == "|" {
-			return s.Commands[0].Name(), true, true
-		}
+	case last.Piped:
+		return s.Commands[0].Name(), true, true
 	}
 	if program == "bash" || contains(c.Tag(), "alpine", "busybox") || contains(c.ImageName(), "alpine", "busybox") {
 		return "", false, false // these make way for the last command

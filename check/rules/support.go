@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 // injectLabel opts pods, or all pods of a namespace, in to injection: the
@@ -70,6 +72,25 @@ func contains(s string, parts ...string) bool {
 		}
 	}
 	return false
+}
+
+// inScript points a finding at a command of a hook's script.
+func inScript(d *check.Draft, h *workload.Hook, c shell.Command) *check.Draft {
+	_, script, ok := shell.Unwrap(h.Argv())
+	if !ok || c.Offset > len(script) || c.Text == "" {
+		return d
+	}
+	return d.In(c.Text, strings.Count(script[:c.Offset], c.Text))
+}
+
+// longest is the command of a hook's script that takes the most time.
+func longest(h *workload.Hook) (most shell.Command) {
+	for _, c := range h.Script().Commands {
+		if c.Runs != shell.No && !c.Background && c.Takes.Max > most.Takes.Max {
+			most = c
+		}
+	}
+	return most
 }
 
 func ceil(seconds float64) int64 { return int64(math.Ceil(seconds)) }

@@ -1,25 +1,67 @@
-// Package shell reads as much of a shell script as is needed to tell what a
-// hook or an entry point does: which commands run, in which order, which are
-// sent to the background, and how long it sleeps. It runs nothing, and says
-// when a script is more than it understands.
+// Package shell reads what a hook or an entry point does: which commands run,
+// whether they run for certain, when, and how long all of it takes. The script is
+// parsed as a shell would parse it and followed along every way that it can
+// take. It runs nothing, and says where it knows no bound.
 package shell
 
 import (
+	"math"
 	"path"
-	"strconv"
+	"slices"
 	"strings"
+	"sync"
+
+	"mvdan.cc/sh/v3/syntax"
 )
+
+// Answer is what can be said of a script without running it.
+type Answer uint8
+
+// The answers.
+const (
+	No Answer = iota
+	Maybe
+	Yes
+)
+
+// Span is how long something takes, in seconds.
+type Span struct {
+	Min  float64 // it takes this long for certain; +Inf if it never ends
+	Max  float64 // the sum of the bounds that are known; +Inf if it may never end
+	Open bool    // a part of it has no known bound: it may take longer than Max
+}
+
+// Endless reports whether it never ends by itself.
+func (s Span) Endless() bool { return math.IsInf(s.Min, 1) }
+
+// Waits says whether it takes any time.
+func (s Span) Waits() Answer {
+	switch {
+	case s.Min > 0:
+		return Yes
+	case s.Max > 0 || s.Open:
+		return Maybe
+	}
+	return No
+}
 
 // Command is one simple command of a script.
 type Command struct {
-	Words []string // quotes removed; $ and backticks left as they are
-	Op    string   // what follows it: ";", "&", "&&", "||", "|", "" at the end
-	Nest  int      // how many ifs, loops and groups it stands in
-	Loop  bool     // it stands in a loop
-	Or    bool     // it runs only if the one before failed
+	Words  []string // quotes removed; $ and backticks left as they are
+	Text   string   // as it is written
+	Offset int      // where in the script it is written, in bytes
+	Runs   Answer
+	After  Span // when it starts, counted from the script's start
+	Takes  Span // how long it runs
+
+	Depth      int  // how many conditions, loops and groups it stands in
+	Or         bool // it stands after ||
+	Background bool // the script goes on without it
+	Piped      bool
+	Exec       bool // it replaces the shell
 }
 
-// Name is the command's program without folder and leading assignments.
+// Name is the command's program without its folder.
 func (c Command) Name() string {
 	if args := c.Args(); len(args) > 0 {
 		return path.Base(args[0])
@@ -27,114 +69,143 @@ func (c Command) Name() string {
 	return ""
 }
 
-// Args are the words after leading assignments and after exec, nohup, time.
-func (c Command) Args() []string {
-	words := c.Words
-	for len(words) > 0 {
-		w := words[0]
-		if i := strings.IndexByte(w, '='); i > 0 && !strings.ContainsAny(w[:i], "/-$") {
-			words = words[1:]
-			continue
-		}
-		if w == "exec" || w == "nohup" || w == "time" || w == "command" {
-			words = words[1:]
-			continue
-		}
-		break
-	}
-	return words
-}
+// Args are the words after leading assignments and after programs that only
+// start another: exec, nohup, time, env.
+func (c Command) Args() []string { return program(c.Words) }
 
-// Exec reports whether the command replaces the shell.
-func (c Command) Exec() bool {
-	for _, w := range c.Words {
-		if w == "exec" {
-			return true
-		}
-		if !strings.Contains(w, "=") {
-			return false
-		}
-	}
-	return false
-}
+// String is the command in one line.
+func (c Command) String() string { return strings.Join(c.Words, " ") }
 
-// Script is a parsed script.
+// Script is a script that was read.
 type Script struct {
-	Commands []Command
-	Complete bool // everything in it was understood
+	Commands []Command // in the order in which they run
+	Complete bool      // everything in it was understood
+	Time     Span
 }
+
+// The bounds of what is read. A script comes from a manifest that anyone may
+// have written; real ones are far below.
+const (
+	maxScript = 32 << 10 // bytes
+	maxNest   = 200      // brackets that are open at once
+	maxSteps  = 5_000    // statements, each function's as often as it is called
+	maxValue  = 1 << 10  // bytes of a variable
+)
+
+// Read reads what a command line does: a shell's script, or the one command.
+// Env looks a variable of the process up; nil if none is known.
+func Read(argv []string, env func(string) (string, bool)) Script {
+	if len(argv) == 0 {
+		return Script{}
+	}
+	if OneWord(argv) {
+		return Script{Commands: []Command{{Words: argv, Text: argv[0], Runs: No}}, Complete: true}
+	}
+	e := newEval(env)
+	if s, ok := unwrap(argv); ok {
+		e.errexit = s.errexit
+		return e.read(s.text)
+	}
+	f := e.call(argv, argv, place{text: strings.Join(argv, " ")}, start)
+	return e.script(f)
+}
+
+// OneWord reports whether a whole command line stands in the place of the
+// program's name: there is no program that is called so.
+func OneWord(argv []string) bool {
+	return len(argv) == 1 && len(strings.Fields(argv[0])) > 1
+}
+
+// Parse reads the text of a script.
+func Parse(text string) Script { return newEval(nil).read(text) }
+
+var parsers = sync.Pool{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangBash)) }}
+
+// parse gives up on what is no script and on what is too large to follow.
+func parse(text string) (*syntax.File, bool) {
+	if len(text) > maxScript || nesting(text) > maxNest {
+		return nil, false
+	}
+	p := parsers.Get().(*syntax.Parser)
+	defer parsers.Put(p)
+	file, err := p.Parse(strings.NewReader(text), "")
+	return file, err == nil
+}
+
+// nesting is how many brackets may be open at once, so that the parser's
+// recursion has a bound.
+func nesting(text string) int {
+	open, most := 0, 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '{', '`', '[':
+			open++
+		case ')', '}', ']':
+			open = max(0, open-1)
+		}
+		most = max(most, open)
+	}
+	return most
+}
+
+// Valid reports whether the text is a script that a shell can parse, or one
+// that is too large to be read here.
+func Valid(text string) bool {
+	_, ok := parse(text)
+	return ok || len(text) > maxScript || nesting(text) > maxNest
+}
+
+// shells are the programs that take a script after -c.
+var shells = []string{"sh", "bash", "ash", "dash", "ksh", "zsh"}
 
 // Unwrap finds the script in an argument list such as ["sh", "-c", "..."].
 // Program is the shell's name without folder.
 func Unwrap(argv []string) (program, script string, ok bool) {
-	if len(argv) > 0 && path.Base(argv[0]) == "env" {
-		argv = argv[1:]
-	}
+	s, ok := unwrap(argv)
+	return s.program, s.text, ok
+}
+
+type shellCall struct {
+	program, text string
+	errexit       bool
+}
+
+func unwrap(argv []string) (s shellCall, ok bool) {
+	argv = program(argv)
 	if len(argv) > 1 && path.Base(argv[0]) == "busybox" {
 		argv = argv[1:]
 	}
 	if len(argv) < 3 {
-		return "", "", false
+		return s, false
 	}
-	switch program = path.Base(argv[0]); program {
-	case "sh", "bash", "ash", "dash", "ksh", "zsh":
-	default:
-		return "", "", false
+	if s.program = path.Base(argv[0]); !slices.Contains(shells, s.program) {
+		return s, false
 	}
-	for i, arg := range argv[1 : len(argv)-1] {
-		if !strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "--") {
-			return "", "", false
-		}
-		if strings.HasSuffix(arg, "c") {
-			return program, argv[i+2], true
-		}
-	}
-	return "", "", false
-}
-
-// Sleeps adds up the sleeps that the script is certain to wait for: those in
-// the foreground, outside of conditions and loops, with a constant duration.
-// At is the text of the longest one.
-func (s Script) Sleeps() (seconds float64, at string) {
-	longest := -1.0
-	for _, c := range s.Commands {
-		if c.Name() != "sleep" || c.Nest > 0 || c.Or || c.Op == "&" || len(c.Args()) < 2 {
-			continue
-		}
-		total := 0.0
-		for _, arg := range c.Args()[1:] {
-			d, ok := Duration(arg)
-			if !ok {
-				total = 0
-				break
+	command := false
+	for i := 1; i < len(argv); i++ {
+		arg := argv[i]
+		switch {
+		case arg == "--rcfile", arg == "--init-file":
+			i++
+		case len(arg) > 2 && strings.HasPrefix(arg, "--"):
+		case len(arg) > 1 && arg != "--" && (arg[0] == '-' || arg[0] == '+'):
+			command = command || strings.Contains(arg, "c")
+			s.errexit = s.errexit || arg[0] == '-' && strings.Contains(arg, "e")
+			if strings.ContainsAny(arg, "oO") {
+				i++
+				s.errexit = s.errexit || i < len(argv) && arg[0] == '-' && argv[i] == "errexit"
 			}
-			total += d
-		}
-		if seconds += total; total > longest {
-			longest, at = total, strings.Join(c.Args()[1:], " ")
-		}
-	}
-	return seconds, at
-}
-
-// Duration reads what sleep(1) takes: a number with s, m, h or d.
-func Duration(s string) (seconds float64, ok bool) {
-	unit := 1.0
-	if s != "" {
-		switch s[len(s)-1] {
-		case 's':
-			s = s[:len(s)-1]
-		case 'm':
-			unit, s = 60, s[:len(s)-1]
-		case 'h':
-			unit, s = 3600, s[:len(s)-1]
-		case 'd':
-			unit, s = 86400, s[:len(s)-1]
+		case command:
+			if arg == "--" || arg == "-" {
+				if i++; i >= len(argv) {
+					return s, false
+				}
+			}
+			s.text = argv[i]
+			return s, true
+		default:
+			return s, false // the script is a file
 		}
 	}
-	if s == "" || strings.Trim(s, "0123456789.") != "" {
-		return 0, false
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	return f * unit, err == nil
+	return s, false
 }
