@@ -81,62 +81,6 @@ func TestInstallThenPrestop(t *testing.T) {
 	}
 }
 
-func TestInstallRefuses(t *testing.T) {
-	_, public, err := seal.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		name string
-		args []string
-		want string
-	}{
-		{"no directory", []string{"--grace=60s"}, "directory is missing"},
-		{"nothing", nil, "directory is missing"},
-		{"unknown flag", []string{"DIR", "--grase=60s"}, "grase"},
-		{"two directories", []string{"DIR", "OTHER"}, `"OTHER" is no flag`},
-		{"no duration", []string{"DIR", "--grace=60"}, "grace"},
-		{"zero grace", []string{"DIR", "--grace=0s"}, "must be more than zero"},
-		{"negative grace", []string{"DIR", "--grace=-5s"}, "must be more than zero"},
-		{"absurd grace", []string{"DIR", "--grace=2000000h"}, "at most"},
-		{"negative part", []string{"DIR", "--stop=-1s"}, "stop is -1s"},
-		{"absurd part", []string{"DIR", "--drain=2500000h"}, "drain is"},
-		{"negative wait", []string{"DIR", "--min-wait=-1s"}, "min-wait"},
-		{"quiet upside down", []string{"DIR", "--quiet-floor=5s"}, "quiet goes from"},
-		{"port 0", []string{"DIR", "--port=0"}, "port"},
-		{"port by name", []string{"DIR", "--port=http"}, "port"},
-		{"probe without period", []string{"DIR", "--probe=8080"}, "PORT/PERIOD"},
-		{"probe each 0 s", []string{"DIR", "--probe=8080/0s"}, "period"},
-		{"node by name", []string{"DIR", "--node-address=node1"}, "not an IP address"},
-		{"hub without key", []string{"DIR", "--hub=10.96.0.17:80"}, "no hub-key"},
-		{"key without hub", []string{"DIR", "--hub-key=" + public}, "no hub"},
-		{"hub without port", []string{"DIR", "--hub=10.96.0.17", "--hub-key=" + public}, "not host:port"},
-		{"no key", []string{"DIR", "--hub=10.96.0.17:80", "--hub-key=secret"}, "hub public key"},
-		{"prestop's flag", []string{"DIR", "--then-exec"}, "then-exec"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
-			args := slices.Clone(tt.args)
-			for i := range args {
-				args[i] = strings.Replace(args[i], "DIR", dir, 1)
-			}
-			var stdout, stderr bytes.Buffer
-			code := Main(append([]string{"install"}, args...), "v1", &stdout, &stderr)
-			if code != ExitUsage || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
-				t.Errorf("exit code %d, %q, want %q", code, &stderr, tt.want)
-			}
-			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-				t.Errorf("it wrote %v, %v", left, err)
-			}
-		})
-	}
-	var stdout, stderr bytes.Buffer
-	if code := Main([]string{"install", filepath.Join(t.TempDir(), "none")}, "v1", &stdout, &stderr); code != ExitFailed || !strings.Contains(stderr.String(), "none") {
-		t.Errorf("a directory that is not there: exit code %d, %s", code, &stderr)
-	}
-}
-
 // TestBrokenSettingsStayUsable: whatever is wrong, there is a configuration to wait by.
 func TestBrokenSettingsStayUsable(t *testing.T) {
 	write := func(text string) string {
@@ -155,8 +99,8 @@ func TestBrokenSettingsStayUsable(t *testing.T) {
 		fallback time.Duration
 		hook     bool
 	}{
-		{"unknown flag", good, []string{"--unknown"}, 20 * time.Second, false},
-		{"bad value", good, []string{"--grace=soon"}, 15 * time.Second, false},
+		{"unknown flag", good, append([]string{"--unknown"}, then...), 20 * time.Second, true},
+		{"bad value", good, append([]string{"--grace=soon"}, then...), 20 * time.Second, true},
 		{"negative grace", good, []string{"--grace=-5s"}, 15 * time.Second, false},
 		{"a stray word", good, []string{"stray"}, 20 * time.Second, false},
 		{"hub's key", good, []string{"--hub=a:1", "--hub-key=%"}, 20 * time.Second, false},
@@ -164,7 +108,9 @@ func TestBrokenSettingsStayUsable(t *testing.T) {
 		{"header first", good, []string{"--then-http-header=a: b"}, 20 * time.Second, false},
 		{"not JSON", write("grace: 60s"), then, 15 * time.Second, true},
 		{"JSON of another kind", write(`{"grace": 60}`), then, 15 * time.Second, true},
-		{"unknown flag in the file", write(`["--unknown"]`), then, 15 * time.Second, true},
+		{"unknown flag in the file", write(`["--unknown=1", "--grace=60s", "--fallback-wait=20s"]`), then, 20 * time.Second, true},
+		{"bad value in the file", write(`["--port=http", "--grace=60s", "--fallback-wait=20s"]`), then, 20 * time.Second, true},
+		{"help in the file", write(`["--help"]`), then, 15 * time.Second, true},
 		{"a word in the file", write(`["stray"]`), then, 15 * time.Second, true},
 		{"a huge file", write(strings.Repeat(" ", maxConfig+1)), then, 15 * time.Second, true},
 		{"a directory", t.TempDir(), then, 15 * time.Second, true},

@@ -25,13 +25,19 @@ Copies itself to DIR/agent (mode 0755) and writes the flags to DIR/config.json (
 DIR/agent prestop finds them. With a registry among them it copies lameduck-registry, which lies
 beside it, to DIR/registry. DIR is a volume that an init container shares with the others.
 
-Exit codes: 0 installed; 1 it could not be written; 2 wrong usage, nothing was written.
+An init container that fails keeps its pod from starting. So a flag that this version does not
+know, or whose value it can't read, is named and left out: a webhook may be of another version.
+
+Exit codes: 0 installed; 1 it could not be written; 2 the directory is missing.
 
 Flags:
 `
 
 func install(args []string, stdout, stderr io.Writer) int {
-	err := runInstall(args, stdout)
+	left, err := runInstall(args, stdout)
+	if left != nil {
+		fmt.Fprintln(stderr, "lameduck-agent: install: left out:", strings.ReplaceAll(left.Error(), "\n", "; "))
+	}
 	var wrong *usageError
 	switch {
 	case err == nil:
@@ -50,28 +56,40 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-func runInstall(args []string, stdout io.Writer) error {
+// runInstall gives what it left out of args beside the error that kept it from installing.
+func runInstall(args []string, stdout io.Writer) (left, err error) {
 	dir := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		dir, args = args[0], args[1:]
 	}
-	o := newOptions()
 	flags := newFlags("install")
-	o.register(flags)
-	err := flags.Parse(args)
+	newOptions().register(flags)
+	taken, rest, left := parseLeniently(flags, args)
 	switch {
-	case asksHelp(err):
+	case asksHelp(left):
 		printFlags(flags, stdout, installHead)
-		return nil
-	case err != nil:
-		return &usageError{err}
+		return nil, nil
 	case dir == "":
-		return &usageError{errors.New("the directory is missing: install DIR [flags]")}
-	case flags.NArg() > 0:
-		return &usageError{fmt.Errorf("%q is no flag", flags.Arg(0))}
+		return nil, &usageError{errors.New("the directory is missing: install DIR [flags]")}
+	case len(rest) > 0:
+		left = errors.Join(left, fmt.Errorf("%q is no flag", rest[0]))
+	}
+	// Once more, with nothing of what was left out.
+	o, flags := newOptions(), newFlags("install")
+	o.register(flags)
+	if err := flags.Parse(taken); err != nil {
+		return left, err
 	}
 	if _, _, err := o.settings(); err != nil {
-		return &usageError{err}
+		left = errors.Join(left, fmt.Errorf("the hook will wait by its defaults: %w", err))
+	}
+	return left, writeInstalled(dir, taken, len(o.registries) > 0)
+}
+
+// writeInstalled puts the agent into dir, with its settings, and lameduck-registry if it is needed.
+func writeInstalled(dir string, args []string, registries bool) error {
+	if args == nil {
+		args = []string{}
 	}
 	config, err := json.MarshalIndent(args, "", "  ")
 	if err != nil {
@@ -85,7 +103,7 @@ func runInstall(args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if len(o.registries) > 0 {
+	if registries {
 		self, err := os.Executable()
 		if err != nil {
 			return err

@@ -82,8 +82,11 @@ func (o *options) addRegistry(spec string) error {
 
 func (o *options) addPort(text string) error {
 	port, err := parsePort(text)
+	if err != nil {
+		return err
+	}
 	o.config.Ports = append(o.config.Ports, port)
-	return err
+	return nil
 }
 
 func parsePort(text string) (uint16, error) {
@@ -113,6 +116,7 @@ func (o *options) addProbe(text string) error {
 
 // addNodeAddresses takes what Kubernetes makes of status.hostIPs; it may be empty.
 func (o *options) addNodeAddresses(text string) error {
+	var addresses []netip.Addr
 	for one := range strings.SplitSeq(text, ",") {
 		if one = strings.TrimSpace(one); one == "" {
 			continue
@@ -121,8 +125,9 @@ func (o *options) addNodeAddresses(text string) error {
 		if err != nil {
 			return fmt.Errorf("not an IP address: %q", one)
 		}
-		o.config.NodeAddresses = append(o.config.NodeAddresses, address.Unmap())
+		addresses = append(addresses, address.Unmap())
 	}
+	o.config.NodeAddresses = append(o.config.NodeAddresses, addresses...)
 	return nil
 }
 

@@ -110,12 +110,11 @@ func parsePrestop(args []string, configFile string) (*prestopOptions, *flag.Flag
 	configErr := o.readConfig(configFile)
 	if configErr != nil {
 		configErr = fmt.Errorf("%s: %w", configFile, configErr)
-		o.options = newOptions()
 	}
 	flags := newFlags("prestop")
 	o.register(flags)
-	err := flags.Parse(args)
-	o.command = flags.Args()
+	_, command, err := parseLeniently(flags, args)
+	o.command = command
 	if asksHelp(err) {
 		return o, flags, err
 	}
@@ -148,13 +147,14 @@ func (o *options) readConfig(path string) error {
 	}
 	flags := newFlags("config")
 	o.register(flags)
-	if err := flags.Parse(written); err != nil {
-		return err
+	_, rest, err := parseLeniently(flags, written)
+	if asksHelp(err) {
+		return errors.New("--help is no setting")
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is no flag", flags.Arg(0))
+	if len(rest) > 0 {
+		err = errors.Join(err, fmt.Errorf("%q is no flag", rest[0]))
 	}
-	return nil
+	return err
 }
 
 // installedConfig is the settings file beside an installed agent; a binary of another name
