@@ -16,8 +16,9 @@ type Store interface {
 	// Open makes a Service of a name never used before, and removes those of earlier eras.
 	Open(ctx context.Context) (Service, error)
 	// Write creates or replaces one slice and gives the resourceVersion of the write. An
-	// error that wraps ErrLost means that somebody else changed or removed the slice; after
-	// any other error the same write may be repeated.
+	// error that wraps ErrLost means that somebody else changed or removed the slice, one that
+	// wraps ErrAltered that the cluster does not keep it as written; after any other error the
+	// same write may be repeated.
 	Write(ctx context.Context, service Service, slice Slice) (uint64, error)
 }
 
@@ -28,6 +29,10 @@ type Asker interface {
 
 // ErrLost means that the barrier's objects are not as it last wrote them.
 var ErrLost = errors.New("changed or removed by somebody else")
+
+// ErrAltered means that the cluster does not keep the barrier's objects as they are written, for
+// instance because of an admission policy: trying again soon would not help.
+var ErrAltered = errors.New("altered on its way into the cluster")
 
 // Service is the barrier's Service of one era.
 type Service struct {
@@ -69,6 +74,8 @@ type Config struct {
 	Parallel int
 	// Observe, if set, is told how long each acknowledgement took from the write.
 	Observe func(ack time.Duration)
+	// Failed, if set, is told each time that the barrier has to begin anew.
+	Failed func(err error)
 }
 
 // Barrier serves all passes in progress with the same writes.
@@ -78,6 +85,7 @@ type Barrier struct {
 
 	mu      sync.Mutex
 	era     *era
+	problem error // why there is no era; nil if there is one
 	nodes   map[string]Node
 	waiters map[*waiter]struct{}
 }
@@ -97,23 +105,46 @@ func New(config Config) *Barrier {
 	}
 }
 
+// How soon a barrier that failed begins anew: after firstPause, then ever later, up to lastPause,
+// or alteredPause where only a person can help.
+const (
+	firstPause   = time.Second
+	lastPause    = 30 * time.Second
+	alteredPause = 5 * time.Minute
+)
+
 // Run keeps an era going, and begins another when one is lost. It returns when ctx is done.
 func (b *Barrier) Run(ctx context.Context) error {
-	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
+	for pause := firstPause; ; {
 		began := time.Now()
 		err := b.runEra(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the era ended since it was told to
 		}
-		b.config.Log.Warn("barrier: begin again", "error", err)
 		if time.Since(began) > time.Minute {
-			pause = time.Second
+			pause = firstPause
 		}
+		b.failed(err, pause)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(pause):
 		}
+		limit := lastPause
+		if errors.Is(err, ErrAltered) {
+			limit = alteredPause
+		}
+		pause = min(2*pause, limit)
+	}
+}
+
+func (b *Barrier) failed(err error, pause time.Duration) {
+	b.mu.Lock()
+	b.problem = err
+	b.mu.Unlock()
+	b.config.Log.Warn("barrier: begin again", "in", pause, "error", err)
+	if b.config.Failed != nil {
+		b.config.Failed(err)
 	}
 }
 
@@ -130,7 +161,7 @@ func (b *Barrier) runEra(ctx context.Context) error {
 	for _, name := range sortedNames(b.nodes) {
 		e.join(b.nodes[name]).founder = true
 	}
-	b.era = e
+	b.era, b.problem = e, nil
 	e.advance()
 	b.mu.Unlock()
 	b.config.Log.Info("barrier: new era", "service", service.Name, "port", service.Port, "nodes", len(e.members))

@@ -136,7 +136,7 @@ func (e *era) write(s *shard, slice Slice, moving []*member) {
 		if version, err = e.barrier.config.Store.Write(e.ctx, e.service, slice); err == nil {
 			break
 		}
-		if errors.Is(err, ErrLost) {
+		if errors.Is(err, ErrLost) || errors.Is(err, ErrAltered) {
 			e.lose(fmt.Errorf("writing slice %d: %w", slice.Index, err))
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -18,9 +19,10 @@ import (
 )
 
 const (
-	// managedBy marks the barrier's objects; as LabelManagedBy it also keeps the EndpointSlice
+	// ManagedBy marks the barrier's objects; as LabelManagedBy it also keeps the EndpointSlice
 	// controllers off its slices.
-	managedBy = "barrier.lameduck.dev"
+	ManagedBy      = "barrier.lameduck.dev"
+	managedByLabel = "app.kubernetes.io/managed-by"
 	// loadBalancerClass is one that no cloud provider serves.
 	loadBalancerClass = "lameduck.dev/none"
 	familyLabel       = "lameduck.dev/family"
@@ -54,13 +56,32 @@ func NewKubeStore(client kubernetes.Interface, namespace string, family corev1.I
 	return &KubeStore{client: client, namespace: namespace, family: family, lane: lane}
 }
 
-// Open makes a Service of a new name and deletes those of earlier eras; their slices are
-// collected with them, as their owner's.
+// Open deletes the Services of earlier eras, whose slices are collected with them, and makes one
+// of a new name. What it made and can't use, it removes again.
 func (k *KubeStore) Open(ctx context.Context) (Service, error) {
-	labels := map[string]string{"app.kubernetes.io/managed-by": managedBy, familyLabel: string(k.family), laneLabel: strconv.Itoa(k.lane)}
 	services := k.client.CoreV1().Services(k.namespace)
-	made, err := services.Create(ctx, &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "barrier-", Labels: labels},
+	if err := k.sweep(ctx); err != nil {
+		return Service{}, fmt.Errorf("removing the Services of earlier eras: %w", err)
+	}
+	want := k.service()
+	made, err := services.Create(ctx, want, metav1.CreateOptions{})
+	if err != nil {
+		return Service{}, err
+	}
+	if what := altered(want, made); what != "" {
+		err := fmt.Errorf("service %s/%s: %s is not as it was written: except the namespace from the admission policy or webhook that changes it: %w", made.Namespace, made.Name, what, ErrAltered)
+		return Service{}, errors.Join(err, k.remove(ctx, made.Name))
+	}
+	return Service{Namespace: made.Namespace, Name: made.Name, UID: string(made.UID), Port: uint16(made.Spec.HealthCheckNodePort)}, nil
+}
+
+func (k *KubeStore) labels() map[string]string {
+	return map[string]string{managedByLabel: ManagedBy, familyLabel: string(k.family), laneLabel: strconv.Itoa(k.lane)}
+}
+
+func (k *KubeStore) service() *corev1.Service {
+	return &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "barrier-", Labels: k.labels()},
 		Spec: corev1.ServiceSpec{
 			Type:                          corev1.ServiceTypeLoadBalancer,
 			LoadBalancerClass:             ptr(loadBalancerClass),
@@ -71,27 +92,56 @@ func (k *KubeStore) Open(ctx context.Context) (Service, error) {
 			IPFamilies:                    []corev1.IPFamily{k.family},
 			Ports:                         []corev1.ServicePort{{Name: portName, Port: 1, Protocol: corev1.ProtocolTCP}},
 		},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return Service{}, err
 	}
-	service := Service{Namespace: made.Namespace, Name: made.Name, UID: string(made.UID), Port: uint16(made.Spec.HealthCheckNodePort)}
-	if service.Port == 0 {
-		return Service{}, fmt.Errorf("service %s/%s was given no healthCheckNodePort: does an admission webhook change its type or externalTrafficPolicy?", service.Namespace, service.Name)
+}
+
+// altered names what the barrier can't do without and has not been given; empty if nothing.
+func altered(want, made *corev1.Service) string {
+	switch {
+	case made.Spec.Type != want.Spec.Type:
+		return fmt.Sprintf("type (%s)", made.Spec.Type)
+	case made.Spec.LoadBalancerClass == nil || *made.Spec.LoadBalancerClass != *want.Spec.LoadBalancerClass:
+		return "loadBalancerClass" // a cloud provider would serve it
+	case made.Spec.ExternalTrafficPolicy != want.Spec.ExternalTrafficPolicy:
+		return fmt.Sprintf("externalTrafficPolicy (%s)", made.Spec.ExternalTrafficPolicy)
+	case len(made.Spec.Selector) > 0:
+		return "selector" // others would write slices
+	case made.Spec.HealthCheckNodePort == 0:
+		return "healthCheckNodePort (none)"
 	}
-	old, err := services.List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: labels})})
-	if err != nil {
-		return Service{}, err
-	}
-	for _, other := range old.Items {
-		if other.Name == service.Name {
-			continue
+	for key, value := range want.Labels {
+		if made.Labels[key] != value {
+			return "label " + key
 		}
-		if err := services.Delete(ctx, other.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return Service{}, err
+	}
+	return ""
+}
+
+// sweep deletes the Services of this lane and family, also one that was made by a try whose answer
+// was lost.
+func (k *KubeStore) sweep(ctx context.Context) error {
+	services := k.client.CoreV1().Services(k.namespace)
+	list, err := services.List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: k.labels()})})
+	if err != nil {
+		return err
+	}
+	for _, old := range list.Items {
+		if err := services.Delete(ctx, old.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return err
 		}
 	}
-	return service, nil
+	return nil
+}
+
+// remove deletes a Service that can't be used, even when ctx is done.
+func (k *KubeStore) remove(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := k.client.CoreV1().Services(k.namespace).Delete(ctx, name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("removing service %s/%s again: %w", k.namespace, name, err)
+	}
+	return nil
 }
 
 // Write creates or replaces a slice, under an optimistic lock.
@@ -116,6 +166,9 @@ func (k *KubeStore) Write(ctx context.Context, service Service, slice Slice) (ui
 		}
 	case err != nil:
 		return 0, err
+	}
+	if !equality.Semantic.DeepEqual(want.Endpoints, got.Endpoints) || got.Labels[discoveryv1.LabelServiceName] != service.Name {
+		return 0, fmt.Errorf("slice %s/%s is not as it was written: except the namespace from the admission policy or webhook that changes it: %w", want.Namespace, want.Name, ErrAltered)
 	}
 	version, err := strconv.ParseUint(got.ResourceVersion, 10, 64)
 	if err != nil || version <= slice.Version {
@@ -146,7 +199,7 @@ func (k *KubeStore) render(service Service, slice Slice) (*discoveryv1.EndpointS
 			Name:      service.Name + "-" + strconv.Itoa(slice.Index),
 			Labels: map[string]string{
 				discoveryv1.LabelServiceName: service.Name,
-				discoveryv1.LabelManagedBy:   managedBy,
+				discoveryv1.LabelManagedBy:   ManagedBy,
 			},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Service", Name: service.Name, UID: types.UID(service.UID)}},
 		},

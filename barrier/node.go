@@ -13,6 +13,23 @@ import (
 // run no kube-proxy and send no Service traffic of their own.
 const IgnoreLabel = "lameduck.dev/no-kube-proxy"
 
+// down are taints by which a person, or the cloud's controller, declares that a node is switched
+// off: nothing on it sends to anybody. That a node is not Ready says no such thing.
+var down = []string{corev1.TaintNodeOutOfService, "node.cloudprovider.kubernetes.io/shutdown"}
+
+// Left reports why a node is left out of the barrier; empty if it is not.
+func Left(node *corev1.Node) string {
+	if node.Labels[IgnoreLabel] == "true" {
+		return "label " + IgnoreLabel
+	}
+	for _, taint := range node.Spec.Taints {
+		if slices.Contains(down, taint.Key) {
+			return "taint " + taint.Key
+		}
+	}
+	return ""
+}
+
 // Node is what the barrier needs to know of a node.
 type Node struct {
 	Name    string
@@ -30,7 +47,7 @@ func Nodes(objects []*corev1.Node, family corev1.IPFamily) []Node {
 	var nodes []Node
 	claims := map[netip.Addr][]int{}
 	for _, object := range objects {
-		if object.Labels[IgnoreLabel] == "true" {
+		if Left(object) != "" {
 			continue
 		}
 		node := Node{

@@ -72,7 +72,10 @@ func (b *Barrier) missed(w *waiter) []Verdict {
 	var verdicts []Verdict
 	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(w.pending)) {
-		why := "the barrier's Service could not be written"
+		why := "the barrier's Service is not there yet"
+		if b.problem != nil {
+			why = "the barrier's Service could not be kept: " + b.problem.Error()
+		}
 		if m := b.member(name); m != nil {
 			why = m.why()
 		}

@@ -1,0 +1,122 @@
+package barrier
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	ktesting "k8s.io/client-go/testing"
+)
+
+// TestAlteredServiceIsRemoved: an admission policy that changes the barrier's Service leaves nothing
+// behind in the cluster, and is named.
+func TestAlteredServiceIsRemoved(t *testing.T) {
+	tests := []struct {
+		what  string
+		alter func(*corev1.Service)
+	}{
+		{"type (ClusterIP)", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP }},
+		{"loadBalancerClass", func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }},
+		{"externalTrafficPolicy (Cluster)", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster }},
+		{"selector", func(s *corev1.Service) { s.Spec.Selector = map[string]string{"team": "a"} }},
+		{"healthCheckNodePort (none)", func(s *corev1.Service) { s.Spec.HealthCheckNodePort = 0 }},
+		{"label lameduck.dev/lane", func(s *corev1.Service) { delete(s.Labels, laneLabel) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.what, func(t *testing.T) {
+			client := apiServer(t)
+			client.PrependReactor("create", "services", func(action ktesting.Action) (bool, runtime.Object, error) {
+				service := action.(ktesting.CreateAction).GetObject().(*corev1.Service)
+				service.Namespace, service.Name, service.Spec.HealthCheckNodePort = action.GetNamespace(), "barrier-x", 30000
+				tt.alter(service)
+				return true, service, client.Tracker().Create(action.GetResource(), service, action.GetNamespace())
+			})
+			_, err := NewKubeStore(client, "zz", corev1.IPv4Protocol, 0).Open(t.Context())
+			if !errors.Is(err, ErrAltered) || !strings.Contains(err.Error(), "zz/barrier-x: "+tt.what+" is not as it was written") {
+				t.Errorf("error %v", err)
+			}
+			left, err := client.CoreV1().Services("zz").List(t.Context(), metav1.ListOptions{})
+			if err != nil || len(left.Items) > 0 {
+				t.Errorf("%d Services are left, %v", len(left.Items), err)
+			}
+		})
+	}
+}
+
+func TestAlteredSliceIsNamed(t *testing.T) {
+	client := apiServer(t)
+	client.PrependReactor("create", "endpointslices", func(action ktesting.Action) (bool, runtime.Object, error) {
+		slice := action.(ktesting.CreateAction).GetObject().(*discoveryv1.EndpointSlice)
+		slice.Endpoints = slice.Endpoints[1:]
+		return false, nil, nil
+	})
+	store := NewKubeStore(client, "zz", corev1.IPv4Protocol, 0)
+	service, err := store.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Write(t.Context(), service, Slice{Counts: []Count{{"node1", 0, 2}}}); !errors.Is(err, ErrAltered) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// alteredStore can't open, because of err.
+type alteredStore struct {
+	Store
+	opened []time.Time
+	err    error
+}
+
+func (s *alteredStore) Open(context.Context) (Service, error) {
+	s.opened = append(s.opened, time.Now())
+	return Service{}, s.err
+}
+
+// TestTriesAreBounded counts the tries of a day: 2,880 a lane for what may pass by itself, a tenth
+// of that for what needs a person.
+func TestTriesAreBounded(t *testing.T) {
+	for _, tt := range []struct {
+		err       error
+		low, high int
+	}{
+		{errors.New("connection refused"), 2_800, 2_900},
+		{ErrAltered, 280, 300},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithTimeout(t.Context(), 24*time.Hour)
+			defer stop()
+			store, failed := &alteredStore{err: tt.err}, 0
+			b := New(Config{Store: store, Failed: func(err error) {
+				if failed++; !errors.Is(err, tt.err) {
+					t.Errorf("told of %v", err)
+				}
+			}})
+			b.SetNodes([]Node{{Name: "node1"}})
+			done := make(chan error, 1)
+			go func() { done <- b.Run(ctx) }()
+			time.Sleep(time.Minute)
+			if now := len(store.opened); now < 5 {
+				t.Errorf("%v: %d tries in the first minute", tt.err, now)
+			}
+			passing, end := context.WithTimeout(t.Context(), time.Second)
+			defer end()
+			verdicts := b.Pass(passing, Change{ResourceVersion: 1})
+			if len(verdicts) != 1 || !strings.Contains(verdicts[0].Why, tt.err.Error()) {
+				t.Errorf("a pass tells %+v", verdicts)
+			}
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if n := len(store.opened); n < tt.low || n > tt.high || failed < n-1 {
+				t.Errorf("%v: %d tries in a day, told of %d", tt.err, n, failed)
+			}
+		})
+	}
+}
