@@ -21,8 +21,9 @@ import (
 const (
 	// ManagedBy marks the barrier's objects; as LabelManagedBy it also keeps the EndpointSlice
 	// controllers off its slices.
-	ManagedBy      = "barrier.lameduck.dev"
-	managedByLabel = "app.kubernetes.io/managed-by"
+	ManagedBy = "barrier.lameduck.dev"
+	// ManagedByLabel is the label of the barrier's Services that says so.
+	ManagedByLabel = "app.kubernetes.io/managed-by"
 	// loadBalancerClass is one that no cloud provider serves.
 	loadBalancerClass = "lameduck.dev/none"
 	familyLabel       = "lameduck.dev/family"
@@ -76,7 +77,7 @@ func (k *KubeStore) Open(ctx context.Context) (Service, error) {
 }
 
 func (k *KubeStore) labels() map[string]string {
-	return map[string]string{managedByLabel: ManagedBy, familyLabel: string(k.family), laneLabel: strconv.Itoa(k.lane)}
+	return map[string]string{ManagedByLabel: ManagedBy, familyLabel: string(k.family), laneLabel: strconv.Itoa(k.lane)}
 }
 
 func (k *KubeStore) service() *corev1.Service {

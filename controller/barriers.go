@@ -2,12 +2,30 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lameduck-dev/lameduck/barrier"
 )
+
+// leadersStore opens only for who leads by the lease as it is then: opening deletes what another
+// leader may be working with.
+type leadersStore struct {
+	barrier.Store
+	mine func(context.Context) error
+}
+
+func (s leadersStore) Open(ctx context.Context) (barrier.Service, error) {
+	if err := s.mine(ctx); err != nil {
+		return barrier.Service{}, err
+	}
+	return s.Store.Open(ctx)
+}
 
 // barriers has the lanes of one barrier for each address family that somebody asked for: the kube-proxies
 // of a family program its slices on their own.
@@ -40,8 +58,8 @@ func (b *barriers) of(family corev1.IPFamily) *barrier.Lanes {
 	members := b.members(family)
 	begun := barrier.NewLanes(len(members), func(lane int) barrier.Config {
 		return barrier.Config{
-			Store: barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family, lane),
-			Asker: b.asker, Log: l.options.Log, Observe: l.metrics.acknowledged,
+			Store: leadersStore{barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family, lane), l.election.mine},
+			Asker: b.asker, Log: l.options.Log, Observe: l.metrics.acknowledged, Failed: l.metrics.barrierFailed,
 		}
 	})
 	begun.SetNodes(members)
@@ -70,6 +88,68 @@ func (b *barriers) members(family corev1.IPFamily) []barrier.Node {
 		members[i].Unordered = members[i].Unordered || b.leader.options.BarrierTwice
 	}
 	return members
+}
+
+// removed tells all that a Service of the barrier, or a slice of it, was removed.
+func (b *barriers) removed(service string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, begun := range b.all {
+		begun.Removed(service)
+	}
+}
+
+const (
+	tidyEvery = 5 * time.Minute
+	tidyAfter = 2 * time.Minute // the age from which a Service that no lane works with is left over
+)
+
+// tidy removes the Services that no lane works with, until ctx is done: of lanes that a larger
+// cluster does without, of families that nobody asks for, of a leader that was paused.
+func (b *barriers) tidy(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(tidyEvery):
+		}
+		if err := b.tidyNow(ctx); err != nil && ctx.Err() == nil {
+			b.leader.options.Log.Warn("barrier: removing Services that are left over", "error", err)
+		}
+	}
+}
+
+func (b *barriers) tidyNow(ctx context.Context) error {
+	services := b.leader.clientset.CoreV1().Services(b.leader.options.BarrierNamespace)
+	there, err := services.List(ctx, metav1.ListOptions{LabelSelector: barrier.ManagedByLabel + "=" + barrier.ManagedBy})
+	if err != nil {
+		return err
+	}
+	if err := b.leader.election.mine(ctx); err != nil {
+		return err
+	}
+	used := b.services()
+	for _, service := range there.Items {
+		if slices.Contains(used, service.Name) || time.Since(service.CreationTimestamp.Time) < tidyAfter {
+			continue
+		}
+		b.leader.options.Log.Info("barrier: removing a Service that is left over", "service", service.Name)
+		if err := services.Delete(ctx, service.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// services names those in use.
+func (b *barriers) services() (used []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, begun := range b.all {
+		services, _, _ := begun.State()
+		used = append(used, services...)
+	}
+	return used
 }
 
 // wait returns when all have ended, after the context has.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -31,6 +32,7 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/seal"
 	"github.com/lameduck-dev/lameduck/controller/certs"
 	"github.com/lameduck-dev/lameduck/controller/webhook"
+	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -40,15 +42,10 @@ const (
 	webhookService = "lameduck-webhook"
 	lease          = "lameduck-controller"
 	hubKeyFile     = "hub.key"
-)
+	hubPortName    = "hub"
 
-// Leadership moves within leaseDuration when a leader dies without a word: until then agents
-// go by local evidence. client-go's defaults (15, 10, 2 s) leave them alone for longer than
-// their fallback wait.
-const (
-	leaseDuration = 6 * time.Second
-	renewDeadline = 4 * time.Second
-	retryPeriod   = time.Second
+	nameLabel = "app.kubernetes.io/name"
+	ourName   = "lameduck"
 )
 
 // Options of a controller; all are required but PullPolicy, RestoreServers and BarrierTwice.
@@ -72,8 +69,8 @@ type Options struct {
 // Self is the pod that the controller runs in.
 type Self struct{ Name, Node, IP string }
 
-// Run works until ctx is done. A replica that loses its leadership ends with an error, and
-// is to be started anew.
+// Run works until ctx is done. A replica that can't go on, for instance since the cluster belongs to
+// another installation, ends with an error, and is to be started anew.
 func Run(ctx context.Context, o Options) error {
 	ip, err := netip.ParseAddr(o.Pod.IP)
 	if err != nil {
@@ -100,20 +97,27 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("connecting to the API server: %w", err)
 	}
-	metrics := newMetrics()
+	lead := &leader{options: o, ip: ip, key: key, pods: pods{log: o.Log}}
+	lead.metrics = newMetrics(lead.status)
+	lead.pods.heard.count = lead.metrics.stopped
 	reviews := &webhook.Handler{
 		Source: &source{reader: manager.GetClient(), live: manager.GetAPIReader(), options: o, key: seal.EncodePublic(key.PublicKey())},
 		Log:    o.Log,
-		Count:  metrics.injection,
+		Count:  lead.metrics.injection,
 	}
 	hooks := &webhook.Server{
 		Address: listen(o.WebhookPort), Token: token, Certificate: issuer.GetCertificate,
-		Review: reviews.Handle, Count: metrics.injection, Log: o.Log,
+		Review: reviews.Handle, Count: lead.metrics.injection, Log: o.Log,
 	}
-	lead := &leader{
-		options: o, ip: ip, key: key, metrics: metrics,
-		clientset: clientset, cache: manager.GetCache(),
-		events: manager.GetEventRecorderFor("lameduck"), pods: pods{log: o.Log},
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	lead.clientset, lead.cache, lead.refuse = clientset, manager.GetCache(), giveUp
+	lead.events = manager.GetEventRecorderFor("lameduck")
+	if lead.election, err = lead.stand(); err != nil {
+		return err
+	}
+	if err := lead.owns(ctx, manager.GetAPIReader()); err != nil {
+		return err
 	}
 	if err := lead.watch(ctx); err != nil {
 		return err
@@ -121,13 +125,17 @@ func Run(ctx context.Context, o Options) error {
 	err = errors.Join(
 		manager.AddHealthzCheck("ping", healthz.Ping),
 		manager.AddReadyzCheck("webhook", hooks.Ready),
+		manager.AddMetricsServerExtraHandler(StatusPath, http.HandlerFunc(lead.serveStatus)),
 		manager.Add(hooks),
-		manager.Add(lead),
+		manager.Add(lead.election),
 	)
 	if err != nil {
 		return err
 	}
-	return manager.Start(ctx)
+	if err = manager.Start(ctx); err == nil && errors.Is(context.Cause(ctx), errTaken) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 func newManager(o Options) (ctrl.Manager, error) {
@@ -137,19 +145,11 @@ func newManager(o Options) (ctrl.Manager, error) {
 	}
 	// What the leader has begun must end inside the Deployment's grace period.
 	shutdown := 10 * time.Second
-	duration, deadline, period := leaseDuration, renewDeadline, retryPeriod
 	return ctrl.NewManager(o.Config, ctrl.Options{
-		Scheme:                        scheme,
-		LeaderElection:                true,
-		LeaderElectionID:              lease,
-		LeaderElectionNamespace:       o.Namespace,
-		LeaderElectionReleaseOnCancel: true,
-		LeaseDuration:                 &duration,
-		RenewDeadline:                 &deadline,
-		RetryPeriod:                   &period,
-		GracefulShutdownTimeout:       &shutdown,
-		HealthProbeBindAddress:        listen(o.HealthPort),
-		Metrics:                       server.Options{BindAddress: listen(o.MetricsPort)},
+		Scheme:                  scheme,
+		GracefulShutdownTimeout: &shutdown,
+		HealthProbeBindAddress:  listen(o.HealthPort),
+		Metrics:                 server.Options{BindAddress: listen(o.MetricsPort)},
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: slimPod}},
@@ -157,8 +157,8 @@ func newManager(o Options) (ctrl.Manager, error) {
 	})
 }
 
-// slimPod keeps of a pod what hub and Events need, and of one with an agent what the restorer
-// needs too: a cluster has many.
+// slimPod keeps of a pod what hub, Events and the census need, and of one with an agent what the
+// restorer needs too: a cluster has many.
 func slimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
@@ -167,10 +167,17 @@ func slimPod(object any) (any, error) {
 	slim := &corev1.Pod{TypeMeta: pod.TypeMeta, ObjectMeta: pod.ObjectMeta}
 	slim.ManagedFields = nil
 	slim.Spec.NodeName = pod.Spec.NodeName
+	slim.Spec.RestartPolicy, slim.Spec.HostNetwork = pod.Spec.RestartPolicy, pod.Spec.HostNetwork
+	slim.Spec.OS, slim.Spec.NodeSelector = pod.Spec.OS, pod.Spec.NodeSelector
 	slim.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds
 	slim.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, PodIPs: pod.Status.PodIPs}
 	if !announces(pod) {
 		return slim, nil
+	}
+	for _, c := range pod.Spec.InitContainers {
+		if c.Name == inject.InitContainer {
+			slim.Spec.InitContainers = []corev1.Container{{Name: c.Name, Image: c.Image}}
+		}
 	}
 	for _, c := range pod.Spec.Containers {
 		slim.Spec.Containers = append(slim.Spec.Containers, corev1.Container{Name: c.Name, Env: c.Env})

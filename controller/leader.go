@@ -8,12 +8,15 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -37,18 +40,41 @@ type leader struct {
 	clientset kubernetes.Interface
 	cache     cache.Cache
 	events    record.EventRecorder
+	election  *election
+	refuse    context.CancelCauseFunc // ends this replica
 
 	view  *view.View
 	nodes nodes
 	pods  pods
+	hub   hubObjects
 	seen  []toolscache.InformerSynced // whether the above were told all that there was
+
+	mu      sync.Mutex
+	leading *leading // nil while another replica leads
 }
 
-// NeedLeaderElection makes the manager start it on the leader only.
-func (l *leader) NeedLeaderElection() bool { return true }
+// leading is what there is only while this replica leads.
+type leading struct {
+	*tenure
+	since    time.Time
+	barriers *barriers
+}
 
-// Start works until ctx is done.
-func (l *leader) Start(ctx context.Context) error {
+// stand gives the election in which this replica stands. Its calls have a client of their own,
+// which gives up in time.
+func (l *leader) stand() (*election, error) {
+	config := rest.CopyConfig(l.options.Config)
+	config.Timeout = leaseTimeout
+	clientset, err := kubernetes.NewForConfig(rest.AddUserAgent(config, "election"))
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the API server: %w", err)
+	}
+	identity := l.options.Pod.Name + "_" + string(uuid.NewUUID())
+	return newElection(clientset, l.options.Namespace, identity, l.options.Log, l.lead), nil
+}
+
+// lead works until ctx is done.
+func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	if !l.cache.WaitForCacheSync(ctx) || !toolscache.WaitForCacheSync(ctx.Done(), l.seen...) {
 		return nil
 	}
@@ -76,10 +102,28 @@ func (l *leader) Start(ctx context.Context) error {
 	defer h.Close()
 	l.pods.follow(h, restorer)
 	defer l.pods.follow(nil, nil)
-	if err := l.leadHere(ctx); err != nil {
-		return err
-	}
-	return l.serve(ctx, hub.NewServer(h, l.key, hub.NewIdentities(l)))
+	l.set(&leading{tenure: tenure, since: time.Now(), barriers: barriers})
+	defer l.set(nil)
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	keeping.Go(func() { l.keep(ctx) })
+	keeping.Go(func() { barriers.tidy(ctx) })
+	keeping.Go(func() { l.countPods(ctx) })
+	return l.serve(ctx, tenure.loosely(hub.NewServer(h, l.key, hub.NewIdentities(l))))
+}
+
+func (l *leader) set(now *leading) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leading = now
+}
+
+func (l *leader) now() *leading {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leading
 }
 
 // serve answers agents until ctx is done.
@@ -146,7 +190,11 @@ func (l *leader) secret(ctx context.Context, namespace, name string) (map[string
 
 // Review has the API server check a token.
 func (l *leader) Review(ctx context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
-	return l.clientset.AuthenticationV1().TokenReviews().Create(ctx, review, metav1.CreateOptions{})
+	done, err := l.clientset.AuthenticationV1().TokenReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err == nil {
+		l.pods.heard.askedBy(done)
+	}
+	return done, err
 }
 
 func familyOf(ip netip.Addr) corev1.IPFamily {

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -27,25 +26,6 @@ import (
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
-
-// TestLeadHere: the Service leads to whoever wrote last, and only there.
-func TestLeadHere(t *testing.T) {
-	clientset := fake.NewClientset()
-	for _, ip := range []string{"10.1.0.1", "10.1.0.2", "10.1.0.2"} {
-		l := &leader{ip: netip.MustParseAddr(ip), clientset: clientset,
-			options: Options{Namespace: "lameduck-system", HubPort: 8080, Pod: Self{Name: "controller-" + ip, Node: "node1", IP: ip}}}
-		if err := l.leadHere(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		list, err := clientset.DiscoveryV1().EndpointSlices("lameduck-system").List(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(list.Items) != 1 || len(list.Items[0].Endpoints) != 1 || list.Items[0].Endpoints[0].Addresses[0] != ip || *list.Items[0].Ports[0].Port != 8080 {
-			t.Errorf("after %s led: %+v", ip, list.Items)
-		}
-	}
-}
 
 func TestSurroundingsAndSettings(t *testing.T) {
 	scheme := runtime.NewScheme()
@@ -161,7 +141,7 @@ func TestPodsAreFollowedBeforeTheyAsk(t *testing.T) {
 	defer h.Close()
 	restorer := restore.New(restore.Config{Log: slog.New(slog.DiscardHandler)})
 	defer restorer.Close()
-	p := pods{log: slog.New(slog.DiscardHandler)}
+	p := pods{log: slog.New(slog.DiscardHandler), heard: heard{count: func(bool) {}}}
 	now := metav1.Now()
 	leaving := func(uid, status string) *corev1.Pod {
 		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: types.UID(uid), Name: uid, DeletionTimestamp: &now, Annotations: map[string]string{inject.StatusAnnotation: status}}}

@@ -1,11 +1,15 @@
 package controller
 
 import (
+	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller/census"
 	"github.com/lameduck-dev/lameduck/controller/hub"
 )
 
@@ -15,19 +19,25 @@ type metrics struct {
 	settled     *prometheus.HistogramVec
 	acks        prometheus.Histogram
 	injections  *prometheus.CounterVec
+	failures    *prometheus.CounterVec
+	agents      *prometheus.CounterVec
+	pods        *prometheus.GaugeVec
+	status      *statusCollector
 	collections []prometheus.Collector
+
+	heard, unheard atomic.Int64 // what agents counts
 }
 
 // newMetrics makes the metrics and registers them for the manager's metrics server.
-func newMetrics() *metrics {
-	m := unregisteredMetrics()
+func newMetrics(status func() Status) *metrics {
+	m := unregisteredMetrics(status)
 	for _, collector := range m.collections {
 		ctrlmetrics.Registry.MustRegister(collector)
 	}
 	return m
 }
 
-func unregisteredMetrics() *metrics {
+func unregisteredMetrics(status func() Status) *metrics {
 	m := &metrics{
 		following: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "lameduck_terminations_in_progress", Help: "Pods that the hub knows to leave, and that are not gone yet.",
@@ -43,8 +53,25 @@ func unregisteredMetrics() *metrics {
 		injections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lameduck_injections_total", Help: "Pods that the webhook was asked about, by result: injected, skipped, untouched or failed.",
 		}, []string{"result"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lameduck_barrier_failures_total", Help: "Times that a lane of the barrier had to begin anew, by reason: altered (an admission policy changes its objects), lost (somebody changed or removed them) or failed.",
+		}, []string{"reason"}),
+		agents: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lameduck_agents_total", Help: "Pods with an agent that stopped, by whether their agent reached the hub: true or false.",
+		}, []string{"reached"}),
+		pods: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "lameduck_pods", Help: "Pods by their hook: agent (of the image that new pods are given), other-agent (of another image) or missing (asked for, and not there).",
+		}, []string{"hook"}),
+		status: newStatusCollector(status),
 	}
-	m.collections = []prometheus.Collector{m.following, m.settled, m.acks, m.injections}
+	// A counter that is not there yet can't be seen to rise from zero.
+	for _, reason := range []string{"altered", "lost", "failed"} {
+		m.failures.WithLabelValues(reason)
+	}
+	for _, reached := range []string{"true", "false"} {
+		m.agents.WithLabelValues(reached)
+	}
+	m.collections = []prometheus.Collector{m.following, m.settled, m.acks, m.injections, m.failures, m.agents, m.pods, m.status}
 	return m
 }
 
@@ -62,3 +89,35 @@ func (m *metrics) Gone() { m.following.Dec() }
 func (m *metrics) acknowledged(ack time.Duration) { m.acks.Observe(ack.Seconds()) }
 
 func (m *metrics) injection(result string) { m.injections.WithLabelValues(result).Inc() }
+
+func (m *metrics) barrierFailed(err error) {
+	reason := "failed"
+	switch {
+	case errors.Is(err, barrier.ErrAltered):
+		reason = "altered"
+	case errors.Is(err, barrier.ErrLost):
+		reason = "lost"
+	}
+	m.failures.WithLabelValues(reason).Inc()
+}
+
+// stopped counts a pod with an agent that is gone.
+func (m *metrics) stopped(reached bool) {
+	if reached {
+		m.heard.Add(1)
+		m.agents.WithLabelValues("true").Inc()
+		return
+	}
+	m.unheard.Add(1)
+	m.agents.WithLabelValues("false").Inc()
+}
+
+func (m *metrics) heardCounts() (heard, unheard int) {
+	return int(m.heard.Load()), int(m.unheard.Load())
+}
+
+func (m *metrics) counted(c census.Census) {
+	m.pods.WithLabelValues("agent").Set(float64(c.Hooked - c.OtherAgent))
+	m.pods.WithLabelValues("other-agent").Set(float64(c.OtherAgent))
+	m.pods.WithLabelValues("missing").Set(float64(c.Missing))
+}

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
 
+	"github.com/lameduck-dev/lameduck/controller/census"
 	"github.com/lameduck-dev/lameduck/controller/hub"
 )
 
@@ -20,7 +22,9 @@ const metricsPage = "../docs/metrics.md"
 
 // TestMetricsPage keeps the page about the metrics as the code is.
 func TestMetricsPage(t *testing.T) {
-	m := unregisteredMetrics()
+	m := unregisteredMetrics(func() Status {
+		return Status{Leading: true, Barrier: []BarrierStatus{{Family: corev1.IPv4Protocol}}}
+	})
 	registry := prometheus.NewPedanticRegistry()
 	for _, collector := range m.collections {
 		registry.MustRegister(collector)
@@ -30,6 +34,7 @@ func TestMetricsPage(t *testing.T) {
 	m.Settled(hub.Confirmed, time.Second)
 	m.acknowledged(time.Second)
 	m.injection("injected")
+	m.counted(census.Census{})
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -32,9 +33,11 @@ func (l *leader) watch(ctx context.Context) error {
 			l.view.DropService(service.Namespace, service.Name)
 		})},
 		{&discoveryv1.EndpointSlice{}, l.exceptBarrier(onChange(l.view.SetSlice, l.view.DropSlice))},
+		{&corev1.Service{}, onChange(l.serviceSet, func(service *corev1.Service, _ bool) { l.serviceDropped(service) })},
+		{&discoveryv1.EndpointSlice{}, onChange(l.sliceSet, func(slice *discoveryv1.EndpointSlice, _ bool) { l.sliceDropped(slice) })},
 		{&corev1.Node{}, onChange(l.nodes.set, func(node *corev1.Node, _ bool) { l.nodes.drop(node.Name) })},
 		{&corev1.Pod{}, onChange(l.pods.set, func(pod *corev1.Pod, _ bool) { l.pods.drop(pod) })},
-		{&corev1.Namespace{}, nil},
+		{&corev1.Namespace{}, onChange(l.namespaceChanged, func(*corev1.Namespace, bool) {})},
 		{&v1alpha1.DrainPolicy{}, nil},
 	}
 	for _, h := range handlers {
@@ -67,6 +70,42 @@ func onChange[T any](set func(T), drop func(object T, exact bool)) toolscache.Re
 			}
 			drop(object.(T), true)
 		},
+	}
+}
+
+// What becomes of lameduck's own objects: the hub's are kept, and the barrier makes its own anew.
+
+func (l *leader) serviceSet(service *corev1.Service) {
+	if service.Namespace == l.options.Namespace && service.Name == hubService {
+		ip := service.Spec.ClusterIP
+		if ip == corev1.ClusterIPNone {
+			ip = ""
+		}
+		l.hub.change(ip)
+	}
+}
+
+func (l *leader) serviceDropped(service *corev1.Service) {
+	if service.Namespace == l.options.Namespace && service.Name == hubService {
+		l.hub.change("")
+	}
+	l.barrierRemoved(service.Namespace, service.Name)
+}
+
+func (l *leader) sliceSet(slice *discoveryv1.EndpointSlice) {
+	if slice.Namespace == l.options.Namespace && slice.Name == hubService {
+		l.hub.change("")
+	}
+}
+
+func (l *leader) sliceDropped(slice *discoveryv1.EndpointSlice) {
+	l.sliceSet(slice)
+	l.barrierRemoved(slice.Namespace, slice.Labels[discoveryv1.LabelServiceName])
+}
+
+func (l *leader) barrierRemoved(namespace, service string) {
+	if now := l.now(); now != nil && namespace == l.options.BarrierNamespace {
+		now.barriers.removed(service)
 	}
 }
 
@@ -127,6 +166,7 @@ type pods struct {
 	mu       sync.Mutex
 	hub      *hub.Hub
 	restorer *restore.Restorer
+	heard    heard
 	log      *slog.Logger
 }
 
@@ -136,6 +176,11 @@ func (p *pods) follow(h *hub.Hub, r *restore.Restorer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hub, p.restorer = h, r
+	since := time.Time{}
+	if h != nil {
+		since = time.Now()
+	}
+	p.heard.lead(since)
 }
 
 // set has an injected pod followed as soon as it terminates: its agent is about to ask, and
@@ -153,6 +198,7 @@ func (p *pods) set(pod *corev1.Pod) {
 	if pod.DeletionTimestamp == nil {
 		return
 	}
+	p.heard.set(pod)
 	if err := p.hub.Follow(pod); err != nil {
 		p.log.Warn("hub: not following", "pod", pod.Namespace+"/"+pod.Name, "error", err)
 	}
@@ -162,6 +208,7 @@ func (p *pods) drop(pod *corev1.Pod) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.hub != nil {
+		p.heard.gone(pod)
 		p.hub.Gone(string(pod.UID))
 		p.restorer.Gone(string(pod.UID))
 	}
