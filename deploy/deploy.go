@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -23,6 +24,9 @@ const (
 	BarrierNamespace = "zzzz-lameduck"
 	KeysSecret       = "lameduck-keys"
 	HubService       = "lameduck-hub"
+	Webhook          = "lameduck" // the MutatingWebhookConfiguration
+	Deployment       = "lameduck-controller"
+	Lease            = "lameduck-controller"
 )
 
 //go:embed manifests/*.yaml
@@ -39,12 +43,39 @@ type Options struct {
 	PullPolicy string // of both images; empty leaves it to the cluster
 	Replicas   int
 	Keys       Keys
+	// HostNetwork has the controller listen at its nodes' addresses, for API servers that reach
+	// nodes and not pods.
+	HostNetwork bool
+	Ports       Ports // zero: DefaultPorts
 	// WebhookFrom are the API servers' addresses as CIDRs, from which alone the webhook is to be
 	// reached, where the network enforces that; none: from everywhere.
 	WebhookFrom []string
 	// RestoreServers are registries' servers, host:port, in which the controller clears what
 	// the withdrawal of pods left; RestoreSecrets, NAMESPACE/NAME, what it logs in with.
 	RestoreServers, RestoreSecrets []string
+}
+
+// Ports are those that the controller listens on.
+type Ports struct{ Webhook, Hub, Metrics, Health int }
+
+// DefaultPorts are free in a pod of its own.
+var DefaultPorts = Ports{Webhook: 9443, Hub: 8080, Metrics: 8081, Health: 8082}
+
+func (p Ports) validate() error {
+	seen := map[int]string{}
+	for _, port := range []struct {
+		name   string
+		number int
+	}{{"webhook-port", p.Webhook}, {"hub-port", p.Hub}, {"metrics-port", p.Metrics}, {"health-port", p.Health}} {
+		if port.number < 1024 || port.number > 65535 {
+			return fmt.Errorf("%s %d: write one from 1024 to 65535: the controller has no right to lower ones", port.name, port.number)
+		}
+		if other := seen[port.number]; other != "" {
+			return fmt.Errorf("%s %d: %s has it already", port.name, port.number, other)
+		}
+		seen[port.number] = port.name
+	}
+	return nil
 }
 
 // secretName is one of RestoreSecrets, taken apart.
@@ -88,6 +119,11 @@ func (o Options) Validate() error {
 			return err
 		}
 	}
+	if o.Ports != (Ports{}) {
+		if err := o.Ports.validate(); err != nil {
+			return err
+		}
+	}
 	if o.Replicas < 1 {
 		return fmt.Errorf("replicas %d: write 1 or more; 2 keep the webhook and the hub while one is replaced", o.Replicas)
 	}
@@ -104,6 +140,9 @@ func HubAddress(namespace string) string { return HubService + "." + namespace +
 func Render(o Options) ([]byte, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
+	}
+	if o.Ports == (Ports{}) {
+		o.Ports = DefaultPorts
 	}
 	public, err := o.Keys.HubPublic()
 	if err != nil {
@@ -161,5 +200,7 @@ func (o Options) controllerArgs() []string {
 	for _, server := range o.RestoreServers {
 		args = append(args, "--restore-server="+server)
 	}
-	return append(args, "--webhook-port=9443", "--hub-port=8080", "--metrics-port=8081", "--health-port=8082")
+	return append(args,
+		"--webhook-port="+strconv.Itoa(o.Ports.Webhook), "--hub-port="+strconv.Itoa(o.Ports.Hub),
+		"--metrics-port="+strconv.Itoa(o.Ports.Metrics), "--health-port="+strconv.Itoa(o.Ports.Health))
 }

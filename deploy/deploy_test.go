@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"flag"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +169,33 @@ func TestNoSecretsNoWebhooks(t *testing.T) {
 	}
 }
 
+// TestHostNetwork: for API servers that reach nodes and not pods.
+func TestHostNetwork(t *testing.T) {
+	o := options(t)
+	o.HostNetwork, o.Ports = true, Ports{Webhook: 10260, Hub: 18080, Metrics: 18081, Health: 18082}
+	manifests, err := Render(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if port := regexp.MustCompile(`\b(9443|808[012])\b`).Find(manifests); port != nil {
+		t.Errorf("port %s is in manifests with others", port)
+	}
+	for _, object := range objects(t, manifests) {
+		switch object := object.(type) {
+		case *appsv1.Deployment:
+			spec := object.Spec.Template.Spec
+			if !spec.HostNetwork || spec.DNSPolicy != corev1.DNSClusterFirstWithHostNet || object.Spec.Strategy.RollingUpdate.MaxSurge.IntValue() != 0 {
+				t.Errorf("%+v", spec)
+			}
+		case *corev1.Namespace:
+			want := map[string]string{o.Namespace: "privileged", BarrierNamespace: "restricted"}[object.Name]
+			if got := object.Labels["pod-security.kubernetes.io/enforce"]; got != want {
+				t.Errorf("namespace %s enforces %s, want %s", object.Name, got, want)
+			}
+		}
+	}
+}
+
 // TestOneReplica: a budget for the only replica would keep its node from ever being drained.
 func TestOneReplica(t *testing.T) {
 	o := options(t)
@@ -190,6 +218,8 @@ func TestOptions(t *testing.T) {
 		"no image":    func(o *Options) { o.AgentImage = "" },
 		"pull policy": func(o *Options) { o.PullPolicy = "Sometimes" },
 		"replicas":    func(o *Options) { o.Replicas = 0 },
+		"low port":    func(o *Options) { o.Ports = DefaultPorts; o.Ports.Webhook = 443 },
+		"port twice":  func(o *Options) { o.Ports = DefaultPorts; o.Ports.Hub = 9443 },
 		"keys":        func(o *Options) { o.Keys.Hub = []byte("nonsense") },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/lameduck-dev/lameduck/deploy"
 )
@@ -30,13 +28,13 @@ Nothing is changed in the cluster, but it is read: the CA of the webhook and the
 hub are kept if an earlier installation has made them (pods that carry the old key could not
 ask a hub with a new one until they are replaced). --offline does not look and makes new ones.
 
-Everything but the keys is the same each time. The same output takes lameduck out again:
-  lameduck install --offline | kubectl delete -f -
-Pods keep the agent that they were started with; without a hub it waits by local evidence.
+Everything but the keys is the same each time. A cluster has one installation: where there is
+one in another namespace, nothing is written. lameduck uninstall takes it out again.
 
 Exit codes:
   0  written
-  1  the cluster could not be asked, or its keys can't be used; nothing written
+  1  the cluster could not be asked, its keys can't be used, or another namespace has an
+     installation; nothing written
   2  wrong usage`
 
 type installFlags struct {
@@ -46,8 +44,14 @@ type installFlags struct {
 	context    string
 }
 
-// keyStore reads the keys of an earlier installation; nil if there are none.
-type keyStore func(ctx context.Context, namespace string) (map[string][]byte, error)
+// earlier is what there is of an installation already.
+type earlier struct {
+	keys  map[string][]byte // nil if there are none
+	other string            // the namespace of one that is not this one; empty if there is none
+}
+
+// keyStore looks for an earlier installation.
+type keyStore func(ctx context.Context, namespace string) (earlier, error)
 
 func newInstall() *cobra.Command {
 	var flags installFlags
@@ -58,7 +62,7 @@ func newInstall() *cobra.Command {
 		Example: "  lameduck install | kubectl apply -f -\n  lameduck install --offline --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 > lameduck.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runInstall(cmd, flags, flags.clusterKeys)
+			return runInstall(cmd, flags, flags.lookBefore)
 		},
 	}
 	f := cmd.Flags()
@@ -70,6 +74,11 @@ func newInstall() *cobra.Command {
 	f.StringSliceVar(&flags.options.WebhookFrom, "webhook-from", nil, "CIDR of the API servers, from which alone the webhook is to be reached, by a NetworkPolicy (default: from everywhere); repeat for more")
 	f.StringSliceVar(&flags.options.RestoreServers, "restore-server", nil, "host:port of a registry's server, as pods write it, in which the controller clears what their withdrawal left; repeat for more")
 	f.StringSliceVar(&flags.options.RestoreSecrets, "restore-secret", nil, "NAMESPACE/NAME of a Secret with that registry's credentials, which the controller may then read; repeat for more")
+	f.BoolVar(&flags.options.HostNetwork, "host-network", false, "have the controller listen at its nodes' addresses: for API servers that reach nodes and not pods")
+	f.IntVar(&flags.options.Ports.Webhook, "webhook-port", deploy.DefaultPorts.Webhook, "port of the webhook, which API servers call: one that the firewall before the nodes lets through")
+	f.IntVar(&flags.options.Ports.Hub, "hub-port", deploy.DefaultPorts.Hub, "port of the hub, which pods call")
+	f.IntVar(&flags.options.Ports.Metrics, "metrics-port", deploy.DefaultPorts.Metrics, "port of the metrics")
+	f.IntVar(&flags.options.Ports.Health, "health-port", deploy.DefaultPorts.Health, "port of the kubelet's probes")
 	f.BoolVar(&flags.offline, "offline", false, "do not ask the cluster for the keys of an earlier installation")
 	f.StringVar(&flags.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
 	f.StringVar(&flags.context, "context", "", "context of the kubeconfig (default: its current one)")
@@ -82,19 +91,22 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 	}
 	note := func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
 	namespace := flags.options.Namespace
-	var data map[string][]byte
+	var before earlier
 	if !flags.offline {
 		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
 		defer cancel()
 		var err error
-		if data, err = stored(ctx, namespace); err != nil {
+		if before, err = stored(ctx, namespace); err != nil {
 			return &exitError{1, fmt.Errorf("asking the cluster for the keys of an earlier installation: %w: mend that, or add --offline to have new keys", err)}
+		}
+		if before.other != "" {
+			return &exitError{1, fmt.Errorf("lameduck is installed in namespace %s already, and a cluster has one installation: add --namespace %s to renew that, or take it out first: lameduck uninstall --namespace %s | kubectl delete -f -", before.other, before.other, before.other)}
 		}
 	}
 	var err error
 	switch {
-	case data != nil:
-		if flags.options.Keys, err = deploy.KeysFrom(data, time.Now()); err != nil {
+	case before.keys != nil:
+		if flags.options.Keys, err = deploy.KeysFrom(before.keys, time.Now()); err != nil {
 			return &exitError{1, fmt.Errorf("keeping the keys of Secret %s/%s: %w: delete it to have new keys made", namespace, deploy.KeysSecret, err)}
 		}
 		note("kept the keys of Secret %s/%s", namespace, deploy.KeysSecret)
@@ -126,31 +138,42 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 // askTimeout bounds one small GET; client-go retries within it.
 const askTimeout = 15 * time.Second
 
-// clusterKeys reads the Secret by the user's kubeconfig.
-func (f installFlags) clusterKeys(ctx context.Context, namespace string) (map[string][]byte, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = f.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context}).ClientConfig()
-	if clientcmd.IsEmptyConfig(err) {
-		return nil, errors.New("there is no kubeconfig: set KUBECONFIG or --kubeconfig")
-	}
+// lookBefore looks for an earlier installation by the user's kubeconfig.
+func (f installFlags) lookBefore(ctx context.Context, namespace string) (earlier, error) {
+	config, _, err := findCluster(f.kubeconfig, f.context)
 	if err != nil {
-		return nil, err
+		return earlier{}, err
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return nil, err
+		return earlier{}, err
+	}
+	return lookBefore(ctx, client, namespace)
+}
+
+func lookBefore(ctx context.Context, client kubernetes.Interface, namespace string) (earlier, error) {
+	var before earlier
+	there, err := installations(ctx, client)
+	if err != nil {
+		return earlier{}, err
+	}
+	for _, other := range there {
+		if other != namespace {
+			before.other = other
+			return before, nil
+		}
 	}
 	secret, err := client.CoreV1().Secrets(namespace).Get(ctx, deploy.KeysSecret, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, nil
+		return before, nil
 	case err != nil:
-		return nil, err
-	case secret.Data == nil:
-		return map[string][]byte{}, nil
+		return earlier{}, err
 	}
-	return secret.Data, nil
+	if before.keys = secret.Data; before.keys == nil {
+		before.keys = map[string][]byte{}
+	}
+	return before, nil
 }
 
 // pullPolicy reads the flag --pull-policy.

@@ -39,11 +39,12 @@ func TestInstallKeepsKeys(t *testing.T) {
 		same    bool
 		err     string
 	}{
-		{"there are some", false, func(context.Context, string) (map[string][]byte, error) { return data, nil }, "kept the keys of Secret ns/lameduck-keys", true, ""},
-		{"there are none", false, func(context.Context, string) (map[string][]byte, error) { return nil, nil }, "made new keys: there is no Secret ns/lameduck-keys yet", false, ""},
-		{"offline", true, func(context.Context, string) (map[string][]byte, error) { asked++; return data, nil }, "made new keys without looking", false, ""},
-		{"no answer", false, func(context.Context, string) (map[string][]byte, error) { return nil, errors.New("connection refused") }, "", false, "connection refused: mend that, or add --offline"},
-		{"a broken Secret", false, func(context.Context, string) (map[string][]byte, error) { return map[string][]byte{}, nil }, "", false, "keeping the keys of Secret ns/lameduck-keys: ca.crt is no PEM text: delete it"},
+		{"there are some", false, func(context.Context, string) (earlier, error) { return earlier{keys: data}, nil }, "kept the keys of Secret ns/lameduck-keys", true, ""},
+		{"there are none", false, func(context.Context, string) (earlier, error) { return earlier{}, nil }, "made new keys: there is no Secret ns/lameduck-keys yet", false, ""},
+		{"offline", true, func(context.Context, string) (earlier, error) { asked++; return earlier{keys: data}, nil }, "made new keys without looking", false, ""},
+		{"no answer", false, func(context.Context, string) (earlier, error) { return earlier{}, errors.New("connection refused") }, "", false, "connection refused: mend that, or add --offline"},
+		{"a broken Secret", false, func(context.Context, string) (earlier, error) { return earlier{keys: map[string][]byte{}}, nil }, "", false, "keeping the keys of Secret ns/lameduck-keys: ca.crt is no PEM text: delete it"},
+		{"another namespace has one", false, func(context.Context, string) (earlier, error) { return earlier{other: "infra"}, nil }, "", false, "lameduck is installed in namespace infra already"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,8 +72,8 @@ func TestInstallKeepsKeys(t *testing.T) {
 
 func TestInstallWithoutKubeconfig(t *testing.T) {
 	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-	_, _, err := install(t, installFlags{options: deploy.Options{Namespace: "ns", Image: "a", AgentImage: "b", Replicas: 2}}, installFlags{}.clusterKeys)
-	if err == nil || !strings.Contains(err.Error(), "there is no kubeconfig: set KUBECONFIG") {
+	_, _, err := install(t, installFlags{options: deploy.Options{Namespace: "ns", Image: "a", AgentImage: "b", Replicas: 2}}, installFlags{}.lookBefore)
+	if err == nil || !strings.Contains(err.Error(), "there is no kubeconfig") {
 		t.Errorf("error %v", err)
 	}
 }
