@@ -22,9 +22,9 @@ type Change struct {
 	Mended        []findings.Finding
 }
 
-// maxRounds bounds how often the mended text is checked again. A fix that
-// makes room for another needs two.
-const maxRounds = 8
+// maxRounds bounds how often the mended text is checked again. A fix that makes
+// room for another needs two; documents are appended one a round.
+const maxRounds = 64
 
 // Fix mends what can be mended, in memory, and returns the files that change.
 // Each round's text is parsed and checked again before the next, so that two

@@ -63,6 +63,11 @@ func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, 
 	for _, p := range in.Problems {
 		out.Unreadable = append(out.Unreadable, findings.Unreadable{File: p.Path, Line: p.Line, Message: p.Text})
 	}
+	for _, w := range set.Workloads {
+		if len(w.Services) == 0 && !w.Finite() && slices.ContainsFunc(w.Containers, (*workload.Container).Serves) {
+			out.Summary.WithoutService++
+		}
+	}
 	out.Summary.Files, out.Summary.Objects = len(in.Files), len(set.Objects)
 	return out, nil
 }

@@ -76,6 +76,17 @@ func (s *Service) Reaches(c *Container) bool {
 	return false
 }
 
+// Serves reports whether a container says of itself that it answers requests:
+// by a port that is not for metrics alone, or by a readiness probe over the network.
+func (c *Container) Serves() bool {
+	for p := range c.Node.Get("ports").All() {
+		if !isMetrics(p.Get("name").Str()) {
+			return true
+		}
+	}
+	return c.Readiness != nil && c.Readiness.Exec == nil
+}
+
 // declares reports whether any running container names the port.
 func (w *Workload) declares(port string) bool {
 	for _, c := range w.Running() {

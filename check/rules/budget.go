@@ -7,57 +7,6 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// router is who sends to the pods, and how long it was seen to go on after a
-// pod began to leave, in seconds.
-type router struct {
-	name    string
-	seconds int64
-	note    string
-}
-
-// routersOf are the routers that the input shows.
-func routersOf(w *workload.Workload) []router {
-	var out []router
-	if len(w.Serving) > 0 {
-		out = append(out, router{"kube-proxy", 1, "1 s at rest, 10 to 25 s seen at 5,000 nodes"})
-	}
-	balancer, headless, routed := false, false, false
-	for _, s := range w.Services {
-		balancer = balancer || s.Spec("type").Str() == "LoadBalancer" || ipTargets(s) != nil
-		headless = headless || s.Headless
-		routed = routed || len(s.Routes) > 0
-	}
-	if headless {
-		out = append(out, router{"DNS", 30, "TTL 5 s by default, 30 s as kubeadm sets it up"})
-	}
-	if routed && !balancer {
-		out = append(out, router{"ingress or gateway", 2, "watches the same EndpointSlices; each reloads in its own time"})
-	}
-	if balancer {
-		out = append(out, router{"load balancer", 20, "6 to 12 s seen on GKE, about 19 s on an ALB"})
-	}
-	for _, c := range w.Containers {
-		registry, _, ok := registered(c)
-		if !ok {
-			continue
-		}
-		stale := router{registry.name + "'s consumers", balancerCache, "the default cache of Spring Cloud LoadBalancer"}
-		switch registry.name {
-		case "Eureka":
-			stale = router{"Eureka's consumers", eurekaStale, "22 to 58 s seen, 95 s at worst"}
-		case dubbo:
-			stale = router{"Dubbo's consumers", dubboStale, "1 to 3 s seen"}
-		}
-		if onlyWaits(c.PreStop) {
-			wait, _ := c.PreStop.Wait()
-			stale.seconds += wait
-			stale.note += "; told only after SIGTERM"
-		}
-		return append(out, stale)
-	}
-	return out
-}
-
 // Budget is what a workload's stop looks like by its manifests.
 func Budget(w *workload.Workload) budget.Budget {
 	grace, at := w.Grace()
@@ -66,23 +15,42 @@ func Budget(w *workload.Workload) budget.Budget {
 	for _, r := range routers {
 		b.Routers = append(b.Routers, budget.Span{Name: r.name, End: r.seconds, Note: r.note})
 	}
+	mesh, injected := meshOf(w)
 	for _, c := range w.Running() {
 		b.Pods = append(b.Pods, spans(c, grace))
 		b.Losses = append(b.Losses, losses(c, grace, routers)...)
+		if wait, _ := c.PreStop.Wait(); injected && min(wait, grace) > mesh.gone {
+			b.Losses = append(b.Losses, fmt.Sprintf("%d to %d s: %s is gone, through which container %s is reached%s", mesh.gone, min(wait, grace), mesh.name, c.Name, unless(mesh)))
+		}
+	}
+	if injected {
+		b.Pods = append(b.Pods, budget.Container{Name: mesh.name + " (injected)", Spans: []budget.Span{
+			{Name: "SIGTERM at once", End: mesh.gone, Note: fmt.Sprintf("takes requests for %d s%s", mesh.gone, unless(mesh))},
+		}})
 	}
 	return b
+}
+
+// unless leaves open what the manifests do not say.
+func unless(m meshProxy) string {
+	if m.sure {
+		return ""
+	}
+	return ", unless the mesh injects a native sidecar"
 }
 
 func spans(c *workload.Container, grace int64) budget.Container {
 	out := budget.Container{Name: c.Name}
 	wait, _ := c.PreStop.Wait()
+	start := min(wait, grace)
 	switch {
 	case c.PreStop == nil && c.Role == workload.Main:
 		out.Spans = append(out.Spans, budget.Span{Name: "no preStop", Note: "SIGTERM at once"})
+	case c.PreStop != nil && cannotRun(c.PreStop) != "":
+		out.Spans = append(out.Spans, budget.Span{Name: "preStop", Note: "cannot run: SIGTERM at once"})
 	case c.PreStop != nil:
-		out.Spans = append(out.Spans, budget.Span{Name: "preStop", End: min(wait, grace), Note: fmt.Sprintf("waits %d s for certain", wait)})
+		out.Spans = append(out.Spans, hookSpans(c.PreStop, start, grace)...)
 	}
-	start := min(wait, grace)
 	if c.Role == workload.Sidecar {
 		return add(out, budget.Span{Name: "SIGTERM to exit", Start: grace, End: grace, Note: "after the main containers; 2 s if they used all"})
 	}
@@ -90,6 +58,27 @@ func spans(c *workload.Container, grace int64) budget.Container {
 		return add(out, budget.Span{Name: "SIGTERM to exit", Start: start, End: start + s.seconds, Note: fmt.Sprintf("up to %d s: %s", s.seconds, s.name)})
 	}
 	return add(out, budget.Span{Name: "SIGTERM to exit", Start: start, End: grace, Note: fmt.Sprintf("%d s at most; what the program does with it is not known", max(0, grace-start))})
+}
+
+// hookSpans draw what a hook takes: for certain, and at most if that is more.
+func hookSpans(h *workload.Hook, least, grace int64) []budget.Span {
+	t, most := h.Time(), min(h.Most(), grace)
+	if t.Endless() {
+		return []budget.Span{{Name: "preStop", End: grace, Note: "never ends by itself"}}
+	}
+	wait, _ := h.Wait()
+	out := []budget.Span{{Name: "preStop", End: least, Note: fmt.Sprintf("waits %d s for certain", wait)}}
+	switch {
+	case h.Most() == workload.Endless:
+		out = append(out, budget.Span{Name: "preStop at most", End: grace, Note: "may never end by itself"})
+	case h.Most() > wait && t.Open:
+		out = append(out, budget.Span{Name: "preStop at most", End: grace, Note: fmt.Sprintf("%d s as far as it is bounded; the rest is not known", h.Most())})
+	case h.Most() > wait:
+		out = append(out, budget.Span{Name: "preStop at most", End: most, Note: fmt.Sprintf("%d s if every part takes as long as it may", h.Most())})
+	case t.Open:
+		out[0].Note += "; how long the rest takes is not known"
+	}
+	return out
 }
 
 func add(c budget.Container, s budget.Span) budget.Container {
@@ -109,16 +98,32 @@ func losses(c *workload.Container, grace int64, routers []router) []string {
 	if _, _, ok := registered(c); ok {
 		serving = true
 	}
+	t := accepting(c)
+	until, most := min(ceil(t.Min), grace), min(ceil(t.Max), grace)
 	for _, r := range routers {
-		if serving && r.seconds > stop && !waitsByItself(c) {
-			out = append(out, fmt.Sprintf("%d to %d s: %s may still send to container %s, which stops accepting at SIGTERM", stop, r.seconds, r.name, c.Name))
+		if !serving || r.seconds <= until || waitsByItself(c) {
+			continue
 		}
+		why := "stops accepting at SIGTERM"
+		if _, _, stops := stopCommand(c); stops {
+			why = "is stopped by its hook"
+		}
+		switch {
+		case t.Open:
+			why += ", if the hook takes no longer"
+		case most > until:
+			why += fmt.Sprintf(", which may come at %d to %d s", until, most)
+		}
+		out = append(out, fmt.Sprintf("%d to %d s: %s may still send to container %s, which %s", until, r.seconds, r.name, c.Name, why))
 	}
 	if s, ok := shutdownTime(c); ok && stop+s.seconds > grace {
-		out = append(out, fmt.Sprintf("at %d s: requests that %s would give until %d s are killed", grace, s.name, stop+s.seconds))
+		out = append(out, fmt.Sprintf("at %d s: requests that %s would give until %d s are killed", grace, s.name, min(stop, grace)+s.seconds))
 	}
-	if wait >= grace {
+	switch {
+	case wait >= grace:
 		out = append(out, fmt.Sprintf("at %d s: the hook is cut off and container %s gets SIGKILL 2 s after SIGTERM", grace, c.Name))
+	case c.PreStop.Most() >= grace:
+		out = append(out, fmt.Sprintf("at %d s: the hook is cut off if it takes its most, and container %s gets SIGKILL 2 s after SIGTERM", grace, c.Name))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
@@ -33,17 +34,23 @@ var dnsTTLExceedsWait = &check.Rule{
 			return
 		}
 		at = s.Spec("clusterIP")
-		config, ttl := clusterDNS(p, s)
-		if at.Str() != "None" || config == nil {
+		if at.Str() != "None" || s.MetricsOnly {
 			return
 		}
+		config, ttl := clusterDNS(p, s)
+		where, confidence := "", findings.Likely
+		if config != nil {
+			where = "ttl in " + config.String()
+		} else {
+			ttl, where, confidence = dnsTime, "the TTL that kubeadm sets up; CoreDNS's own default is 5 s", findings.Possible
+		}
 		for _, w := range s.Workloads {
-			if w.Kind == "StatefulSet" || len(w.Serving) > 0 || w.Finite() || injected(w) {
+			if w.Kind == "StatefulSet" || len(w.Serving) > 0 || w.Finite() || injected(w) || !slices.ContainsFunc(w.Containers, answers) {
 				continue // each pod is called by its own name, or clients take the other Service
 			}
 			if wait, _ := w.LongestWait(); wait < ttl {
-				p.Report(s.Object, at, "answers live %d s (ttl in %s), the pods of %s wait %d s before they stop", ttl, config, w, wait).
-					As(findings.Warning, findings.Likely).Of(w)
+				p.Report(s.Object, at, "answers live %d s (%s), the pods of %s wait %d s before they stop", ttl, where, w, wait).
+					As(findings.Warning, confidence).Of(w)
 			}
 		}
 	},

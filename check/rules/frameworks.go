@@ -15,35 +15,6 @@ import (
 // application takes to finish its requests after SIGTERM.
 const shutdownAnnotation = "lameduck.dev/shutdown-seconds"
 
-// framework says where a server's own shutdown time is set.
-type framework struct {
-	name     string
-	program  string         // what runs, if the flag is only this program's
-	flag     string         // command-line flag
-	env      string         // environment variable
-	property string         // Spring property, or another name that Spring's rules resolve
-	file     *regexp.Regexp // in a mounted ConfigMap; the first group is the time
-	unit     time.Duration  // of a bare number
-}
-
-// frameworks are the servers whose shutdown time can be read off a manifest.
-// Each bounds how long requests in flight may take after SIGTERM.
-var frameworks = []framework{
-	{name: "Spring Boot", property: "spring.lifecycle.timeout-per-shutdown-phase", unit: time.Millisecond},
-	{name: "Quarkus", property: "quarkus.shutdown.timeout", unit: time.Second},
-	{name: "Dubbo", property: "dubbo.service.shutdown.wait", unit: time.Millisecond},
-	{name: "gunicorn", program: "gunicorn", flag: "graceful-timeout", unit: time.Second},
-	{name: "gunicorn", env: "GUNICORN_CMD_ARGS", flag: "graceful-timeout", unit: time.Second},
-	{name: "uvicorn", program: "uvicorn", flag: "timeout-graceful-shutdown", unit: time.Second},
-	{name: "hypercorn", program: "hypercorn", flag: "graceful-timeout", unit: time.Second},
-	{name: "ASP.NET Core", env: "ASPNETCORE_SHUTDOWNTIMEOUTSECONDS", unit: time.Second},
-	{name: "Puma", file: regexp.MustCompile(`(?m)^\s*force_shutdown_after\s*\(?\s*([0-9.]+)`), unit: time.Second},
-	{name: "Puma", file: regexp.MustCompile(`(?m)^\s*worker_shutdown_timeout[\s(]+([0-9.]+)[\s)]*(#.*)?$`), unit: time.Second},
-	{name: "nginx", file: regexp.MustCompile(`(?m)^\s*worker_shutdown_timeout\s+([0-9]+[a-z]*)\s*;`), unit: time.Second},
-	{name: "HAProxy", file: regexp.MustCompile(`(?m)^\s*hard-stop-after\s+([0-9]+[a-z]*)`), unit: time.Millisecond},
-	{name: "Caddy", file: regexp.MustCompile(`(?m)^\s*grace_period\s+([0-9]+[a-z]+)`), unit: time.Second},
-}
-
 // shutdown is a server's own shutdown time.
 type shutdown struct {
 	name       string
@@ -60,10 +31,10 @@ func shutdownTime(c *workload.Container) (shutdown, bool) {
 			return shutdown{"the application (by annotation)", ceil(seconds), workload.Setting{Value: n.Value, Object: c.Pod.Object, Node: n}, findings.Certain}, true
 		}
 	}
-	for _, f := range frameworks {
+	for _, f := range servers().Shutdown {
 		if s, ok := f.setting(c); ok {
 			if d, ok := duration(s.Value, f.unit); ok {
-				return shutdown{f.name, ceil(d.Seconds()), s, findings.Certain}, true
+				return shutdown{f.Name, ceil(d.Seconds()), s, findings.Certain}, true
 			}
 		}
 	}
@@ -72,19 +43,22 @@ func shutdownTime(c *workload.Container) (shutdown, bool) {
 
 func (f framework) setting(c *workload.Container) (workload.Setting, bool) {
 	switch {
-	case f.property != "":
-		return c.Property(f.property)
-	case f.program != "" && !runs(c, f.program):
+	case f.Property != "":
+		return c.Property(f.Property)
+	case f.Program != "" && !runs(c, f.Program):
 		return workload.Setting{}, false
-	case f.env != "":
-		s, ok := c.Env(f.env)
-		if ok && f.flag != "" {
-			return flagIn(s, f.flag)
+	case f.Env != "":
+		s, ok := c.Env(f.Env)
+		if ok && f.Flag != "" {
+			return flagIn(s, f.Flag)
 		}
 		return s, ok
-	case f.flag != "":
-		v, at, ok := c.Flag(f.flag)
+	case f.Flag != "":
+		v, at, ok := c.Flag(f.Flag)
 		return workload.Setting{Value: v, Object: c.Pod.Object, Node: at}, ok
+	}
+	if f.File == "" {
+		return workload.Setting{}, false
 	}
 	for _, file := range c.Files() {
 		if m := f.file.FindStringSubmatch(file.Value); m != nil {
@@ -125,12 +99,10 @@ func defaultShutdown(c *workload.Container) (shutdown, bool) {
 	if s, ok := c.Property("server.shutdown"); ok && strings.EqualFold(s.Value, "graceful") {
 		return shutdown{"Spring Boot (by default)", 30, s, findings.Likely}, true
 	}
-	switch {
-	case runs(c, "gunicorn") && !flagged(c, "config", "c"):
-		return byCommand(c, "gunicorn (by default)"), true
-	case runs(c, "puma") && flagged(c, "w", "workers") && !flagged(c, "config", "C"):
-		// worker_shutdown_timeout; without workers Puma waits for ever.
-		return byCommand(c, "Puma with workers (by default)"), true
+	for _, f := range servers().Shutdown {
+		if f.Default > 0 && runs(c, f.Program) && !flagged(c, f.Unless...) && (len(f.With) == 0 || flagged(c, f.With...)) {
+			return byCommand(c, f.Name+" (by default)", f.Default), true
+		}
 	}
 	return shutdown{}, false
 }
@@ -140,13 +112,13 @@ func flagged(c *workload.Container, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { _, _, ok := c.Flag(name); return ok })
 }
 
-// byCommand is a server whose command line shows that it has the usual 30 s.
-func byCommand(c *workload.Container, name string) shutdown {
+// byCommand is a server whose command line shows that its default holds.
+func byCommand(c *workload.Container, name string, seconds int64) shutdown {
 	n := c.Node.Get("command")
 	if n == nil {
 		n = c.Node.Get("args")
 	}
-	return shutdown{name, 30, workload.Setting{Value: "30", Object: c.Pod.Object, Node: n}, findings.Likely}
+	return shutdown{name, seconds, workload.Setting{Value: strconv.FormatInt(seconds, 10), Object: c.Pod.Object, Node: n}, findings.Likely}
 }
 
 var iso = regexp.MustCompile(`(?i)^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$`)

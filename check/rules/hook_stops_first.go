@@ -35,8 +35,13 @@ var hookStopsFirst = &check.Rule{
 			}
 			if _, script, ok := shell.Unwrap(c.PreStop.Argv()); ok && script == text {
 				wait := routerWait(w)
-				d.Do("Wait first: `sleep %d; …`, with the grace period raised by as much.", wait).
-					Fix(append(roomFor(w, wait), workload.Prefix(at, fmt.Sprintf("sleep %d; ", wait)))...)
+				d.Do("Wait first: `sleep %d; …`, with the grace period raised by as much.", wait)
+				edits := append(roomFor(w, wait), workload.Prefix(at, fmt.Sprintf("sleep %d; ", wait)))
+				if outageOnUpdate(w) {
+					d.FixIfAllowed(edits...) // each update's outage gets longer
+				} else {
+					d.Fix(edits...)
+				}
 			}
 		}
 	},

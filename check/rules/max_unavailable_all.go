@@ -26,11 +26,11 @@ var maxUnavailableAll = &check.Rule{
 		if !at.Set() || !serves(w) {
 			return
 		}
-		n, written := w.Replicas()
+		n, _ := w.Replicas()
 		if taken, ok := workload.Amount(at, n, false); ok && n > 0 && taken >= n {
 			d := p.Report(w.Object, at, "maxUnavailable %s of %d replicas lets a rolling update take all of them", at.Str(), n)
-			if !written.Set() {
-				d.As(findings.Warning, findings.Likely) // someone may scale it by hand
+			if n == 1 {
+				d.As(findings.Warning, findings.Certain) // of one pod a drain takes all as well
 			}
 			if w.Kind == "Deployment" && surges(w, n) {
 				d.FixIfAllowed(workload.Replace(at, "0"))

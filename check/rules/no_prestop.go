@@ -26,17 +26,20 @@ var noPrestop = &check.Rule{
 	Remedy: "Add a preStop hook that waits until the routers know: lameduck's agent, or a sleep.",
 	Source: "https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
-		if !serves(w) || switchedOff(w) || injected(w) {
+		if !serves(w) && !presumed(w) || switchedOff(w) || injected(w) || outageOnUpdate(w) {
 			return
 		}
-		for _, c := range w.ServingContainers() {
-			if c.PreStop != nil || waitsByItself(c) {
+		for _, c := range servingContainers(w) {
+			if c.PreStop != nil || waitsByItself(c) || !answers(c) {
 				continue
 			}
 			wait := routerWait(w)
-			p.Report(w.Object, c.Node.Get("name"), "container %s serves %s and has no preStop hook", c.Name, w.Serving[0]).
+			d := p.Report(w.Object, c.Node.Get("name"), "container %s %s and has no preStop hook", c.Name, whom(w)).
 				Do("Add a preStop hook that waits until the routers know: lameduck's agent, or `sleep: {seconds: %d}`.", wait).
 				Fix(addSleep(p, w, c, wait)...)
+			if presumed(w) {
+				d.As(findings.Info, findings.Possible)
+			}
 		}
 	},
 }

@@ -15,12 +15,17 @@ var noReadiness = &check.Rule{
 	Remedy: "Add a readiness probe that succeeds once the server answers.",
 	Source: "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
-		if !serves(w) || !replaced(w) || switchedOff(w) || w.Pod.Get("readinessGates").Len() > 0 {
+		if !serves(w) && !presumed(w) || !replaced(w) || switchedOff(w) || w.Pod.Get("readinessGates").Len() > 0 {
 			return
 		}
-		for _, c := range w.ServingContainers() {
-			if c.Readiness == nil && c.Startup == nil {
-				p.Report(w.Object, c.Node.Get("name"), "container %s serves %s and has no readiness probe", c.Name, w.Serving[0])
+		for _, c := range servingContainers(w) {
+			if c.Readiness != nil || c.Startup != nil || scrapedOnly(c) {
+				continue
+			}
+			d := p.Report(w.Object, c.Node.Get("name"), "container %s %s and has no readiness probe", c.Name, whom(w))
+			switch n, _ := w.Replicas(); {
+			case presumed(w), roleOf(c) == store && n < 2, outageOnUpdate(w):
+				d.As(findings.Info, findings.Possible) // no other pod takes its place too early
 			}
 		}
 	},

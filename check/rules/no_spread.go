@@ -14,11 +14,14 @@ var noSpread = &check.Rule{
 	Remedy: "Add a topologySpreadConstraint over kubernetes.io/hostname with whenUnsatisfiable: ScheduleAnyway.",
 	Source: "https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
-		if !w.Scales() || !serves(w) || w.Pod.Get("topologySpreadConstraints").Len() > 0 || w.Pod.Get("affinity", "podAntiAffinity").Len() > 0 {
+		if !w.Scales() || !serves(w) && !presumed(w) || w.Pod.Get("topologySpreadConstraints").Len() > 0 || w.Pod.Get("affinity", "podAntiAffinity").Len() > 0 {
 			return
 		}
 		if n, _ := w.Replicas(); n >= 2 {
-			p.Report(w.Object, nil, "%s has %d replicas and neither topologySpreadConstraints nor podAntiAffinity", w, n)
+			d := p.Report(w.Object, nil, "%s has %d replicas and neither topologySpreadConstraints nor podAntiAffinity", w, n)
+			if presumed(w) {
+				d.As(findings.Info, findings.Possible)
+			}
 		}
 	},
 }

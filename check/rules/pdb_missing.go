@@ -18,7 +18,7 @@ var pdbMissing = &check.Rule{
 	Remedy: "Add a PodDisruptionBudget with maxUnavailable: 1.",
 	Source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
-		if !w.Scales() || !serves(w) || len(w.PDBs) > 0 {
+		if !w.Scales() || !serves(w) && !presumed(w) || len(w.PDBs) > 0 {
 			return
 		}
 		if n, _ := w.Replicas(); n < 2 {
@@ -27,6 +27,9 @@ var pdbMissing = &check.Rule{
 		d := p.Report(w.Object, nil, "no PodDisruptionBudget selects the pods of %s", w)
 		if document, ok := budgetFor(w); ok {
 			d.FixIfAllowed(workload.AppendDocument(document))
+		}
+		if presumed(w) {
+			d.As(findings.Info, findings.Possible)
 		}
 	},
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
@@ -8,12 +9,19 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// outboundProxies carry an application's own requests, end at once on
-// SIGTERM by default, and can be told by a flag to wait.
-var outboundProxies = []struct{ image, flag string }{
-	{"cloud-sql-connectors/cloud-sql-proxy", "max-sigterm-delay"},
-	{"cloudsql-docker/gce-proxy", "term_timeout"},
-	{"alloydb-connectors/alloydb-auth-proxy", "max-sigterm-delay"},
+// outboundProxies carry an application's own requests and end at once on SIGTERM
+// by default, or after drain seconds. A flag can tell some of them to wait.
+var outboundProxies = []struct {
+	image, flag string
+	drain       int64
+}{
+	{"cloud-sql-connectors/cloud-sql-proxy", "max-sigterm-delay", 0},
+	{"cloudsql-docker/gce-proxy", "term_timeout", 0},
+	{"alloydb-connectors/alloydb-auth-proxy", "max-sigterm-delay", 0},
+	{"istio/proxyv2", "", istioDrainDefault},
+	{"linkerd/proxy", "", 0},
+	{"envoyproxy/envoy", "", 0},
+	{"dapr/daprd", "dapr-block-shutdown-duration", 0},
 }
 
 var proxyExitsFirst = &check.Rule{
@@ -30,14 +38,29 @@ var proxyExitsFirst = &check.Rule{
 		}
 		for _, c := range w.Containers {
 			for _, proxy := range outboundProxies {
-				if !strings.HasSuffix(c.ImageRepo(), proxy.image) || c.PreStop != nil || delayed(c, proxy.flag) {
+				if !strings.HasSuffix(c.ImageRepo(), proxy.image) || c.PreStop != nil || proxy.flag != "" && delayed(c, proxy.flag) || receives(c) {
 					continue
 				}
-				p.Report(w.Object, c.Node.Get("name"), "container %s ends on SIGTERM at once, beside the application that needs it", c.Name).
-					Do("Make it a native sidecar (an init container with restartPolicy: Always), or add --%s as long as the application's stop.", proxy.flag)
+				wait, waiting := w.LongestWait()
+				switch {
+				case proxy.flag != "" && proxy.drain == 0:
+					p.Report(w.Object, c.Node.Get("name"), "container %s ends on SIGTERM at once, beside the application that needs it", c.Name).
+						Do("Make it a native sidecar (an init container with restartPolicy: Always), or add --%s as long as the application's stop.", proxy.flag)
+				case waiting != nil && wait > proxy.drain:
+					grace, _ := w.Grace()
+					p.Report(w.Object, c.Node.Get("name"), "container %s stops %d s after SIGTERM, container %s waits %d s", c.Name, proxy.drain, waiting.Name, min(wait, grace)).
+						As(findings.Warning, findings.Likely).
+						Do("Make it a native sidecar (an init container with restartPolicy: Always), or give it a preStop hook that waits as long as the application's.")
+				}
 			}
 		}
 	},
+}
+
+// receives reports whether a Service leads to the container: then no-prestop
+// speaks of it.
+func receives(c *workload.Container) bool {
+	return slices.ContainsFunc(c.Pod.Serving, func(s *workload.Service) bool { return s.Reaches(c) })
 }
 
 // delayed reports whether the proxy is told to wait, by flag or by the

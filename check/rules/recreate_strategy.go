@@ -18,10 +18,8 @@ var recreateStrategy = &check.Rule{
 		if at.Str() != "Recreate" || w.Kind != "Deployment" || !serves(w) || switchedOff(w) {
 			return
 		}
-		for volume := range w.Pod.Get("volumes").All() {
-			if volume.Get("persistentVolumeClaim") != nil || volume.Get("hostPath") != nil {
-				return
-			}
+		if ownVolume(w) {
+			return
 		}
 		p.Report(w.Object, at, "%s serves %s and is updated with Recreate", w, w.Serving[0])
 	},

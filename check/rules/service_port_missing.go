@@ -25,7 +25,7 @@ var servicePortMissing = &check.Rule{
 				continue
 			}
 			for _, w := range s.Workloads {
-				if !hasPort(w, target.Str()) {
+				if !hasPort(w, target.Str()) && !w.Finite() { // a Job's pod is just no endpoint
 					p.Report(s.Object, target, "targetPort %q is no port of %s", target.Str(), w).Of(w)
 				}
 			}

@@ -38,7 +38,7 @@ var shellPID1 = &check.Rule{
 				confidence = findings.Certain
 			}
 			d := p.Report(w.Object, node, "container %s runs %s under %s%s, which does not pass SIGTERM on", c.Name, server, program, source).
-				As(findings.Warning, confidence)
+				As(findings.Warning, confidence).In(server, 0)
 			if len(script.Commands) == 1 && node.Str() == text && script.Commands[0].Depth == 0 && strings.HasPrefix(strings.TrimLeft(text, " \n"), script.Commands[0].Args()[0]) {
 				d.Fix(workload.Prefix(node, "exec "))
 			}

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
@@ -18,12 +20,29 @@ var singleReplica = &check.Rule{
 		if !w.Scales() || !serves(w) || len(w.HPAs) > 0 {
 			return
 		}
+		if sharesServices(w) {
+			return // a canary, or several versions: others answer meanwhile
+		}
 		if n, at := w.Replicas(); n == 1 {
 			said := ""
 			if !at.Set() {
 				said = " (the default)"
 			}
-			p.Report(w.Object, at, "%s serves %s with one replica%s", w, w.Serving[0], said)
+			if !slices.ContainsFunc(servingContainers(w), answers) {
+				return // two of a store are no copy of one; what is only scraped is scraped again
+			}
+			d := p.Report(w.Object, at, "%s serves %s with one replica%s", w, w.Serving[0], said)
+			if ownVolume(w) {
+				d.Do("Its volume may belong to one pod alone: make sure that two can share it or keep their own, before you run two replicas; else plan for the outage.")
+			}
 		}
 	},
+}
+
+// sharesServices reports whether pods of other workloads answer for each Service
+// of w's.
+func sharesServices(w *workload.Workload) bool {
+	return !slices.ContainsFunc(w.Serving, func(s *workload.Service) bool {
+		return !slices.ContainsFunc(s.Workloads, func(other *workload.Workload) bool { return other != w && other.Scales() && !switchedOff(other) })
+	})
 }

@@ -24,7 +24,7 @@ var springImmediateShutdown = &check.Rule{
 		for _, c := range w.Containers {
 			s, set := c.Property("server.shutdown")
 			if set && strings.EqualFold(strings.TrimSpace(s.Value), "immediate") {
-				d := p.Report(s.Object, s.Node, "server.shutdown is immediate for container %s", c.Name).Of(w)
+				d := p.Report(s.Object, s.Node, "server.shutdown is immediate for container %s", c.Name).Of(w).In("immediate", 0)
 				if strings.EqualFold(s.Node.Str(), "immediate") {
 					d.Fix(workload.Replace(s.Node, "graceful"))
 				}

@@ -56,6 +56,65 @@ func gracefulByInjection(w *workload.Workload) bool {
 // serves reports whether clients reach the pods through a Service.
 func serves(w *workload.Workload) bool { return !w.Finite() && len(w.Serving) > 0 }
 
+// presumed reports whether pods are taken for a server's although no Service is
+// seen that leads to them: the input has no Service at all, and the pods declare
+// a port or a probe. People name one file.
+func presumed(w *workload.Workload) bool {
+	return len(w.Input.Services) == 0 && replaced(w) && len(declaring(w)) > 0
+}
+
+// declaring are the main containers that declare a port of their own or a
+// readiness probe.
+func declaring(w *workload.Workload) (out []*workload.Container) {
+	for _, c := range w.Containers {
+		if c.Serves() && answers(c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// servingContainers are those that the Services reach, or that seem to be what
+// a Service will reach.
+func servingContainers(w *workload.Workload) []*workload.Container {
+	if presumed(w) {
+		return declaring(w)
+	}
+	return w.ServingContainers()
+}
+
+// whom says for whom a workload's containers work.
+func whom(w *workload.Workload) string {
+	if len(w.Serving) == 0 {
+		return "seems to serve (no Service is in the input)"
+	}
+	return "serves " + w.Serving[0].String()
+}
+
+// scrapedOnly reports whether no user's request comes to a container.
+func scrapedOnly(c *workload.Container) bool {
+	role := roleOf(c)
+	return role == exporter || role == tool || idles(c)
+}
+
+// outageOnUpdate reports whether an update stops the only pods before it starts
+// new ones: a longer stop is a longer outage there.
+func outageOnUpdate(w *workload.Workload) bool {
+	n, _ := w.Replicas()
+	return w.Kind == "Deployment" && w.Spec("strategy", "type").Str() == "Recreate" || w.Kind == "StatefulSet" && n == 1
+}
+
+// ownVolume reports whether the pods keep data in a volume that may belong to
+// one pod or node.
+func ownVolume(w *workload.Workload) bool {
+	for volume := range w.Pod.Get("volumes").All() {
+		if volume.Get("persistentVolumeClaim") != nil || volume.Get("hostPath") != nil {
+			return true
+		}
+	}
+	return w.Spec("volumeClaimTemplates").Len() > 0
+}
+
 // replaced reports whether the pods have a controller that starts another in
 // a stopped one's place.
 func replaced(w *workload.Workload) bool { return w.Kind != "Pod" && !w.Finite() }
@@ -93,7 +152,8 @@ func longest(h *workload.Hook) (most shell.Command) {
 	return most
 }
 
-func ceil(seconds float64) int64 { return int64(math.Ceil(seconds)) }
+// ceil rounds seconds up; what never ends is [workload.Endless].
+func ceil(seconds float64) int64 { return int64(math.Ceil(min(seconds, workload.Endless))) }
 
 // maxUnavailable is how many of n replicas a rolling update may take away, given
 // the field (25 % rounded down by default).

@@ -1,46 +1,49 @@
 package rules
 
 import (
-	"regexp"
 	"strings"
+	"time"
 
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 // delayAnnotation tells that the application itself keeps accepting requests
 // for that many seconds after SIGTERM.
 const delayAnnotation = "lameduck.dev/shutdown-delay-seconds"
 
-// delayFlag matches flags and variables by which servers delay their own stop
-// after SIGTERM: --shutdown-delay-duration (kube-apiserver),
-// --shutdown-grace-period (ingress-nginx), requestAcceptGraceTimeout (Traefik).
-var delayFlag = regexp.MustCompile(`(?i)(shutdown|termination|drain|pre-?stop)[-_.]?(delay|wait|sleep|grace-?period)|request-?accept-?grace-?time-?out|lame-?duck`)
-
-// delayConfig matches the same in mounted configuration: CoreDNS' lameduck,
-// Caddy's shutdown_delay, Traefik's requestAcceptGraceTimeout.
-var delayConfig = regexp.MustCompile(`(?mi)^\s*(lameduck|shutdown_delay|requestAcceptGraceTimeout)\b`)
-
-// drainers are images whose entry point drains on SIGTERM before it stops
-// accepting, by default.
-var drainers = []string{"istio/proxyv2", "queue-proxy"}
-
 // waitsByItself reports whether a container is known to keep accepting for a
-// while after SIGTERM, so that it needs no hook.
+// while after SIGTERM, so that it needs no hook. A delay of zero is none; one
+// whose value is not shown may be any.
 func waitsByItself(c *workload.Container) bool {
-	if c.Pod.PodAnnotation(delayAnnotation) != nil {
-		return true
+	if n := c.Pod.PodAnnotation(delayAnnotation); n != nil {
+		return !isZero(n.Str())
 	}
-	for _, arg := range c.Args() {
-		if delayFlag.MatchString(arg) {
-			return true
+	t := servers()
+	args := c.Args()
+	for i, arg := range args {
+		words := strings.Fields(arg)
+		for j, word := range words {
+			name, value, inline := strings.Cut(word, "=")
+			if !t.delayFlag.MatchString(name) {
+				continue
+			}
+			if !inline && j+1 < len(words) {
+				value = words[j+1]
+			} else if !inline && i+1 < len(args) {
+				value = args[i+1]
+			}
+			if !isZero(value) {
+				return true
+			}
 		}
 	}
 	for e := range c.Node.Get("env").All() {
-		if delayFlag.MatchString(e.Get("name").Str()) {
+		if t.delayFlag.MatchString(e.Get("name").Str()) && !isZero(e.Get("value").Str()) {
 			return true
 		}
 	}
-	for _, image := range drainers {
+	for _, image := range t.Delays.Images {
 		if strings.HasSuffix(c.ImageRepo(), image) {
 			return true
 		}
@@ -49,9 +52,30 @@ func waitsByItself(c *workload.Container) bool {
 		return false
 	}
 	for _, file := range c.Files() {
-		if delayConfig.MatchString(file.Value) {
+		if m := t.delayFile.FindStringSubmatch(file.Value); m != nil && !isZero(m[1]) {
 			return true
 		}
 	}
 	return false
+}
+
+// isZero reports whether a duration is written out and is nothing.
+func isZero(value string) bool {
+	d, ok := duration(value, time.Second)
+	return ok && d == 0
+}
+
+// accepting is for how long a container goes on accepting after its pod was
+// deleted: until SIGTERM, or until its hook stops it.
+func accepting(c *workload.Container) shell.Span {
+	t := c.PreStop.Time()
+	command, _, ok := stopCommand(c)
+	if !ok {
+		return t
+	}
+	if command.Runs == shell.Yes {
+		return command.After
+	}
+	t.Min = min(t.Min, command.After.Min)
+	return t
 }

@@ -120,7 +120,9 @@ type Result struct {
 }
 
 // Summary counts what was looked at and found. Suppressed are findings that
-// an annotation, the config file or the baseline took out.
+// an annotation, the config file or the baseline took out. WithoutService are
+// the workloads that look like servers, by a port or a probe, and that no
+// Service of the input selects: what leads to them was not seen.
 type Summary struct {
 	Files      int `json:"files"`
 	Objects    int `json:"objects"`
@@ -128,6 +130,8 @@ type Summary struct {
 	Warnings   int `json:"warnings"`
 	Infos      int `json:"infos"`
 	Suppressed int `json:"suppressed"`
+
+	WithoutService int `json:"withoutService"`
 }
 
 // Formats are the names that Write knows.

@@ -170,9 +170,8 @@ func (e *eval) timeout(args []string, at place, in state) flow {
 func timeoutArgs(args []string) (limit float64, rest []string, valid bool) {
 	kill := 0.0
 	for len(args) > 1 && strings.HasPrefix(args[0], "-") {
-		value, inline := "", false
-		name := args[0]
-		if name, value, inline = strings.Cut(name, "="); !inline && (name == "-k" || name == "-s" || name == "-t" || name == "--kill-after" || name == "--signal") {
+		name, value, inline := strings.Cut(args[0], "=")
+		if !inline && (name == "-k" || name == "-s" || name == "-t" || name == "--kill-after" || name == "--signal") {
 			value, args = args[1], args[1:]
 		}
 		args = args[1:]

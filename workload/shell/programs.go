@@ -149,7 +149,7 @@ func flag(args []string, names ...string) (float64, bool) {
 			value = args[i+1]
 		}
 		for _, name := range names {
-			found := false
+			var found bool
 			if len(name) == 1 {
 				if len(arg) < 2 || arg[0] != '-' || arg[1] == '-' {
 					continue

@@ -1,0 +1,143 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// router is who sends to the pods, and how long it was seen to go on after a
+// pod began to leave, in seconds. The rules and the timeline take them from
+// here, so that both say the same.
+type router struct {
+	name    string
+	seconds int64
+	note    string
+	service *workload.Service // by which it finds the pods; nil for a registry's consumers
+}
+
+// How long routers were seen to go on sending, in seconds.
+const (
+	kubeProxyTime  = 1
+	ingressTime    = 2
+	balancerTime   = 20
+	appGatewayTime = 90
+	dnsTime        = 30
+)
+
+// routersOf are the routers that the input shows.
+func routersOf(w *workload.Workload) []router {
+	var out []router
+	if len(w.Serving) > 0 {
+		out = append(out, router{"kube-proxy", kubeProxyTime, "1 s at rest, 10 to 25 s seen at 5,000 nodes", w.Serving[0]})
+	}
+	var headless, routed, balanced *router
+	for _, s := range w.Services {
+		if s.Headless {
+			headless = &router{"DNS", dnsTime, "TTL 5 s by default, 30 s as kubeadm sets it up", s}
+		}
+		if b := balancerOf(s); b != nil && (balanced == nil || b.seconds > balanced.seconds) {
+			balanced = b
+		}
+		if len(s.Routes) > 0 {
+			routed = &router{"ingress or gateway", ingressTime, "watches the same EndpointSlices; each reloads in its own time", s}
+		}
+	}
+	if balanced != nil {
+		routed = nil
+	}
+	for _, r := range []*router{headless, routed, balanced} {
+		if r != nil {
+			out = append(out, *r)
+		}
+	}
+	for _, c := range w.Containers {
+		registry, _, ok := registered(c)
+		if !ok {
+			continue
+		}
+		stale := router{registry.name + "'s consumers", balancerCache, "the default cache of Spring Cloud LoadBalancer", nil}
+		switch registry.name {
+		case "Eureka":
+			stale = router{"Eureka's consumers", eurekaStale, "22 to 58 s seen, 95 s at worst", nil}
+		case dubbo:
+			stale = router{"Dubbo's consumers", dubboStale, "1 to 3 s seen", nil}
+		}
+		if onlyWaits(c.PreStop) {
+			wait, _ := c.PreStop.Wait()
+			stale.seconds += wait
+			stale.note += "; told only after SIGTERM"
+		}
+		return append(out, stale)
+	}
+	return out
+}
+
+// balancerOf is the load balancer that sends to a Service's pods or their
+// nodes, nil for none.
+func balancerOf(s *workload.Service) *router {
+	const seen = "6 to 12 s seen on GKE, about 19 s on an ALB"
+	for _, route := range s.Routes {
+		class := route.Spec("ingressClassName").Str() + route.Annotation("kubernetes.io/ingress.class")
+		if contains(class, "application-gateway") {
+			return &router{"Application Gateway", appGatewayTime, "its manual asks for a wait of 90 s", s}
+		}
+	}
+	switch {
+	case s.Spec("type").Str() == "LoadBalancer", ipTargets(s) != nil, negTargets(s):
+		return &router{"load balancer", balancerTime, seen, s}
+	}
+	return nil
+}
+
+// negTargets reports whether Google's load balancer sends to the pods'
+// addresses (network endpoint groups).
+func negTargets(s *workload.Service) bool {
+	neg := s.Annotation("cloud.google.com/neg")
+	return strings.Contains(neg, "exposed_ports") || strings.Contains(neg, `"ingress": true`) || strings.Contains(neg, `"ingress":true`)
+}
+
+// meshProxy is a proxy that a mesh injects beside the containers, and that
+// stops by itself.
+type meshProxy struct {
+	name  string
+	gone  int64          // seconds after the pod's deletion at which it refuses
+	at    *workload.Node // what says so; nil if that is not in the workload
+	sure  bool           // that it is no native sidecar
+	raise string         // how to keep it longer
+}
+
+// meshOf is the proxy that the input says is injected into the pods, at its
+// defaults or as it is configured; false for none, and for a native sidecar.
+func meshOf(w *workload.Workload) (meshProxy, bool) {
+	if value, at := opted(w, "linkerd.io/inject"); value == "enabled" || value == "ingress" {
+		if w.PodAnnotation("config.alpha.linkerd.io/proxy-enable-native-sidecar").Str() == "true" || w.PodAnnotation("config.beta.linkerd.io/proxy-enable-native-sidecar").Str() == "true" {
+			return meshProxy{}, false
+		}
+		m := meshProxy{"linkerd-proxy", 0, at, false, "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"}
+		if n := w.PodAnnotation(m.raise); n != nil {
+			m.gone, m.at = wholeSeconds(n.Str()), n
+		}
+		return m, true
+	}
+	if at := w.PodAnnotation("dapr.io/enabled"); at.Str() == "true" {
+		m := meshProxy{"daprd", 0, at, false, "dapr.io/block-shutdown-duration"}
+		if n := w.PodAnnotation(m.raise); n != nil {
+			m.gone, m.at = wholeSeconds(n.Str()), n
+		}
+		return m, true
+	}
+	return istioOf(w)
+}
+
+// opted is the annotation by which a pod or its namespace asks for injection,
+// and its place if that is in the workload's own object.
+func opted(w *workload.Workload, key string) (value string, at *workload.Node) {
+	if n := w.PodAnnotation(key); n != nil {
+		return n.Str(), n
+	}
+	if ns := w.Input.Find(w.Object, "Namespace", "", w.Namespace); ns != nil {
+		return ns.Annotation(key), nil
+	}
+	return "", nil
+}
