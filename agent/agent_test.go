@@ -102,11 +102,11 @@ func TestRun(t *testing.T) {
 		{name: "absurd grace period", hub: says(waitingFor(1<<62), 0), pod: busy, from: 33 * s, to: 33100 * ms},
 		{name: "one second", hub: says(waitingFor(1), 0), pod: busy, from: 200 * ms, to: 500 * ms},
 
-		{name: "request in flight", hub: says(yes, 50*ms), pod: &pod{busy: 5 * s}, from: 5 * s, to: 5200 * ms, seen: termination.Drained},
+		{name: "request in flight", hub: says(yes, 50*ms), pod: &pod{busy: 5 * s}, from: 7 * s, to: 7200 * ms, seen: termination.Drained},
 		{name: "request without end", hub: says(yes, 50*ms), pod: &pod{busy: time.Hour}, from: 47500 * ms, to: 47600 * ms, says: "NOT DRAINED", seen: termination.DeadlineReached},
 		{name: "kept alive", hub: says(yes, 50*ms), pod: &pod{keepAlive: true}, from: s, to: 1100 * ms, says: "kept alive", seen: termination.Drained},
-		{name: "kept alive beside a request in flight", hub: says(yes, 50*ms), pod: &pod{keepAlive: true, busy: 5 * s}, from: 5 * s, to: 5200 * ms, seen: termination.Drained},
-		{name: "a connection while draining", hub: says(yes, 50*ms), pod: &pod{busy: 3 * s, again: 2900 * ms}, from: 3900 * ms, to: 4 * s},
+		{name: "kept alive beside a request in flight", hub: says(yes, 50*ms), pod: &pod{keepAlive: true, busy: 5 * s}, from: 7 * s, to: 7200 * ms, seen: termination.Drained},
+		{name: "a connection while draining", hub: says(yes, 50*ms), pod: &pod{busy: 3 * s, again: 2900 * ms}, from: 5 * s, to: 5100 * ms},
 
 		{name: "own hook", hub: says(yes, 300*ms), pod: busy, hook: ownHook{takes: 2 * s}, from: 2550 * ms, to: 2650 * ms, says: "own hook ended in 2.00s", seen: termination.HookDone},
 		{name: "own hook at announce", hub: says(yes, 300*ms), pod: busy, hook: ownHook{takes: 2 * s}, early: true, from: 2 * s, to: 2050 * ms},

@@ -18,6 +18,13 @@ type Config struct {
 	// could not be confirmed, or the pod's connections not be seen.
 	FallbackWait time.Duration
 	Quiet        Quiet
+	// DirectPeers has the agent wait, also when the routers are confirmed, until each peer is
+	// silent over all its connections: for peers that send to pod addresses of their own accord,
+	// which no barrier covers.
+	DirectPeers bool
+	// PeerCeiling bounds that wait, from the hook's start. It is also waited, unless every peer
+	// is silent, where no hub says that the peers came through kube-proxy.
+	PeerCeiling time.Duration
 	// Ports count for quiet and drain; none means every port that the pod listens on.
 	Ports []uint16
 	// Probes are the kubelet's; none means unknown: then one a second to each port is taken
@@ -42,11 +49,13 @@ const DefaultGrace = 30 * time.Second
 // Default is for a pod of which nothing is known.
 //
 // FallbackWait is what is waited without evidence: propagation has no published objective,
-// a few seconds are common, 10 to 25 s were seen on large clusters.
+// a few seconds are common, 10 to 25 s were seen on large clusters. PeerCeiling is the same: a
+// careful sleep.
 func Default() Config {
 	return Config{
 		Budget:       termination.Default.Split(DefaultGrace),
 		FallbackWait: 15 * time.Second,
+		PeerCeiling:  15 * time.Second,
 		Quiet:        Quiet{Floor: 300 * time.Millisecond, Ceiling: time.Second},
 	}
 }
@@ -64,6 +73,9 @@ func (c Config) Validate() error {
 	}
 	if c.FallbackWait < 0 {
 		return fmt.Errorf("fallback-wait is %v, must not be negative", c.FallbackWait)
+	}
+	if c.PeerCeiling < 0 {
+		return fmt.Errorf("peer-ceiling is %v, must not be negative", c.PeerCeiling)
 	}
 	if c.Quiet.Floor <= 0 || c.Quiet.Ceiling < c.Quiet.Floor {
 		return fmt.Errorf("quiet goes from %v to %v, must go from more than zero upward", c.Quiet.Floor, c.Quiet.Ceiling)

@@ -34,6 +34,9 @@ func (r *run) untilDrained(ctx context.Context) error {
 		if late, err = r.next(ctx, r.drainBy()); err != nil {
 			return err
 		}
+		if r.watch.paced == r.watch.busy { // nothing else is waited for
+			r.outcome.Paced = max(r.outcome.Paced, r.watch.paced)
+		}
 	}
 	o := &r.outcome
 	o.Drained = time.Since(began)

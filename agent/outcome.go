@@ -15,6 +15,7 @@ type Outcome struct {
 
 	Hub        string        // what the hub said, in words
 	Registries string        // what came of the registries, in words; empty without any
+	Peers      string        // whether they were silent, in words; empty unless each was waited for
 	Waited     time.Duration // until the routers had stopped, or their time was over
 	Late       bool          // their time was over
 	Blind      bool          // the connections could not be seen
@@ -25,6 +26,7 @@ type Outcome struct {
 	Drained   time.Duration
 	Undrained bool // the time for the drain was over
 	Busy      int  // connections still busy
+	Paced     int  // the most connections at once that were waited for by their pace alone
 
 	Hook     string // how the pod's own hook ended; empty without one
 	HookTook time.Duration
@@ -35,7 +37,7 @@ type Outcome struct {
 func (o Outcome) String() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	for _, said := range nonEmpty(o.Hub, o.Registries) {
+	for _, said := range nonEmpty(o.Hub, o.Registries, o.Peers) {
 		say("%s", said)
 	}
 	switch {
@@ -57,6 +59,9 @@ func (o Outcome) String() string {
 		say("drained %s (%d connections kept alive are busy with later requests)", seconds(o.Drained), o.Busy)
 	default:
 		say("drained %s", seconds(o.Drained))
+	}
+	if o.Paced > 0 {
+		say("%d connections waited for by the pace of their answers", o.Paced)
 	}
 	if o.Hook != "" {
 		say("own hook %s in %s", o.Hook, seconds(o.HookTook))

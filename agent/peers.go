@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 )
 
-// A registry's consumers choose the pod by what they have cached, each by its own cache: one
-// that has stopped says nothing of the others. So each is waited for by its own silence.
+// A peer that has learnt the pod's address, of a registry, a slice or DNS, chooses the pod by what
+// it has cached, each by its own cache: one that has stopped says nothing of the others. So each
+// is waited for by its own silence.
 const (
 	// peerArrivals: the window is the time in which the peer would have sent so many more
 	// requests, and at least twice its longest pause.
@@ -62,6 +64,33 @@ func (p *peers) silent(now time.Time, floor time.Duration) bool {
 		}
 	}
 	return true
+}
+
+// sending reports whether any peer has sent within the time before now.
+func (p *peers) sending(now time.Time, within time.Duration) bool {
+	for _, one := range p.seen {
+		if now.Sub(one.last) < within {
+			return true
+		}
+	}
+	return false
+}
+
+// describe puts into words who sends.
+func (p *peers) describe(now time.Time) string {
+	var last time.Time
+	for _, one := range p.seen {
+		if one.last.After(last) {
+			last = one.last
+		}
+	}
+	switch {
+	case len(p.seen) == 0:
+		return "no peer has sent"
+	case p.silent(now, unknownQuiet):
+		return fmt.Sprintf("%d peers silent for %s", len(p.seen), seconds(now.Sub(last)))
+	}
+	return fmt.Sprintf("NOT ALL of %d peers SILENT, the last request %s ago", len(p.seen), seconds(now.Sub(last)))
 }
 
 // window is in which time the peer would surely have sent another request. A shorter one than is

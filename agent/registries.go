@@ -41,6 +41,7 @@ type registryState struct {
 	failure      string
 	stopped      time.Duration // since the start: when its consumers had stopped
 	seen         bool          // by their silence, not by the time alone
+	sending      bool          // some have been seen to go on beyond their cache's time
 }
 
 // leaveRegistries begins to take the pod out; what comes of it is heard by next.
@@ -49,7 +50,7 @@ func (r *run) leaveRegistries(ctx context.Context) {
 		return
 	}
 	r.inRegistries = ctx
-	r.watch.peers = &peers{}
+	r.watch.consumers = true
 	r.leaving = r.parts.Registries.Leave(ctx, min(withdrawTime, r.budget.Announce+r.budget.Confirm))
 	r.registriesUnheard = true
 }
@@ -160,6 +161,11 @@ func (r *run) stopped(s *registryState, now time.Time) bool {
 	case s.absent || s.stopped > 0:
 		return true
 	case now.Sub(s.since) >= s.stale:
+		// Who is seen to send has not forgotten, whatever its cache should do: a Dubbo consumer
+		// takes in no news while it waits for its calls to a provider that has left.
+		if s.sending = !r.blind(now) && r.watch.exact && r.watch.peers.sending(now, s.quiet); s.sending {
+			return false
+		}
 	case r.blind(now) || !r.watch.exact || !r.watch.peers.silent(now, s.quiet):
 		return false
 	default:
@@ -196,6 +202,8 @@ func (s *registryState) describe(start time.Time) string {
 		text += fmt.Sprintf(" left after %s", seconds(s.since.Sub(start)))
 	}
 	switch {
+	case s.sending:
+		return text + fmt.Sprintf(" (consumers STILL SEND after the %s that they may cache)", seconds(s.stale))
 	case s.stopped == 0:
 		return text + fmt.Sprintf(" (consumers had %s less than the %s that they may cache)", seconds(s.stale-time.Since(s.since)), seconds(s.stale))
 	case s.seen:

@@ -65,7 +65,7 @@ func (r *run) servicesStopped(now time.Time) bool {
 	}
 	switch r.hub.verdict {
 	case confirmed:
-		return now.Sub(r.hub.at) >= settle && r.quiet()
+		return now.Sub(r.hub.at) >= settle && r.quiet() && (!r.config.DirectPeers || r.peersForgot(now))
 	case waiting:
 		return false
 	case unheard:
@@ -73,7 +73,13 @@ func (r *run) servicesStopped(now time.Time) bool {
 			return false
 		}
 	}
-	return elapsed >= r.config.FallbackWait && r.quiet()
+	return elapsed >= r.config.FallbackWait && r.quiet() && r.peersForgot(now)
+}
+
+// peersForgot reports whether no peer sends to the pod's address any more, over a connection that
+// it keeps either; or as long as a careful sleep has been waited.
+func (r *run) peersForgot(now time.Time) bool {
+	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.exact && r.watch.peers.silent(now, unknownQuiet)
 }
 
 func (r *run) quiet() bool { return r.watch.silence() >= r.window() }
@@ -135,6 +141,9 @@ func (r *run) waited(now time.Time, late bool) {
 	}
 	o.Hub = r.hub.describe(r.parts.Hub != nil, r.start)
 	o.Registries = r.describeRegistries()
+	if r.config.DirectPeers && !o.Blind {
+		o.Peers = r.watch.peers.describe(now)
+	}
 	if r.hub.verdict == failed {
 		r.saw(termination.Unreachable, "hub", r.hub.err.Error())
 	}

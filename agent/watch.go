@@ -20,8 +20,8 @@ type watch struct {
 
 	looks uint32
 	first time.Time
-	last  time.Time // of the looks
-	seen  map[uint64]uint32
+	last  time.Time       // of the looks
+	flows map[uint64]flow // by the connection's ID
 
 	opensAtFirst uint64
 	explained    int64 // new connections seen
@@ -33,11 +33,14 @@ type watch struct {
 	lastArrival time.Time // zero before the first
 	excused     int       // probes
 
-	peers *peers // nil: nobody asks who sends
+	peers     peers
+	consumers bool // of registries are among the peers
 
 	exact    bool
 	busy     int             // connections with a request in flight
+	paced    int             // those of them that are so by their pace alone
 	open     int             // connections from outside
+	pace     int32           // ms, the longest pause of a stream
 	calm     int             // looks in a row with none busy
 	since    time.Time       // the moment whose requests the drain waits for; zero before
 	marked   bool            // a look since then has filled inFlight
@@ -45,7 +48,7 @@ type watch struct {
 }
 
 func newWatch(config Config, inside func(sockets.Conn) bool) watch {
-	return watch{config: config, inside: inside, probes: newProbes(config), seen: map[uint64]uint32{}}
+	return watch{config: config, inside: inside, probes: newProbes(config), flows: map[uint64]flow{}}
 }
 
 // see takes note of one look, which lasted from began to now. The first is what was there
@@ -53,11 +56,17 @@ func newWatch(config Config, inside func(sockets.Conn) bool) watch {
 // makes the silence shorter.
 func (w *watch) see(look sockets.Look, began, now time.Time) {
 	w.looks++
+	if w.looks == 1 {
+		w.first, w.opensAtFirst = now, look.Opens
+	}
+	clock := milliseconds(now.Sub(w.first))
 	arrived := 0
 	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
 		for _, c := range conns {
-			_, known := w.seen[c.ID]
-			w.seen[c.ID] = w.looks
+			f, known := w.flows[c.ID]
+			f.look = w.looks
+			w.pace = max(w.pace, f.see(c, clock))
+			w.flows[c.ID] = f
 			if known || w.looks == 1 {
 				continue
 			}
@@ -71,9 +80,6 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 			}
 			arrived++
 		}
-	}
-	if w.looks == 1 {
-		w.first, w.opensAtFirst = now, look.Opens
 	}
 	w.senders(look, now)
 	for range w.unexplained(look.Opens) {
@@ -98,22 +104,16 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 // senders takes note of who has sent: over new connections, and over those that are kept. The
 // node is left out: its kubelet's probes are no consumer's requests.
 func (w *watch) senders(look sockets.Look, now time.Time) {
-	if w.peers == nil {
-		return
-	}
-	since := w.last
+	since := now.Sub(w.last)
 	if w.looks == 1 {
-		since = now.Add(-unknownStale) // what is older than any cache says nothing of it
+		since = unknownStale // what is older than any cache says nothing of it
 	}
 	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
 		for _, c := range conns {
-			if !w.fromRouter(c) || slices.Contains(w.config.NodeAddresses, c.Peer) {
+			if !c.Received || ago(c.RecvAgo) >= milliseconds(since) || !w.fromRouter(c) || slices.Contains(w.config.NodeAddresses, c.Peer) {
 				continue
 			}
-			sent := now.Add(-time.Duration(c.RecvAgo) * time.Millisecond)
-			if c.Received && sent.After(since) {
-				w.peers.request(c.Peer, sent)
-			}
+			w.peers.request(c.Peer, now.Add(-time.Duration(c.RecvAgo)*time.Millisecond))
 		}
 	}
 }
@@ -149,19 +149,31 @@ func (w *watch) counts(port uint16) bool {
 
 // requests takes note of what is in flight.
 func (w *watch) requests(look sockets.Look) {
-	w.exact, w.busy, w.open = look.Exact, 0, 0
-	since := w.last.Sub(w.since)
+	w.exact, w.busy, w.paced, w.open = look.Exact, 0, 0, 0
+	since := milliseconds(w.last.Sub(w.since))
 	var unanswered map[uint64]bool
 	for _, c := range look.Conns {
-		if !c.Established || !w.fromRouter(c) {
+		if !w.fromRouter(c) {
 			continue
 		}
-		w.open++
-		if !c.Busy() && !w.answering(c) {
+		if c.Established {
+			w.open++
+		}
+		f := w.flows[c.ID]
+		doing := f.state(c, w.pace)
+		if doing == idle && w.answering(c) {
+			doing = answering
+		}
+		if doing == idle {
 			continue
 		}
 		w.busy++
-		if w.since.IsZero() || w.marked && (!w.inFlight[c.ID] || movedOn(c, since)) {
+		if doing == answering {
+			w.paced++
+		}
+		// Who has asked nothing since can only be busy with what was in flight then.
+		askedSince := ago(c.RecvAgo) < since
+		if w.since.IsZero() || w.marked && askedSince && (!w.inFlight[c.ID] || f.movedOn(c, since, w.pace)) {
 			continue
 		}
 		if unanswered == nil {
@@ -177,11 +189,10 @@ func (w *watch) requests(look sockets.Look) {
 	}
 }
 
-// answering reports whether answers still come to what a registry's consumer has asked before it
-// stopped: over one connection there may be many at once (Dubbo, gRPC), and each answer hides that
-// others are due. The next one is expected as soon as one of its requests was.
+// answering reports whether answers may still come to what a registry's consumer has asked before
+// it stopped: the next one is expected as soon as one of its requests was.
 func (w *watch) answering(c sockets.Conn) bool {
-	if w.peers == nil || w.since.IsZero() || !c.Received || !c.Sent || c.RecvAgo <= c.SentAgo {
+	if !w.consumers || w.since.IsZero() || !c.Received || !c.Sent || c.RecvAgo <= c.SentAgo {
 		return false
 	}
 	return time.Duration(c.SentAgo)*time.Millisecond < w.peers.window(c.Peer)
@@ -189,13 +200,6 @@ func (w *watch) answering(c sockets.Conn) bool {
 
 // mark has the drain wait for what is in flight now; what came before and still is, is part of it.
 func (w *watch) mark(now time.Time) { w.since, w.marked, w.inFlight = now, false, nil }
-
-// movedOn reports whether data went both ways within since: on a connection with one
-// request at a time, a next request follows the answer to the last.
-func movedOn(c sockets.Conn, since time.Duration) bool {
-	ms := since.Milliseconds()
-	return c.Sent && int64(c.SentAgo) < ms && int64(c.RecvAgo) < ms
-}
 
 // answered reports whether every request that was in flight when it was marked has been
 // answered. What is busy now began later, on connections that are kept alive.
@@ -205,9 +209,9 @@ func (w *watch) forget() {
 	if w.looks%forgetAfter != 0 {
 		return
 	}
-	for id, look := range w.seen {
-		if w.looks-look >= forgetAfter {
-			delete(w.seen, id)
+	for id, f := range w.flows {
+		if w.looks-f.look >= forgetAfter {
+			delete(w.flows, id)
 		}
 	}
 }

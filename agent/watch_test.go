@@ -78,8 +78,8 @@ func TestWatchForgets(t *testing.T) {
 		now = now.Add(lookEvery)
 		w.see(sockets.Look{Opens: i, Conns: []sockets.Conn{conn(7, client, 80), conn(100+i, client, 80)}, Exact: true}, now, now)
 	}
-	if len(w.seen) > 2*forgetAfter+1 || w.seen[7] == 0 {
-		t.Errorf("%d connections remembered", len(w.seen))
+	if len(w.flows) > 2*forgetAfter+1 || w.flows[7].look == 0 {
+		t.Errorf("%d connections remembered", len(w.flows))
 	}
 }
 

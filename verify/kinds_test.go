@@ -95,6 +95,9 @@ func TestKinds(t *testing.T) {
 		{"closed in the middle of an answer", LaneFresh, always(func(w http.ResponseWriter) {
 			hangUp(w, false, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\":")
 		}), nil, report.EOF},
+		{"closed in the middle of a stream", LaneFresh, always(func(w http.ResponseWriter) {
+			hangUp(w, false, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n\n\n\r\n")
+		}), nil, report.EOF},
 		{"status 500", LaneKeepAlive, always(func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }), nil, report.Status},
 		{"status 404", LaneKeepAlive, always(func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }), nil, report.Status},
 		{"the answer to another request", LaneKeepAlive, always(func(w http.ResponseWriter) {

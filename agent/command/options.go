@@ -52,6 +52,8 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.parts.Margin, "margin", o.parts.Margin, "what the kubelet and the runtime need")
 	flags.DurationVar(&o.config.MinWait, "min-wait", o.config.MinWait, "least time until the drain, whatever was confirmed")
 	flags.DurationVar(&o.config.FallbackWait, "fallback-wait", o.config.FallbackWait, "least time until the drain when the routers could not be confirmed")
+	flags.BoolVar(&o.config.DirectPeers, "direct-peers", o.config.DirectPeers, "wait until each peer is silent over all its connections, though the routers are confirmed")
+	flags.DurationVar(&o.config.PeerCeiling, "peer-ceiling", o.config.PeerCeiling, "longest wait for peers that go on sending")
 	flags.DurationVar(&o.config.Quiet.Floor, "quiet-floor", o.config.Quiet.Floor, "shortest time without a new connection")
 	flags.DurationVar(&o.config.Quiet.Ceiling, "quiet-ceiling", o.config.Quiet.Ceiling, "longest time without a new connection that is asked for")
 	flags.Func("registry", "registry that holds the pod, such as 'nacos server=nacos:8848 service=orders'; repeat for more; see lameduck-registry help", o.addRegistry)

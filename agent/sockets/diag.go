@@ -18,6 +18,7 @@ const (
 	attrInfo           = 2
 	extInfo            = 1 << (attrInfo - 1)
 	stateEstablished   = 1
+	stateCloseWait     = 8
 	stateListen        = 10
 	requestSize        = 56 // struct inet_diag_req_v2
 	netlinkHeaderSize  = 16
@@ -35,7 +36,7 @@ const (
 	// open leaves out handshakes, which are no connections yet, and TIME_WAIT and CLOSE,
 	// which are none any more.
 	open states = 1<<stateEstablished | 1<<4 /* FIN_WAIT1 */ | 1<<5 /* FIN_WAIT2 */ |
-		1<<8 /* CLOSE_WAIT */ | 1<<9 /* LAST_ACK */ | 1<<11 /* CLOSING */
+		1<<stateCloseWait | 1<<9 /* LAST_ACK */ | 1<<11 /* CLOSING */
 )
 
 // families are asked one after the other; IPv4 clients of a [::] listener show in the second.

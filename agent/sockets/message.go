@@ -16,6 +16,7 @@ const (
 	infoLastDataRecv  = 52
 	infoLastAckRecv   = 56
 	infoBytesReceived = 128
+	infoDataSegsIn    = 152
 	infoDataSegsOut   = 156
 	infoNeeded        = 160 // since Linux 4.6
 )
@@ -37,11 +38,14 @@ func (s diagSock) conn() Conn {
 		Port:        s.port,
 		Self:        s.local == s.peer,
 		Established: s.state == stateEstablished,
+		PeerClosed:  s.state == stateCloseWait,
 		Unacked:     s.unacked > 0,
 	}
 	if len(s.info) >= infoNeeded {
 		c.Received = binary.NativeEndian.Uint64(s.info[infoBytesReceived:]) > 0
-		c.Sent = binary.NativeEndian.Uint32(s.info[infoDataSegsOut:]) > 0
+		c.SegsIn = binary.NativeEndian.Uint32(s.info[infoDataSegsIn:])
+		c.SegsOut = binary.NativeEndian.Uint32(s.info[infoDataSegsOut:])
+		c.Sent = c.SegsOut > 0
 		c.RecvAgo = binary.NativeEndian.Uint32(s.info[infoLastDataRecv:])
 		c.SentAgo = binary.NativeEndian.Uint32(s.info[infoLastDataSent:])
 		c.AckAgo = binary.NativeEndian.Uint32(s.info[infoLastAckRecv:])

@@ -32,6 +32,7 @@ func sock(infoSize int) []byte {
 	info := make([]byte, infoSize)
 	if infoSize >= infoNeeded {
 		binary.NativeEndian.PutUint64(info[infoBytesReceived:], 100)
+		binary.NativeEndian.PutUint32(info[infoDataSegsIn:], 2)
 		binary.NativeEndian.PutUint32(info[infoDataSegsOut:], 1)
 		binary.NativeEndian.PutUint32(info[infoLastDataRecv:], 10)
 		binary.NativeEndian.PutUint32(info[infoLastDataSent:], 500)
@@ -78,7 +79,7 @@ func TestParseMessages(t *testing.T) {
 
 func TestConnOfAnOldKernel(t *testing.T) {
 	for size, want := range map[int]Conn{
-		280: {ID: 42, Peer: netip.MustParseAddr("10.0.1.7"), Port: 8080, Established: true, Received: true, Sent: true, RecvAgo: 10, SentAgo: 500},
+		280: {ID: 42, Peer: netip.MustParseAddr("10.0.1.7"), Port: 8080, Established: true, Received: true, Sent: true, RecvAgo: 10, SentAgo: 500, SegsIn: 2, SegsOut: 1},
 		104: {ID: 42, Peer: netip.MustParseAddr("10.0.1.7"), Port: 8080, Established: true},
 	} {
 		s, err := parseSock(sock(size))
@@ -87,28 +88,6 @@ func TestConnOfAnOldKernel(t *testing.T) {
 		}
 		if got := s.conn(); got != want {
 			t.Errorf("tcp_info of %d bytes: %+v, want %+v", size, got, want)
-		}
-	}
-}
-
-func TestBusy(t *testing.T) {
-	tests := []struct {
-		name string
-		conn Conn
-		want bool
-	}{
-		{"fresh", Conn{Established: true}, false},
-		{"first request", Conn{Established: true, Received: true, RecvAgo: 50, SentAgo: 60}, true},
-		{"first request, clock's tick", Conn{Established: true, Received: true, RecvAgo: 50, SentAgo: 50}, true},
-		{"answered", Conn{Established: true, Received: true, Sent: true, RecvAgo: 50, SentAgo: 40}, false},
-		{"next request", Conn{Established: true, Received: true, Sent: true, RecvAgo: 5, SentAgo: 40}, true},
-		{"answer being taken", Conn{Established: true, Received: true, Sent: true, Unacked: true, RecvAgo: 5000, SentAgo: 40, AckAgo: 40}, true},
-		{"client that vanished", Conn{Established: true, Received: true, Sent: true, Unacked: true, RecvAgo: 5000, SentAgo: 40, AckAgo: 5000}, false},
-		{"half closed", Conn{Received: true, RecvAgo: 5, SentAgo: 40}, false},
-	}
-	for _, tt := range tests {
-		if got := tt.conn.Busy(); got != tt.want {
-			t.Errorf("%s: busy %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }

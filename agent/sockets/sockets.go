@@ -2,7 +2,7 @@
 //
 // It asks the kernel by inet_diag (NETLINK_SOCK_DIAG), which needs no capability and passes
 // the RuntimeDefault seccomp profile. Where that is refused (gVisor, stricter profiles) it
-// reads /proc/net/tcp, which is slower and can't tell whether a connection is busy.
+// reads /proc/net/tcp, which is slower and can't tell what is in flight.
 package sockets
 
 import (
@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-// maxConns bounds what one look holds: 48 bytes each. It is beyond what one pod's port
+// maxConns bounds what one look holds: 64 bytes each. It is beyond what one pod's port
 // can usefully hold; more is an error rather than memory without end.
 const maxConns = 200_000
 
@@ -28,29 +28,15 @@ type Conn struct {
 	Self bool       // both ends have the same address: the pod speaks to itself
 
 	Established bool
+	PeerClosed  bool   // the peer has closed its side, the application has not
 	Received    bool   // data from the peer has arrived
 	Sent        bool   // data has been sent to the peer
 	Unacked     bool   // data is on its way to the peer
 	RecvAgo     uint32 // ms since data last arrived
 	SentAgo     uint32 // ms since data was last sent
 	AckAgo      uint32 // ms since the peer last acknowledged anything
-}
-
-// stalled is how long a peer may acknowledge nothing until data on its way to it no longer
-// makes the connection busy: a client that vanished is retransmitted to for many minutes.
-const stalled = 3000 // ms
-
-// Busy tells whether a request seems to be in flight: data has come after the last answer,
-// or none was answered yet, or an answer is still being taken by the peer.
-//
-// It holds for one request at a time (HTTP/1.1). It is a hint for protocols that interleave
-// requests, and can miss a request that came within the clock's tick (1-10 ms) of the last
-// answer. A half-closed connection is not busy: most of them are leaks.
-func (c Conn) Busy() bool {
-	if !c.Established || !c.Received {
-		return false
-	}
-	return !c.Sent || c.RecvAgo < c.SentAgo || c.Unacked && c.AckAgo < stalled
+	SegsIn      uint32 // segments with data from the peer so far; wraps
+	SegsOut     uint32 // segments with data to the peer so far; wraps
 }
 
 // Look is what one look saw.
@@ -62,7 +48,7 @@ type Look struct {
 	// Gone are inbound connections that ended since the last look, not all of them if
 	// there were many. Each may or may not have been in an earlier look.
 	Gone []Conn
-	// Exact is false when only the tables could be read: then Busy is not known.
+	// Exact is false when only the tables could be read: then what is in flight is not known.
 	Exact bool
 }
 

@@ -181,37 +181,6 @@ func TestGoneKeepsTheID(t *testing.T) {
 	})
 }
 
-func TestBusyOverOneExchange(t *testing.T) {
-	r := openReader(t)
-	l := listenOn(t, "127.0.0.1:0")
-	p := connect(t, l, "127.0.0.1")
-	busy := func() bool { return on(look(t, r).Conns, p.port)[0].Busy() }
-	// Longer than the kernel's tick, which is what its clock can tell apart.
-	tick := func() { time.Sleep(20 * time.Millisecond) }
-	if busy() {
-		t.Error("busy before the first request")
-	}
-	for i := range 2 {
-		p.send(t, p.client, p.server, "request")
-		if !busy() {
-			t.Errorf("request %d: not busy before its answer", i)
-		}
-		tick()
-		p.send(t, p.server, p.client, "answer")
-		until(t, r, "the answer's acknowledgement", func(l Look) bool {
-			return !on(l.Conns, p.port)[0].Busy()
-		})
-		tick()
-	}
-	// An answer larger than both buffers stays in flight while the client doesn't read.
-	p.send(t, p.client, p.server, "request")
-	p.server.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-	p.server.Write(make([]byte, 64<<20))
-	if !busy() {
-		t.Error("not busy while the answer is being taken")
-	}
-}
-
 func TestFilterWithManyPorts(t *testing.T) {
 	for _, listeners := range []int{1, 2, maxFiltered, maxFiltered + 1} {
 		t.Run(fmt.Sprint(listeners), func(t *testing.T) {
@@ -300,7 +269,7 @@ func TestUnprivileged(t *testing.T) {
 	if err := os.WriteFile(own, data, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(own, "-test.run", "TestLook|TestGone|TestBusy", "-test.v")
+	cmd := exec.Command(own, "-test.run", "TestLook|TestGone", "-test.v")
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()

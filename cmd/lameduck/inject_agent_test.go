@@ -124,7 +124,8 @@ func TestDefaultsAgree(t *testing.T) {
 	want := agent.Default()
 	got := agent.Config{
 		Budget: policy.Budget.Split(agent.DefaultGrace), MinWait: policy.MinWait, FallbackWait: policy.FallbackWait,
-		Quiet: agent.Quiet{Floor: policy.QuietFloor, Ceiling: policy.QuietCeiling},
+		Quiet:       agent.Quiet{Floor: policy.QuietFloor, Ceiling: policy.QuietCeiling},
+		PeerCeiling: want.PeerCeiling, // injection has no word for it
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-agent +injection:\n%s", diff)
