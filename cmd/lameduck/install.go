@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/lameduck-dev/lameduck/cmd/lameduck/internal/status"
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
@@ -154,7 +153,7 @@ func (f installFlags) lookBefore(ctx context.Context, namespace string) (earlier
 
 func lookBefore(ctx context.Context, client kubernetes.Interface, namespace string) (earlier, error) {
 	var before earlier
-	there, err := status.Installations(ctx, client)
+	there, err := installations(ctx, client)
 	if err != nil {
 		return earlier{}, err
 	}

@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"github.com/lameduck-dev/lameduck/barrier"
-	"github.com/lameduck-dev/lameduck/cmd/lameduck/internal/status"
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
@@ -126,7 +125,7 @@ func rbac(resource string) schema.GroupVersionResource {
 
 func (u *remover) run(ctx context.Context) error {
 	for _, k := range append([]kind{webhookKind}, rightsKinds...) {
-		items, err := u.list(ctx, k, "", status.Ours)
+		items, err := u.list(ctx, k, "", ours)
 		if err != nil {
 			return err
 		}

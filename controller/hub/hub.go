@@ -40,8 +40,6 @@ type Observer interface {
 // Recorder keeps what pods withdraw from registries.
 type Recorder interface {
 	Record(pod *corev1.Pod, records []string) error
-	// Gone tells that a pod no longer exists.
-	Gone(uid string)
 }
 
 // Outcome is how a termination was answered.
@@ -52,7 +50,6 @@ const (
 	Confirmed    Outcome = "confirmed"     // no kube-proxy sends to the pod
 	Missed       Outcome = "missed"        // some node did not pass the barrier
 	StillOffered Outcome = "still-offered" // something goes on offering the pod
-	Behind       Outcome = "behind"        // the hub's own view came too late to say
 )
 
 // Config of a Hub.
@@ -67,11 +64,10 @@ type Config struct {
 }
 
 const (
-	// keep is how long a termination is remembered after its pod is gone, for agents that report
-	// late; one whose pod was never deleted, after its last report.
+	// keep is how long a record stays after its pod is gone: for agents that ask late.
 	keep = 5 * time.Minute
-	// maxTerminations bounds the memory; one with its evidence takes some KiB.
-	maxTerminations = 20_000
+	// maxRecords bounds the memory; a record with its evidence takes some KiB.
+	maxRecords = 20_000
 )
 
 // Hub follows terminations. It keeps nothing that a new leader would need.
@@ -81,14 +77,14 @@ type Hub struct {
 	stop    context.CancelFunc
 	working sync.WaitGroup
 
-	mu           sync.Mutex
-	terminations map[string]*Termination // by the pod's uid
+	mu      sync.Mutex
+	records map[string]*record // by the pod's uid
 }
 
 // New gives a Hub; Close ends what it has begun.
 func New(config Config) *Hub {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Hub{config: config, ctx: ctx, stop: stop, terminations: map[string]*Termination{}}
+	h := &Hub{config: config, ctx: ctx, stop: stop, records: map[string]*record{}}
 	h.working.Go(h.sweep)
 	return h
 }
@@ -97,58 +93,59 @@ func New(config Config) *Hub {
 func (h *Hub) Close() {
 	h.stop()
 	h.working.Wait()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, t := range h.terminations {
-		t.close()
+	for _, r := range h.records {
+		if r.report != nil && r.report.timer.Stop() {
+			h.announce(r)
+		}
 	}
 }
 
-var (
-	errFull     = errors.New("the hub follows too many terminations at once")
-	errStopping = errors.New("the hub is stopping; ask again")
-)
+var errFull = errors.New("the hub follows too many terminations at once")
 
-// Follow follows a pod that terminates, and takes note of its grace period, which a later
-// deletion may have made shorter.
+// Follow begins to follow a pod that terminates, unless it is followed already.
 func (h *Hub) Follow(pod *corev1.Pod) error {
-	t, err := h.of(pod)
-	if err != nil {
-		return err
-	}
-	t.follow(pod)
-	return nil
+	_, err := h.record(pod)
+	return err
 }
 
-// of gives the pod's termination, a new one if it has none.
-func (h *Hub) of(pod *corev1.Pod) (*Termination, error) {
+func (h *Hub) record(pod *corev1.Pod) (*record, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {
-		return nil, errStopping
+		return nil, errors.New("the hub is stopping")
 	}
-	if t := h.terminations[string(pod.UID)]; t != nil {
-		return t, nil
+	uid := string(pod.UID)
+	if r := h.records[uid]; r != nil {
+		return r, nil
 	}
-	if len(h.terminations) >= maxTerminations {
+	if len(h.records) >= maxRecords {
 		return nil, errFull
 	}
-	t := newTermination(h, pod)
-	h.terminations[string(pod.UID)] = t
-	return t, nil
+	r := newRecord(h.ctx, pod)
+	h.records[uid] = r
+	h.config.Observer.Began()
+	h.begin(r)
+	return r, nil
+}
+
+// begin starts a follower for r, which has none.
+func (h *Hub) begin(r *record) {
+	r.settled = make(chan struct{})
+	h.working.Go(func() { h.follow(r) })
 }
 
 // Gone tells that a pod no longer exists.
 func (h *Hub) Gone(uid string) {
 	h.mu.Lock()
-	t := h.terminations[uid]
-	h.mu.Unlock()
-	if t != nil {
-		t.goneNow()
+	defer h.mu.Unlock()
+	if r := h.records[uid]; r != nil && r.gone.IsZero() {
+		r.gone = time.Now()
+		r.leave()
+		h.config.Observer.Gone()
 	}
 }
 
-// sweep forgets terminations that are long over.
+// sweep forgets the records of pods that are long gone.
 func (h *Hub) sweep() {
 	ticker := time.NewTicker(keep / 5)
 	defer ticker.Stop()
@@ -159,10 +156,9 @@ func (h *Hub) sweep() {
 		case <-ticker.C:
 		}
 		h.mu.Lock()
-		for uid, t := range h.terminations {
-			if t.over(time.Now()) {
-				t.close()
-				delete(h.terminations, uid)
+		for uid, r := range h.records {
+			if !r.gone.IsZero() && time.Since(r.gone) > keep {
+				delete(h.records, uid)
 			}
 		}
 		h.mu.Unlock()

@@ -1,9 +1,6 @@
 package view
 
-import (
-	"maps"
-	"time"
-)
+import "maps"
 
 // Watch follows one pod.
 type Watch struct {
@@ -14,7 +11,6 @@ type Watch struct {
 
 	look    Look
 	since   uint64
-	at      time.Time
 	changed chan struct{}
 }
 
@@ -24,8 +20,6 @@ type State struct {
 	// Since is a resourceVersion such that the pod was out, without a break, in everything
 	// seen from there on; if the pod is out.
 	Since uint64
-	// At is when the look last changed between in and out.
-	At time.Time
 	// Changed is closed when the next State may differ.
 	Changed <-chan struct{}
 }
@@ -43,7 +37,7 @@ func (v *View) Watch(pod Pod) *Watch {
 	}
 	v.watches[pod.Namespace][w] = struct{}{}
 	w.look = v.at(pod)
-	w.since, w.at = v.version(pod.Namespace), time.Now()
+	w.since = v.version(pod.Namespace)
 	w.remember()
 	return w
 }
@@ -62,7 +56,7 @@ func (w *Watch) Close() {
 func (w *Watch) State() State {
 	w.view.mu.Lock()
 	defer w.view.mu.Unlock()
-	return State{Look: w.look, Since: w.since, At: w.at, Changed: w.changed}
+	return State{Look: w.look, Since: w.since, Changed: w.changed}
 }
 
 // version is a resourceVersion not below any change seen in the namespace.
@@ -80,9 +74,6 @@ func (v *View) tell(service key) {
 		w.remember()
 		if !before.Out() {
 			w.since = v.version(service.namespace)
-		}
-		if before.Out() != w.look.Out() {
-			w.at = time.Now()
 		}
 		close(w.changed)
 		w.changed = make(chan struct{})

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,8 +16,10 @@ import (
 )
 
 const (
-	workMax = time.Minute // of ?ms=
+	workMax = time.Minute // of ?ms= and ?stream=
 	bodyMax = 1 << 20
+	// streamPause is between two chunks of a streamed answer.
+	streamPause = 500 * time.Millisecond
 )
 
 // app answers requests.
@@ -67,6 +71,31 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// stream begins the answer and goes on with it for so long: white space in chunks, which JSON may
+// begin with.
+func (a *app) stream(w http.ResponseWriter, long time.Duration) {
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(streamPause) {
+		if _, err := io.WriteString(w, "\n"); err != nil {
+			return
+		}
+		_ = http.NewResponseController(w).Flush()
+	}
+}
+
+// milliseconds reads a value of the query, which may be absent.
+func milliseconds(r *http.Request, name string, absent time.Duration) (time.Duration, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, nil
+	}
+	ms, err := strconv.ParseUint(text, 10, 32)
+	value := time.Duration(ms) * time.Millisecond
+	if err != nil || value > workMax {
+		return 0, fmt.Errorf("?%s= must be a number of milliseconds, at most 60000", name)
+	}
+	return value, nil
+}
+
 // serve does the work of one request. The ledger says applied before the answer is written, as
 // an application that commits before it answers.
 func (a *app) serve(w http.ResponseWriter, r *http.Request) {
@@ -75,14 +104,11 @@ func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the header X-Request-Id must hold 1 to 128 printable bytes", http.StatusBadRequest)
 		return
 	}
-	work := a.config.work
-	if text := r.URL.Query().Get("ms"); text != "" {
-		ms, err := strconv.ParseUint(text, 10, 32)
-		work = time.Duration(ms) * time.Millisecond
-		if err != nil || work > workMax {
-			http.Error(w, "?ms= must be a number of milliseconds, at most 60000", http.StatusBadRequest)
-			return
-		}
+	work, workErr := milliseconds(r, "ms", a.config.work)
+	stream, streamErr := milliseconds(r, "stream", 0)
+	if err := errors.Join(workErr, streamErr); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
 	a.book.received(id)
 	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, bodyMax)); err != nil {
@@ -90,10 +116,11 @@ func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	time.Sleep(work)
-	a.book.applied(id)
 	w.Header().Set("Content-Type", "application/json")
 	if a.stopping.Load() {
 		w.Header().Set("Connection", "close")
 	}
+	a.stream(w, stream)
+	a.book.applied(id)
 	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "pod": a.config.pod, "peer": r.RemoteAddr, "ledger": true})
 }

@@ -163,6 +163,26 @@ func TestStopExit(t *testing.T) {
 	}
 }
 
+func TestStreamIsWholeOrCut(t *testing.T) {
+	p := start(t, "--stop=graceful", "--stop-timeout=0s")
+	if a, err := p.ask("a", "?stream=1100"); err != nil || a.ID != "a" {
+		t.Errorf("answer %+v, %v", a, err)
+	}
+	p.expect(t, ledger.Received, "a")
+	p.expect(t, ledger.Applied, "a")
+	cut := make(chan error)
+	go func() {
+		_, err := p.ask("b", "?stream=30000")
+		cut <- err
+	}()
+	p.expect(t, ledger.Received, "b")
+	p.signal(t)
+	p.mustExit(t)
+	if err := <-cut; err == nil {
+		t.Error("a stream that the exit cut was answered whole")
+	}
+}
+
 func TestStopShutdown(t *testing.T) {
 	p := start(t, "--stop=shutdown")
 	done := make(chan error)

@@ -29,7 +29,9 @@ type config struct {
 
 const usage = `app: a server to be stopped, for lameduck's proofs
 
-  GET or POST /   answers {"id", "pod", "ledger"} after --work (or ?ms=N milliseconds)
+  GET or POST /   answers {"id", "pod", "ledger"} after --work (or ?ms=N milliseconds);
+                  with ?stream=N it then goes on for N milliseconds, a chunk each 500 ms, until
+                  the answer is whole
   GET /ledger     what it received and applied, as JSON
   GET /readyz     200 while it listens; it stays ready while it stops
   GET /livez      200

@@ -35,12 +35,22 @@ type App struct {
 	Replicas   int32
 	Protection Protection
 	Work       time.Duration // how long a request takes
+	// StopTimeout is what it gives its requests when it is told to stop; zero: its default.
+	StopTimeout time.Duration
 }
 
 func (a App) labels() map[string]string { return map[string]string{"app": a.Name} }
 
 // Selector selects the pods of the application.
 func (a App) Selector() string { return "app=" + a.Name }
+
+func (a App) args() []string {
+	args := []string{"--stop=graceful", "--work=" + a.Work.String()}
+	if a.StopTimeout > 0 {
+		args = append(args, "--stop-timeout="+a.StopTimeout.String())
+	}
+	return args
+}
 
 func (a App) deployment() *appsv1.Deployment {
 	labels := a.labels()
@@ -52,7 +62,7 @@ func (a App) deployment() *appsv1.Deployment {
 			Name:            "app",
 			Image:           AppImage,
 			ImagePullPolicy: corev1.PullIfNotPresent,
-			Args:            []string{"--stop=graceful", "--work=" + a.Work.String()},
+			Args:            a.args(),
 			Env: []corev1.EnvVar{{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{
 				FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}}},
 			Resources: corev1.ResourceRequirements{

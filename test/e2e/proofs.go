@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
@@ -41,6 +42,7 @@ func Proofs() []Proof {
 				Proof{"hub-absent", proxy, hubAbsent},
 				Proof{"webhook-absent", proxy, webhookAbsent},
 				Proof{"cost", proxy, cost},
+				Proof{"stream", proxy, streams},
 			)
 			for _, s := range stacks {
 				all = append(all, Proof{join("registry", s.name), proxy, registryProof(s)})
@@ -136,11 +138,10 @@ func against(control Protection, t Trial) func(context.Context, *Env, string) ([
 	}
 }
 
-// beside puts what the control lost in each lane beside the outcomes, which are in the order
-// of verify.Lanes.
+// beside puts what the control lost in each lane beside the outcomes.
 func beside(outcomes []Outcome, control Protection, lost map[string]uint64) []Outcome {
-	for i, lane := range verify.Lanes {
-		outcomes[i].Control, outcomes[i].ControlLost = string(control), lost[lane]
+	for i := range outcomes {
+		outcomes[i].Control, outcomes[i].ControlLost = string(control), lost[path.Base(outcomes[i].Name)]
 	}
 	return outcomes
 }
@@ -166,20 +167,40 @@ func (e *Env) control(ctx context.Context, control Protection, t Trial) (map[str
 	return lost, nil
 }
 
-// perLane gives an outcome for each lane, in the order of verify.Lanes.
-func perLane(name string, seen *Seen) []Outcome {
-	outcomes := make([]Outcome, len(verify.Lanes))
-	for i, lane := range verify.Lanes {
-		outcomes[i] = Outcome{Name: join(name, lane), Hook: seen.Hook, Beyond: seen.Beyond, Faults: seen.Faults}
-		for _, counted := range seen.Lanes {
-			if counted.Name == lane {
-				outcomes[i].Requests = uint64(counted.Counts.Requests)
-				outcomes[i].Lost = uint64(counted.Counts.Lost)
-				outcomes[i].Masked = uint64(counted.Counts.Masked)
-			}
-		}
+// perLane gives an outcome for each lane that was run.
+func perLane(name string, seen *Seen) (outcomes []Outcome) {
+	for _, lane := range seen.Lanes {
+		outcomes = append(outcomes, Outcome{
+			Name: join(name, lane.Name), Hook: seen.Hook, Beyond: seen.Beyond, Faults: seen.Faults,
+			Requests: uint64(lane.Counts.Requests), Lost: uint64(lane.Counts.Lost), Masked: uint64(lane.Counts.Masked),
+		})
 	}
 	return outcomes
+}
+
+// The streams of the proof last as long as a sleep that most teams paste: what was begun before the
+// routers have stopped outlives it. streamRate is in streams a second.
+const (
+	streamFor  = 10 * time.Second
+	streamRate = 9
+)
+
+// streams stops pods whose answers are long streams: bare, with the sleep, and with lameduck.
+func streams(ctx context.Context, e *Env, name string) (outcomes []Outcome, err error) {
+	t := spread(Trial{Replicas: 3, Rate: streamRate, Action: rollout, Stream: streamFor})
+	var lost map[string]uint64
+	for _, control := range []Protection{Bare, Sleep10} {
+		if lost, err = e.control(ctx, control, t); err != nil {
+			return outcomes, err
+		}
+		outcomes = append(outcomes, Outcome{Name: join(name, string(control)), Control: string(control), ControlLost: lost[verify.LaneFresh]})
+	}
+	t.Protection, t.Routes = Lameduck, true
+	seen, err := e.Run(ctx, t)
+	if err != nil {
+		return outcomes, err
+	}
+	return append(outcomes, beside(perLane(name, seen), Sleep10, lost)...), nil
 }
 
 // hubAbsent stops pods that were injected when hub and webhook are gone: local evidence has to do.

@@ -22,6 +22,9 @@ type Trial struct {
 	// Before runs when the load is up and the action about to begin, and may leave something
 	// to be undone at the end.
 	Before func(ctx context.Context, e *Env) (undo func() error, err error)
+	// Stream is for how long each answer is streamed, to clients with a connection a request, by an
+	// application that soon cuts what it still has when it is told to stop. Zero: answers are short.
+	Stream time.Duration
 	Routes bool // watch the nodes' rules, to know when the last router stopped
 }
 
@@ -31,6 +34,20 @@ const workTime = 50 * time.Millisecond
 // patience is the timeout of a request: so long that a machine which is merely slow loses
 // nothing, and short of what a hanging connection takes.
 const patience = 15 * time.Second
+
+// cutAfter is what an application gives streams that it can't wait for: theirs may never end.
+const cutAfter = 500 * time.Millisecond
+
+// load is what the trial sends to the URL.
+func (t Trial) load(url string) verify.Options {
+	load := verify.Options{URL: url, Rate: t.Rate, Conns: conns, Timeout: patience}
+	if t.Stream > 0 {
+		load.URL = fmt.Sprintf("%s/?stream=%d", url, t.Stream.Milliseconds())
+		load.Lanes = []string{verify.LaneFresh}
+		load.Timeout += t.Stream
+	}
+	return load
+}
 
 // Seen is what a trial showed.
 type Seen struct {
@@ -46,6 +63,9 @@ var trials atomic.Int64
 func (t Trial) app(namespace string) (App, string) {
 	name := fmt.Sprintf("app%d", trials.Add(1))
 	app := App{Namespace: namespace, Name: name, Replicas: t.Replicas, Protection: t.Protection, Work: workTime}
+	if t.Stream > 0 {
+		app.StopTimeout = cutAfter
+	}
 	return app, strings.ReplaceAll(t.Action, "APP", name)
 }
 
@@ -74,23 +94,22 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	if t.Routes {
 		routes = watchRoutes(watchCtx, e, e.Client, app)
 	}
-	result, err := verify.Run(ctx, verify.Options{
-		URL: url, Rate: t.Rate, Conns: conns, Timeout: patience, Dial: e.dial,
-		ActionName: act.Name,
-		Action: func(ctx context.Context) (err error) {
-			if t.Before != nil {
-				undo, beforeErr := t.Before(ctx, e)
-				if beforeErr != nil {
-					return beforeErr
-				}
-				if undo != nil {
-					defer func() { err = errors.Join(err, undo()) }()
-				}
+	load := t.load(url)
+	load.Dial, load.ActionName = e.dial, act.Name
+	load.Action = func(ctx context.Context) (err error) {
+		if t.Before != nil {
+			undo, beforeErr := t.Before(ctx, e)
+			if beforeErr != nil {
+				return beforeErr
 			}
-			return act.Do(ctx)
-		},
-		Cluster: &verify.Cluster{Client: e.Client, Namespace: Namespace, Selector: app.Selector()},
-	})
+			if undo != nil {
+				defer func() { err = errors.Join(err, undo()) }()
+			}
+		}
+		return act.Do(ctx)
+	}
+	load.Cluster = &verify.Cluster{Client: e.Client, Namespace: Namespace, Selector: app.Selector()}
+	result, err := verify.Run(ctx, load)
 	if err != nil {
 		return nil, err
 	}
