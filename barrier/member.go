@@ -25,6 +25,7 @@ type member struct {
 	idle    bool      // the number last written was shown; may move on
 	acked   time.Time // when that was seen
 	proven  [2]uint64 // resourceVersions of the last two acknowledged writes, newest first
+	proved  time.Time // when the newest of them returned
 
 	answered bool   // it has answered in this era
 	silent   bool   // its write has been unacknowledged for longer than the timeout
@@ -50,6 +51,10 @@ func (m *member) wanted(one, two uint64) bool {
 	return m.count == 0 ||
 		one > 0 && !m.passed(Change{ResourceVersion: one}) ||
 		two > 0 && !m.passed(Change{ResourceVersion: two, Late: true})
+}
+
+func (m *member) verdict() Verdict {
+	return Verdict{Node: m.node.Name, Passed: true, Time: m.acked, Version: m.proven[0], Written: m.proved}
 }
 
 func (m *member) next() int { return m.count%cycle + 1 }

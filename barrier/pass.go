@@ -14,6 +14,10 @@ type Verdict struct {
 	Passed bool
 	Time   time.Time // when it was seen to have passed, or when it was given up
 	Why    string    // why it has not passed
+	// Version and Written are of the newest write that it has acknowledged, if it passed: the
+	// resourceVersion, and when the API server answered that it was made.
+	Version uint64
+	Written time.Time
 }
 
 // waiter is one pass in progress.
@@ -38,7 +42,7 @@ func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 		m := b.member(name)
 		switch {
 		case m != nil && m.passed(change):
-			w.passed = append(w.passed, Verdict{Node: name, Passed: true, Time: m.acked})
+			w.passed = append(w.passed, m.verdict())
 		case m != nil && !m.founder && !m.answered && !node.Ready:
 		default:
 			w.pending[name] = struct{}{}
@@ -110,7 +114,7 @@ func (b *Barrier) acknowledged(m *member) {
 	for w := range b.waiters {
 		if _, waits := w.pending[m.node.Name]; waits && m.passed(w.change) {
 			delete(w.pending, m.node.Name)
-			w.passed = append(w.passed, Verdict{Node: m.node.Name, Passed: true, Time: m.acked})
+			w.passed = append(w.passed, m.verdict())
 		}
 		b.settle(w)
 	}

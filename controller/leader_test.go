@@ -86,19 +86,22 @@ func TestOnChange(t *testing.T) {
 	}
 }
 
-func TestExceptBarrier(t *testing.T) {
-	seen := 0
-	l := &leader{options: Options{BarrierNamespace: "zz"}}
-	handler := l.exceptBarrier(onChange(func(*discoveryv1.EndpointSlice) { seen++ }, func(*discoveryv1.EndpointSlice, bool) { seen++ }))
-	for namespace, want := range map[string]int{"zz": 0, "shop": 3} {
-		slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: namespace}}
-		seen = 0
-		handler.OnAdd(slice, true)
-		handler.OnDelete(slice)
-		handler.OnDelete(toolscache.DeletedFinalStateUnknown{Obj: slice})
-		if seen != want {
-			t.Errorf("namespace %s: seen %d times, want %d", namespace, seen, want)
-		}
+// The barrier's own slices hold no pod; they mark how far the stream has come.
+func TestBarrierSlicesMarkTheStream(t *testing.T) {
+	l := &leader{options: Options{BarrierNamespace: "zz"}, view: view.New()}
+	handler := onChange(l.setSlice, l.dropSlice)
+	slice := func(namespace, version string) *discoveryv1.EndpointSlice {
+		return &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "a", ResourceVersion: version}}
+	}
+	delivered := func(version uint64) bool { _, ok, _ := l.view.Delivered(version, 0, false); return ok }
+	handler.OnAdd(slice("shop", "7"), true)
+	if delivered(7) {
+		t.Error("a slice of a Service's marks the stream")
+	}
+	handler.OnAdd(slice("zz", "9"), false)
+	handler.OnDelete(slice("zz", "11"))
+	if !delivered(8) || !delivered(9) || delivered(10) {
+		t.Error("the barrier's write at 9 does not mark the stream up to there")
 	}
 }
 

@@ -41,7 +41,7 @@ func TestMetricsPage(t *testing.T) {
 	}
 	var page strings.Builder
 	page.WriteString("<!-- Generated: go test ./controller -run MetricsPage -update -->\n# Metrics\n\n" +
-		"The controller serves them at `:8081/metrics`, beside those of Go and controller-runtime. Hub and barrier are the leader's: sum over the replicas.\n\n" +
+		"The controller serves them at `:8081/metrics`, beside those of Go and controller-runtime. Hub and barrier are the leader's: sum over the replicas. Alert rules: [deploy/alerts.yaml](../deploy/alerts.yaml), [what they mean](controller.md#status-and-alerts).\n\n" +
 		"| metric | type | labels | what |\n|---|---|---|---|\n")
 	for _, family := range families {
 		var labels []string

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ func (l *leader) watch(ctx context.Context) error {
 		{&corev1.Service{}, onChange(l.view.SetService, func(service *corev1.Service, _ bool) {
 			l.view.DropService(service.Namespace, service.Name)
 		})},
-		{&discoveryv1.EndpointSlice{}, l.exceptBarrier(onChange(l.view.SetSlice, l.view.DropSlice))},
+		{&discoveryv1.EndpointSlice{}, onChange(l.setSlice, l.dropSlice)},
 		{&corev1.Service{}, onChange(l.serviceSet, func(service *corev1.Service, _ bool) { l.serviceDropped(service) })},
 		{&discoveryv1.EndpointSlice{}, onChange(l.sliceSet, func(slice *discoveryv1.EndpointSlice, _ bool) { l.sliceDropped(slice) })},
 		{&corev1.Node{}, onChange(l.nodes.set, func(node *corev1.Node, _ bool) { l.nodes.drop(node.Name) })},
@@ -109,17 +110,21 @@ func (l *leader) barrierRemoved(namespace, service string) {
 	}
 }
 
-// exceptBarrier leaves out the barrier's own slices, which change all the time and hold no pod.
-func (l *leader) exceptBarrier(handler toolscache.ResourceEventHandler) toolscache.ResourceEventHandler {
-	return toolscache.FilteringResourceEventHandler{
-		FilterFunc: func(object any) bool {
-			if last, inexact := object.(toolscache.DeletedFinalStateUnknown); inexact {
-				object = last.Obj
-			}
-			slice, ok := object.(*discoveryv1.EndpointSlice)
-			return ok && slice.Namespace != l.options.BarrierNamespace
-		},
-		Handler: handler,
+// setSlice tells the view of every slice in the stream's order. The barrier's own hold no pod: they
+// mark how far the stream has come.
+func (l *leader) setSlice(slice *discoveryv1.EndpointSlice) {
+	if slice.Namespace != l.options.BarrierNamespace {
+		l.view.SetSlice(slice)
+		return
+	}
+	if version, err := strconv.ParseUint(slice.ResourceVersion, 10, 64); err == nil {
+		l.view.Mark(slice.Name, version)
+	}
+}
+
+func (l *leader) dropSlice(slice *discoveryv1.EndpointSlice, exact bool) {
+	if slice.Namespace != l.options.BarrierNamespace {
+		l.view.DropSlice(slice, exact)
 	}
 }
 

@@ -40,6 +40,10 @@ const (
 type ConfirmRequest struct {
 	Token       string `json:"token"`
 	WaitSeconds int    `json:"waitSeconds"` // how long the hub may hold the answer; at most MaxWait
+	// Confirmed: the agent has been told so. The hub then holds its answer until that is so no
+	// longer, the grace period has become shorter, or the wait is over. A hub that does not know
+	// this field answers at once.
+	Confirmed bool `json:"confirmed,omitempty"`
 }
 
 // ConfirmResponse is the hub's answer: at once when confirmed or final, else when the wait is over.

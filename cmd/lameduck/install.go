@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/lameduck-dev/lameduck/cmd/lameduck/internal/status"
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
@@ -153,7 +154,7 @@ func (f installFlags) lookBefore(ctx context.Context, namespace string) (earlier
 
 func lookBefore(ctx context.Context, client kubernetes.Interface, namespace string) (earlier, error) {
 	var before earlier
-	there, err := installations(ctx, client)
+	there, err := status.Installations(ctx, client)
 	if err != nil {
 		return earlier{}, err
 	}

@@ -61,6 +61,6 @@ Each command documents its own exit codes; 2 is wrong usage unless it says other
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newVerify(), newController(), newInject(), newInstall(), newUninstall(), newCheck(), newFix(), newExplain(), newRules(), newTimeline())
+	root.AddCommand(newVerify(), newController(), newInject(), newInstall(), newUninstall(), newStatus(), newCheck(), newFix(), newExplain(), newRules(), newTimeline())
 	return root
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/metadata"
 
 	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/cmd/lameduck/internal/status"
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
@@ -125,7 +126,7 @@ func rbac(resource string) schema.GroupVersionResource {
 
 func (u *remover) run(ctx context.Context) error {
 	for _, k := range append([]kind{webhookKind}, rightsKinds...) {
-		items, err := u.list(ctx, k, "", ours)
+		items, err := u.list(ctx, k, "", status.Ours)
 		if err != nil {
 			return err
 		}

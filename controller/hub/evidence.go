@@ -1,8 +1,6 @@
 package hub
 
 import (
-	"time"
-
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
@@ -16,18 +14,19 @@ const (
 	maxFacts  = 100
 )
 
-func lookEvidence(look view.Look, now time.Time) []termination.Evidence {
+// lookEvidence tells what the slices say, since when the pod is in or out.
+func lookEvidence(look view.State) []termination.Evidence {
 	var facts []termination.Evidence
 	add := func(kind termination.Kind, from []view.Fact) {
 		for _, fact := range from {
-			facts = append(facts, termination.Evidence{Time: now, Kind: kind, Source: "hub", Subject: fact.Subject, Detail: fact.Detail})
+			facts = append(facts, termination.Evidence{Time: look.At, Kind: kind, Source: "hub", Subject: fact.Subject, Detail: fact.Detail})
 		}
 	}
 	add(termination.StillOffered, look.Stuck)
 	add(termination.StillOffered, look.Waiting)
 	add(termination.SliceNotReady, look.Left)
 	if len(facts) == 0 {
-		facts = append(facts, termination.Evidence{Time: now, Kind: termination.SliceNotReady, Source: "hub", Detail: "no EndpointSlice holds the pod"})
+		facts = append(facts, termination.Evidence{Time: look.At, Kind: termination.SliceNotReady, Source: "hub", Detail: "no EndpointSlice holds the pod"})
 	}
 	return facts[:min(len(facts), maxFacts)]
 }

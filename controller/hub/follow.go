@@ -2,91 +2,106 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
-	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// record is one termination. Its fields are guarded by the hub's mutex; settled is closed
-// once answer will not change by itself.
-type record struct {
-	object *corev1.Pod
-	pod    view.Pod
-	began  time.Time
-	gone   time.Time       // when the pod ceased to exist
-	ctx    context.Context // ends when the pod is gone
-	leave  context.CancelFunc
+// maxBehind is how far the hub's own view may be behind the API server when it confirms. Whatever
+// happens later reaches the kube-proxies that much before the hub at the most.
+const maxBehind = time.Second
 
-	settled chan struct{}
-	since   uint64 // of the state that was confirmed
-	took    time.Duration
-	answer  hubapi.ConfirmResponse
-	calls   int
-	report  *report
+// found is what a follower found out, and when.
+type found struct {
+	outcome  Outcome
+	since    uint64 // the state that it is about
+	nodes    int    // that passed
+	missed   int
+	evidence []termination.Evidence
+
+	out      time.Time     // when the pod was seen to be out
+	passed   time.Time     // when the last node had passed
+	caughtUp time.Duration // how far the hub's own view was behind
 }
 
-func newRecord(ctx context.Context, pod *corev1.Pod) *record {
-	r := &record{object: pod, began: time.Now()}
-	r.ctx, r.leave = context.WithCancel(ctx)
-	r.pod = view.Pod{Namespace: pod.Namespace, Name: pod.Name, UID: string(pod.UID), Node: pod.Spec.NodeName}
-	for _, ip := range pod.Status.PodIPs {
-		r.pod.IPs = append(r.pod.IPs, ip.IP)
-	}
-	if seconds := pod.DeletionGracePeriodSeconds; seconds != nil {
-		r.answer.GraceSeconds = *seconds
-	}
-	return r
-}
-
-// bound is how long the hub goes on before it gives a final answer. A default budget keeps
-// half of the grace period for confirming (30 s of 60 s); two fifths leave the agent time to
-// go by what it sees itself.
-func (r *record) bound() time.Duration {
-	grace := time.Duration(r.answer.GraceSeconds) * time.Second
-	return min(max(grace*2/5, time.Second), 10*time.Minute)
-}
-
-// follow settles r: confirmed, once every kube-proxy has programmed a state in which the pod
-// is out and it still is; or final, when the time is over or waiting can't help.
-func (h *Hub) follow(r *record) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.bound())
-	defer cancel()
-	watch := h.config.View.Watch(r.pod)
-	defer watch.Close()
+// find follows the pod until every kube-proxy has programmed a state in which it is out, and the
+// hub's own view has come as far and shows it still out; or until ctx is over, or waiting can't help.
+func (h *Hub) find(ctx context.Context, t *Termination, watch *view.Watch) found {
+	forced := uint64(0) // what the barrier's next write has to be above
 	for {
 		if h.config.View.Vague() {
-			h.settle(ctx)
+			h.fix(ctx)
 		}
 		state := watch.State()
 		var verdicts []barrier.Verdict
 		switch {
 		case len(state.Waiting) > 0 || h.config.View.Vague():
-			h.note(r, state.Look)
+			t.note(lookEvidence(state))
 			select {
 			case <-state.Changed:
 				continue
 			case <-ctx.Done():
 			}
 		case len(state.Stuck) == 0:
-			verdicts = h.pass(ctx, r, state)
+			change := barrier.Change{ResourceVersion: max(state.Since, forced), Late: h.config.Late(t.pod.Namespace)}
+			verdicts = h.pass(ctx, state, change)
+			f := judge(state, verdicts)
+			if f.outcome == Confirmed {
+				behind, ok := h.catchUp(ctx, state.Since, change.Late, verdicts)
+				if f.caughtUp = behind; !ok {
+					if ctx.Err() == nil {
+						forced = newest(verdicts) // another write shows how far the view is then
+						continue
+					}
+					return f.behind()
+				}
+			}
+			if now := watch.State(); ctx.Err() == nil && (now.Out() != state.Out() || now.Since != state.Since) {
+				continue
+			}
+			return f
 		}
-		if now := watch.State(); ctx.Err() == nil && (now.Out() != state.Out() || now.Since != state.Since) {
-			continue
-		}
-		if h.ctx.Err() == nil {
-			h.finish(r, state, verdicts)
-		}
-		return
+		return judge(state, verdicts)
 	}
 }
 
-// settle has the view know a resourceVersion for what it saw without one.
-func (h *Hub) settle(ctx context.Context) {
+// catchUp waits until the hub's own view has taken in the write that the nodes have acknowledged,
+// and tells how much later than the API server's answer that was. More than maxBehind is too late.
+func (h *Hub) catchUp(ctx context.Context, since uint64, late bool, verdicts []barrier.Verdict) (behind time.Duration, ok bool) {
+	version, written := newest(verdicts), time.Time{}
+	for _, v := range verdicts {
+		if v.Version == version {
+			written = v.Written
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxBehind)
+	defer cancel()
+	for {
+		at, delivered, changed := h.config.View.Delivered(version, since, late)
+		if delivered {
+			behind = max(0, at.Sub(written))
+			return behind, behind <= maxBehind
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return time.Since(written), false
+		}
+	}
+}
+
+func newest(verdicts []barrier.Verdict) (version uint64) {
+	for _, v := range verdicts {
+		version = max(version, v.Version)
+	}
+	return version
+}
+
+// fix has the view know a resourceVersion for what it saw without one.
+func (h *Hub) fix(ctx context.Context) {
 	for ctx.Err() == nil {
 		now, err := h.config.Cluster.Now(ctx)
 		if err == nil {
@@ -102,8 +117,7 @@ func (h *Hub) settle(ctx context.Context) {
 }
 
 // pass has every family's kube-proxies pass the barrier, side by side.
-func (h *Hub) pass(ctx context.Context, r *record, state view.State) []barrier.Verdict {
-	change := barrier.Change{ResourceVersion: state.Since, Late: h.config.Late(r.pod.Namespace)}
+func (h *Hub) pass(ctx context.Context, state view.State, change barrier.Change) []barrier.Verdict {
 	results := make(chan []barrier.Verdict)
 	for _, family := range state.Families {
 		go func() { results <- h.config.Barriers(family).Pass(ctx, change) }()
@@ -115,56 +129,36 @@ func (h *Hub) pass(ctx context.Context, r *record, state view.State) []barrier.V
 	return all
 }
 
-// note keeps what is known so far, for those who ask before r is settled.
-func (h *Hub) note(r *record, look view.Look) {
-	facts := lookEvidence(look, time.Now())
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r.answer.Evidence = facts
-}
-
-func (h *Hub) finish(r *record, state view.State, verdicts []barrier.Verdict) {
+// judge says what the look and the nodes' verdicts amount to.
+func judge(state view.State, verdicts []barrier.Verdict) found {
 	now := time.Now()
-	facts := lookEvidence(state.Look, now)
+	facts := lookEvidence(state)
 	passed, missed := barrierEvidence(verdicts)
-	outcome := Confirmed
+	f := found{outcome: Confirmed, since: state.Since, nodes: len(passed), missed: len(missed), out: state.At, passed: state.At}
+	for _, fact := range passed {
+		if fact.Time.After(f.passed) {
+			f.passed = fact.Time
+		}
+	}
 	switch {
 	case !state.Out():
-		outcome = StillOffered
+		f.outcome = StillOffered
 	case len(verdicts) == 0:
-		outcome = Missed
+		f.outcome = Missed
 		facts = append(facts, termination.Evidence{Time: now, Kind: termination.Unreachable, Source: "hub", Subject: "kube-proxy", Detail: "no node could be asked in time"})
 	case len(missed) > 0:
-		outcome = Missed
+		f.outcome = Missed
 	}
-
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r.since, r.took = state.Since, now.Sub(r.began)
-	r.answer.Confirmed = outcome == Confirmed
-	r.answer.Final = true
-	r.answer.Nodes = len(passed)
-	r.answer.Evidence = abridge(facts, missed, passed)
-	close(r.settled)
-	if !r.gone.IsZero() {
-		return
-	}
-	h.config.Observer.Settled(outcome, r.took)
-	h.config.Log.Info("hub: termination", "pod", r.pod.Namespace+"/"+r.pod.Name, "outcome", outcome, "took", r.took.Round(time.Millisecond), "passed", len(passed), "missed", len(missed))
+	f.evidence = abridge(facts, missed, passed)
+	return f
 }
 
-// valid reports whether r's answer still holds; if a confirmed pod came back into the rules,
-// for instance because all others left, it is followed anew.
-func (h *Hub) valid(r *record) bool {
-	watch := h.config.View.Watch(r.pod)
-	state := watch.State()
-	watch.Close()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !r.answer.Confirmed || state.Out() || !r.gone.IsZero() || h.ctx.Err() != nil {
-		return true
-	}
-	r.answer.Confirmed, r.answer.Final, r.answer.Nodes = false, false, 0
-	h.begin(r)
-	return false
+// behind turns what was found into an answer that confirms nothing.
+func (f found) behind() found {
+	f.outcome = Behind
+	f.evidence = append([]termination.Evidence{{
+		Time: time.Now(), Kind: termination.Unreachable, Source: "hub", Subject: "EndpointSlices",
+		Detail: fmt.Sprintf("the hub's own view is %.1f s behind the API server", f.caughtUp.Seconds()),
+	}}, f.evidence...)
+	return f
 }

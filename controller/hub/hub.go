@@ -40,6 +40,8 @@ type Observer interface {
 // Recorder keeps what pods withdraw from registries.
 type Recorder interface {
 	Record(pod *corev1.Pod, records []string) error
+	// Gone tells that a pod no longer exists.
+	Gone(uid string)
 }
 
 // Outcome is how a termination was answered.
@@ -50,6 +52,7 @@ const (
 	Confirmed    Outcome = "confirmed"     // no kube-proxy sends to the pod
 	Missed       Outcome = "missed"        // some node did not pass the barrier
 	StillOffered Outcome = "still-offered" // something goes on offering the pod
+	Behind       Outcome = "behind"        // the hub's own view came too late to say
 )
 
 // Config of a Hub.
@@ -64,10 +67,11 @@ type Config struct {
 }
 
 const (
-	// keep is how long a record stays after its pod is gone: for agents that ask late.
+	// keep is how long a termination is remembered after its pod is gone, for agents that report
+	// late; one whose pod was never deleted, after its last report.
 	keep = 5 * time.Minute
-	// maxRecords bounds the memory; a record with its evidence takes some KiB.
-	maxRecords = 20_000
+	// maxTerminations bounds the memory; one with its evidence takes some KiB.
+	maxTerminations = 20_000
 )
 
 // Hub follows terminations. It keeps nothing that a new leader would need.
@@ -77,14 +81,14 @@ type Hub struct {
 	stop    context.CancelFunc
 	working sync.WaitGroup
 
-	mu      sync.Mutex
-	records map[string]*record // by the pod's uid
+	mu           sync.Mutex
+	terminations map[string]*Termination // by the pod's uid
 }
 
 // New gives a Hub; Close ends what it has begun.
 func New(config Config) *Hub {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Hub{config: config, ctx: ctx, stop: stop, records: map[string]*record{}}
+	h := &Hub{config: config, ctx: ctx, stop: stop, terminations: map[string]*Termination{}}
 	h.working.Go(h.sweep)
 	return h
 }
@@ -93,59 +97,58 @@ func New(config Config) *Hub {
 func (h *Hub) Close() {
 	h.stop()
 	h.working.Wait()
-	for _, r := range h.records {
-		if r.report != nil && r.report.timer.Stop() {
-			h.announce(r)
-		}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range h.terminations {
+		t.close()
 	}
 }
 
-var errFull = errors.New("the hub follows too many terminations at once")
+var (
+	errFull     = errors.New("the hub follows too many terminations at once")
+	errStopping = errors.New("the hub is stopping; ask again")
+)
 
-// Follow begins to follow a pod that terminates, unless it is followed already.
+// Follow follows a pod that terminates, and takes note of its grace period, which a later
+// deletion may have made shorter.
 func (h *Hub) Follow(pod *corev1.Pod) error {
-	_, err := h.record(pod)
-	return err
+	t, err := h.of(pod)
+	if err != nil {
+		return err
+	}
+	t.follow(pod)
+	return nil
 }
 
-func (h *Hub) record(pod *corev1.Pod) (*record, error) {
+// of gives the pod's termination, a new one if it has none.
+func (h *Hub) of(pod *corev1.Pod) (*Termination, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ctx.Err() != nil {
-		return nil, errors.New("the hub is stopping")
+		return nil, errStopping
 	}
-	uid := string(pod.UID)
-	if r := h.records[uid]; r != nil {
-		return r, nil
+	if t := h.terminations[string(pod.UID)]; t != nil {
+		return t, nil
 	}
-	if len(h.records) >= maxRecords {
+	if len(h.terminations) >= maxTerminations {
 		return nil, errFull
 	}
-	r := newRecord(h.ctx, pod)
-	h.records[uid] = r
-	h.config.Observer.Began()
-	h.begin(r)
-	return r, nil
-}
-
-// begin starts a follower for r, which has none.
-func (h *Hub) begin(r *record) {
-	r.settled = make(chan struct{})
-	h.working.Go(func() { h.follow(r) })
+	t := newTermination(h, pod)
+	h.terminations[string(pod.UID)] = t
+	return t, nil
 }
 
 // Gone tells that a pod no longer exists.
 func (h *Hub) Gone(uid string) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r := h.records[uid]; r != nil && r.gone.IsZero() {
-		r.gone = time.Now()
-		r.leave()
-		h.config.Observer.Gone()
+	t := h.terminations[uid]
+	h.mu.Unlock()
+	if t != nil {
+		t.goneNow()
 	}
 }
 
-// sweep forgets the records of pods that are long gone.
+// sweep forgets terminations that are long over.
 func (h *Hub) sweep() {
 	ticker := time.NewTicker(keep / 5)
 	defer ticker.Stop()
@@ -156,9 +159,10 @@ func (h *Hub) sweep() {
 		case <-ticker.C:
 		}
 		h.mu.Lock()
-		for uid, r := range h.records {
-			if !r.gone.IsZero() && time.Since(r.gone) > keep {
-				delete(h.records, uid)
+		for uid, t := range h.terminations {
+			if t.over(time.Now()) {
+				t.close()
+				delete(h.terminations, uid)
 			}
 		}
 		h.mu.Unlock()

@@ -21,8 +21,8 @@ func TestForgetsThePodsThatAreGone(t *testing.T) {
 		time.Sleep(2 * keep)
 		s.hub.mu.Lock()
 		defer s.hub.mu.Unlock()
-		if len(s.hub.records) != 0 {
-			t.Errorf("%d records are kept", len(s.hub.records))
+		if len(s.hub.terminations) != 0 {
+			t.Errorf("%d terminations are kept", len(s.hub.terminations))
 		}
 	})
 }

@@ -15,6 +15,36 @@ import (
 // recorder notes what it is told, and refuses what is no Nacos.
 type recorder []string
 
+func (r *recorder) Gone(uid string) { *r = append(*r, "gone: "+uid) }
+
+// A record that comes in the moment in which the pod ceases to exist is acted on, too (H2).
+func TestRecordOfAPodThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.add("a")
+		kept := &recorder{}
+		s.hub.config.Recorder = vanishing{kept, s}
+		var response hubapi.RecordResponse
+		s.post(hubapi.RecordPath, hubapi.RecordRequest{Token: "a", Records: []string{"nacos service=orders"}}, &response)
+		if want := (recorder{"a: nacos service=orders", "gone: uid-a"}); !slices.Equal(*kept, want) {
+			t.Errorf("kept %q, want %q", *kept, want)
+		}
+	})
+}
+
+// vanishing is a recorder during whose work the pod is deleted.
+type vanishing struct {
+	*recorder
+	s *stage
+}
+
+func (v vanishing) Record(pod *corev1.Pod, records []string) error {
+	v.s.mu.Lock()
+	delete(v.s.pods, pod.Namespace+"/"+pod.Name)
+	v.s.mu.Unlock()
+	return v.recorder.Record(pod, records)
+}
+
 func (r *recorder) Record(pod *corev1.Pod, records []string) error {
 	if !strings.HasPrefix(records[0], "nacos ") {
 		return errors.New("not kept")

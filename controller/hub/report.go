@@ -1,7 +1,7 @@
 package hub
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,103 +9,134 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 const (
-	// gather is how long the hub waits for the reports of a pod's other containers, so that
-	// there is one Event for all.
+	// gather is how long the hub waits for the reports of a pod's other containers, so that one
+	// Event tells them all. What is reported later gets an Event of its own.
 	gather = 2 * time.Second
+	// maxReports bounds what one pod may report: once for each container.
+	maxReports = 16
+	// What a report may hold: a phase is entered once, and the agent names some twenty facts.
+	maxSteps  = 8
+	maxClaims = 64
 	// maxMessage is what an Event's message may have, in bytes.
 	maxMessage = 1024
-	maxReports = 16
 )
 
-// report is what a pod's agents saw.
+// reports are what a pod's agents saw, as far as an Event tells it. A pod can make them keep no more
+// than a few hundred bytes for each of maxReports.
+type reports struct {
+	taken int
+	due   []report // not told yet
+	timer *time.Timer
+}
+
+// report is what one container's agent saw.
 type report struct {
-	timelines []termination.Timeline
-	timer     *time.Timer
+	spent  time.Duration
+	phases []string
+	late   string // what its time was over for
 }
 
-func (s *Server) take(ctx context.Context, request hubapi.ReportRequest) hubapi.ReportResponse {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	pod, err := s.pod(ctx, request.Token)
-	if err != nil {
-		return hubapi.ReportResponse{Error: err.Error()}
-	}
-	if err := s.hub.reported(pod, request.Timeline); err != nil {
-		return hubapi.ReportResponse{Error: err.Error()}
-	}
-	return hubapi.ReportResponse{}
-}
+var errReports = fmt.Errorf("this pod has sent %d reports already", maxReports)
 
-func (h *Hub) reported(pod *corev1.Pod, timeline termination.Timeline) error {
-	for i, step := range timeline.Steps {
+// readReport takes from a timeline what is told of it.
+func readReport(line termination.Timeline) (report, error) {
+	if len(line.Steps) > maxSteps || len(line.Evidence) > maxClaims {
+		return report{}, fmt.Errorf("a report has at most %d steps and %d facts", maxSteps, maxClaims)
+	}
+	if len(line.Steps) == 0 {
+		return report{}, errors.New("a report without steps")
+	}
+	r := report{spent: max(0, line.Steps[len(line.Steps)-1].Time.Sub(line.Steps[0].Time))}
+	for i, step := range line.Steps {
 		if !step.Phase.Valid() {
-			return fmt.Errorf("step %d: unknown phase %.50q", i, step.Phase)
+			return report{}, fmt.Errorf("step %d: unknown phase %.50q", i, step.Phase)
+		}
+		if i+1 < len(line.Steps) {
+			r.phases = append(r.phases, string(step.Phase)+" "+seconds(line.Steps[i+1].Time.Sub(step.Time)))
 		}
 	}
-	h.mu.Lock()
-	r := h.records[string(pod.UID)]
-	h.mu.Unlock()
-	if r == nil { // it stops without being deleted, or this leader never heard of it
-		r = newRecord(h.ctx, pod)
-		r.report = &report{timelines: []termination.Timeline{timeline}}
-		h.announce(r)
-		return nil
+	for _, fact := range line.Evidence {
+		if fact.Kind == termination.DeadlineReached {
+			r.late = clean(fact.Subject + " " + fact.Detail)
+		}
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r.report == nil {
-		r.report = &report{}
-		r.report.timer = time.AfterFunc(gather, func() { h.announce(r) })
+	return r, nil
+}
+
+// report takes in what one of the pod's agents saw.
+func (t *Termination) report(line termination.Timeline) error {
+	r, err := readReport(line)
+	if err != nil {
+		return err
 	}
-	if len(r.report.timelines) >= maxReports {
-		return fmt.Errorf("this pod has sent %d reports already", maxReports)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reports.taken >= maxReports {
+		return errReports
 	}
-	r.report.timelines = append(r.report.timelines, timeline)
+	if t.state == unannounced {
+		t.ended = time.Now()
+	}
+	t.reports.taken++
+	t.reports.due = append(t.reports.due, r)
+	if len(t.reports.due) == 1 {
+		t.reports.timer = time.AfterFunc(gather, t.tell)
+	}
 	return nil
 }
 
-// announce writes the one Event of a termination.
-func (h *Hub) announce(r *record) {
-	h.mu.Lock()
-	eventType, reason, message := summary(r)
-	pod := r.object
-	h.mu.Unlock()
-	h.config.Cluster.Event(pod, eventType, reason, message)
+// tell writes an Event of the reports that are due.
+func (t *Termination) tell() {
+	t.mu.Lock()
+	due := t.reports.due
+	t.reports.due = nil
+	if len(due) == 0 {
+		t.mu.Unlock()
+		return
+	}
+	eventType, reason, message := t.summary(due)
+	pod := t.object
+	t.mu.Unlock()
+	t.hub.config.Cluster.Event(pod, eventType, reason, message)
 }
 
-// summary tells a termination in one line, by the report of the container that took longest.
-func summary(r *record) (eventType, reason, message string) {
-	var longest termination.Timeline
-	var spent time.Duration
-	late := ""
-	for _, timeline := range r.report.timelines {
-		if took := span(timeline); longest.Steps == nil || took > spent {
-			longest, spent = timeline, took
+// flush tells at once what is due.
+func (t *Termination) flush() {
+	t.mu.Lock()
+	if t.reports.timer != nil {
+		t.reports.timer.Stop()
+	}
+	t.mu.Unlock()
+	t.tell()
+}
+
+// summary tells reports in one line, by that of the container that took longest. The mutex is held.
+func (t *Termination) summary(due []report) (eventType, reason, message string) {
+	longest, late := due[0], ""
+	for _, r := range due {
+		if r.spent > longest.spent {
+			longest = r
 		}
-		for _, fact := range timeline.Evidence {
-			if fact.Kind == termination.DeadlineReached {
-				late = clean(fact.Subject + " " + fact.Detail)
-			}
+		if r.late != "" {
+			late = r.late
 		}
 	}
-	parts := []string{fmt.Sprintf("left after %s of %s", seconds(spent), seconds(time.Duration(r.answer.GraceSeconds)*time.Second))}
+	parts := []string{"left after " + seconds(longest.spent)}
+	if t.grace > 0 {
+		parts[0] += " of " + seconds(t.grace)
+	}
 	eventType, reason = corev1.EventTypeNormal, "LameDuckDone"
-	if r.answer.Confirmed {
-		parts = append(parts, fmt.Sprintf("%d nodes confirmed after %s", r.answer.Nodes, seconds(r.took)))
+	if t.since > 0 {
+		parts = append(parts, fmt.Sprintf("%d nodes confirmed after %s", t.nodes, seconds(t.took)))
 	} else {
 		eventType, reason = corev1.EventTypeWarning, "LameDuckUnconfirmed"
-		parts = append(parts, "not confirmed: "+unconfirmed(r.answer.Evidence))
+		parts = append(parts, "not confirmed: "+t.unconfirmedBy())
 	}
-	for i, step := range longest.Steps {
-		if i+1 < len(longest.Steps) {
-			parts = append(parts, fmt.Sprintf("%s %s", step.Phase, seconds(longest.Steps[i+1].Time.Sub(step.Time))))
-		}
-	}
+	parts = append(parts, longest.phases...)
 	if late != "" {
 		eventType, reason = corev1.EventTypeWarning, "LameDuckLate"
 		parts = append(parts, "out of time: "+late)
@@ -114,11 +145,15 @@ func summary(r *record) (eventType, reason, message string) {
 	return eventType, reason, message[:min(len(message), maxMessage)]
 }
 
-func unconfirmed(facts []termination.Evidence) string {
+// unconfirmedBy names what spoke against a confirmation. The mutex is held.
+func (t *Termination) unconfirmedBy() string {
+	if t.state == unannounced {
+		return "the pod was not deleted: its container was restarted, or its node shuts down"
+	}
 	var against []string
-	for _, fact := range facts {
+	for _, fact := range t.evidence {
 		switch fact.Kind {
-		case termination.BarrierMissed, termination.StillOffered:
+		case termination.BarrierMissed, termination.StillOffered, termination.Unreachable:
 			against = append(against, fact.Subject+" ("+fact.Detail+")")
 		}
 	}
@@ -131,22 +166,16 @@ func unconfirmed(facts []termination.Evidence) string {
 	return strings.Join(against, ", ")
 }
 
-func span(t termination.Timeline) time.Duration {
-	if len(t.Steps) == 0 {
-		return 0
-	}
-	return max(0, t.Steps[len(t.Steps)-1].Time.Sub(t.Steps[0].Time))
-}
-
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
 
-// clean keeps of a text from a pod what is fit for an Event.
+// clean keeps of a text from a pod what is fit for an Event, and nothing of the memory it came in.
 func clean(text string) string {
+	text = text[:min(len(text), 400)]
 	text = strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
 			return c
 		}
 		return -1
 	}, text)
-	return strings.TrimSpace(text[:min(len(text), 200)])
+	return strings.Clone(strings.TrimSpace(text[:min(len(text), 200)]))
 }

@@ -125,11 +125,19 @@ func (s *Server) confirm(ctx context.Context, request hubapi.ConfirmRequest) hub
 			Detail: "the pod has no deletionTimestamp: no EndpointSlice will stop offering it before it stops being ready",
 		}}}
 	}
-	r, err := s.hub.record(pod)
+	t, err := s.hub.of(pod)
 	if err != nil {
 		return hubapi.ConfirmResponse{Error: err.Error()}
 	}
-	return s.hub.await(ctx, r)
+	t.follow(pod)
+	if !t.enterCall() {
+		return hubapi.ConfirmResponse{Error: fmt.Sprintf("this pod has %d calls open already", maxCalls)}
+	}
+	defer t.leaveCall()
+	if request.Confirmed {
+		return t.hold(ctx)
+	}
+	return t.await(ctx)
 }
 
 func (s *Server) keep(ctx context.Context, request hubapi.RecordRequest) hubapi.RecordResponse {
@@ -138,11 +146,30 @@ func (s *Server) keep(ctx context.Context, request hubapi.RecordRequest) hubapi.
 		if err = s.hub.config.Recorder.Record(pod, request.Records); err != nil {
 			s.hub.config.Log.Info("restore: not kept", "pod", pod.Namespace+"/"+pod.Name, "error", err)
 		}
+		// If the pod's end was told before the record was kept, nobody tells it again.
+		if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now == nil || now.UID != pod.UID {
+			s.hub.config.Recorder.Gone(string(pod.UID))
+		}
 	}
 	if err != nil {
 		return hubapi.RecordResponse{Error: err.Error()}
 	}
 	return hubapi.RecordResponse{}
+}
+
+func (s *Server) take(ctx context.Context, request hubapi.ReportRequest) hubapi.ReportResponse {
+	pod, err := s.pod(ctx, request.Token)
+	if err != nil {
+		return hubapi.ReportResponse{Error: err.Error()}
+	}
+	t, err := s.hub.of(pod)
+	if err == nil {
+		err = t.report(request.Timeline)
+	}
+	if err != nil {
+		return hubapi.ReportResponse{Error: err.Error()}
+	}
+	return hubapi.ReportResponse{}
 }
 
 // leaving gives the pod once it is seen to terminate, or as it is after a moment.
@@ -162,37 +189,4 @@ func (s *Server) leaving(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
 		}
 	}
 	return pod
-}
-
-// await gives r's answer once it is settled, or as it stands when ctx is done.
-func (h *Hub) await(ctx context.Context, r *record) hubapi.ConfirmResponse {
-	h.mu.Lock()
-	if r.calls >= maxCalls {
-		h.mu.Unlock()
-		return hubapi.ConfirmResponse{Error: fmt.Sprintf("this pod has %d calls open already", maxCalls)}
-	}
-	r.calls++
-	h.mu.Unlock()
-	defer func() {
-		h.mu.Lock()
-		r.calls--
-		h.mu.Unlock()
-	}()
-	for {
-		h.mu.Lock()
-		settled := r.settled
-		h.mu.Unlock()
-		select {
-		case <-settled:
-			if !h.valid(r) {
-				continue
-			}
-		case <-ctx.Done():
-		case <-h.ctx.Done():
-			return hubapi.ConfirmResponse{Error: "the hub is stopping; ask again"}
-		}
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return r.answer
-	}
 }

@@ -47,6 +47,8 @@ type stage struct {
 	changes []barrier.Change
 	pass    func(context.Context) []barrier.Verdict
 	nowErr  error
+	behind  time.Duration // how much later the barrier's write reaches the view
+	write   uint64        // of the barrier
 }
 
 func newStage(t *testing.T) *stage {
@@ -84,9 +86,22 @@ func newStage(t *testing.T) *stage {
 func (s *stage) Pass(ctx context.Context, change barrier.Change) []barrier.Verdict {
 	s.mu.Lock()
 	s.changes = append(s.changes, change)
-	pass := s.pass
+	pass, behind := s.pass, s.behind
+	s.write = max(s.write, change.ResourceVersion) + 1
+	version, written := s.write, time.Now()
 	s.mu.Unlock()
-	return pass(ctx)
+	if behind == 0 {
+		s.view.Mark("barrier-1", version)
+	} else {
+		time.AfterFunc(behind, func() { s.view.Mark("barrier-1", version) })
+	}
+	verdicts := pass(ctx)
+	for i := range verdicts {
+		if verdicts[i].Passed {
+			verdicts[i].Version, verdicts[i].Written = version, written
+		}
+	}
+	return verdicts
 }
 
 func (s *stage) Pod(namespace, name string) *corev1.Pod {

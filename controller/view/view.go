@@ -39,6 +39,7 @@ type View struct {
 	floor    uint64
 	vague    bool
 	watches  map[string]map[*Watch]struct{} // by namespace
+	marks    marks
 }
 
 // New gives an empty View. It is vague until Settle was called.

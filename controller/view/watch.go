@@ -1,6 +1,9 @@
 package view
 
-import "maps"
+import (
+	"maps"
+	"time"
+)
 
 // Watch follows one pod.
 type Watch struct {
@@ -11,6 +14,7 @@ type Watch struct {
 
 	look    Look
 	since   uint64
+	at      time.Time
 	changed chan struct{}
 }
 
@@ -20,6 +24,8 @@ type State struct {
 	// Since is a resourceVersion such that the pod was out, without a break, in everything
 	// seen from there on; if the pod is out.
 	Since uint64
+	// At is when the look last changed between in and out.
+	At time.Time
 	// Changed is closed when the next State may differ.
 	Changed <-chan struct{}
 }
@@ -37,7 +43,7 @@ func (v *View) Watch(pod Pod) *Watch {
 	}
 	v.watches[pod.Namespace][w] = struct{}{}
 	w.look = v.at(pod)
-	w.since = v.version(pod.Namespace)
+	w.since, w.at = v.version(pod.Namespace), time.Now()
 	w.remember()
 	return w
 }
@@ -56,7 +62,7 @@ func (w *Watch) Close() {
 func (w *Watch) State() State {
 	w.view.mu.Lock()
 	defer w.view.mu.Unlock()
-	return State{Look: w.look, Since: w.since, Changed: w.changed}
+	return State{Look: w.look, Since: w.since, At: w.at, Changed: w.changed}
 }
 
 // version is a resourceVersion not below any change seen in the namespace.
@@ -74,6 +80,9 @@ func (v *View) tell(service key) {
 		w.remember()
 		if !before.Out() {
 			w.since = v.version(service.namespace)
+		}
+		if before.Out() != w.look.Out() {
+			w.at = time.Now()
 		}
 		close(w.changed)
 		w.changed = make(chan struct{})

@@ -1,4 +1,4 @@
-package main
+package status
 
 import (
 	"context"
@@ -13,19 +13,19 @@ import (
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
-// ours is on everything that lameduck install writes, and on the hub's slice.
-const ours = "app.kubernetes.io/name=lameduck"
+// Ours is on everything that lameduck install writes, and on the hub's slice.
+const Ours = "app.kubernetes.io/name=lameduck"
 
-// installations names the namespaces of all installations that there are signs of: a controller,
+// Installations names the namespaces of all installations that there are signs of: a controller,
 // the webhook's configuration, the label on the barrier's namespace.
-func installations(ctx context.Context, client kubernetes.Interface) ([]string, error) {
+func Installations(ctx context.Context, client kubernetes.Interface) ([]string, error) {
 	var found []string
 	add := func(namespace string) {
 		if namespace != "" && !slices.Contains(found, namespace) {
 			found = append(found, namespace)
 		}
 	}
-	deployments, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: ours + ",app.kubernetes.io/component=controller"})
+	deployments, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: Ours + ",app.kubernetes.io/component=controller"})
 	if err != nil {
 		return nil, fmt.Errorf("looking for controllers: %w", err)
 	}

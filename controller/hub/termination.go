@@ -1,0 +1,287 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/controller/view"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// state is where a termination stands.
+//
+//	unannounced ──► following ──► confirmed ──► gone
+//	                 ▲     │          │
+//	                 │     ▼          │ taken back
+//	                 │  unconfirmed ──┼───────► gone
+//	                 └────────────────┘
+//
+// A pod that stops without being deleted (a container that is restarted) stays unannounced: nobody
+// was told that it leaves.
+type state int
+
+const (
+	unannounced state = iota
+	following         // it is being found out whether the routers have stopped
+	confirmed         // they have, as of since; judged again at every answer
+	unconfirmed       // the time for it is over, or waiting can't help
+	gone              // the pod no longer exists
+)
+
+// Termination is one pod's way out, as the hub knows it. It knows nothing of HTTP.
+type Termination struct {
+	hub *Hub
+	pod view.Pod
+
+	mu      sync.Mutex
+	state   state
+	object  *corev1.Pod
+	began   time.Time
+	ended   time.Time     // when it was gone, or the last report of one that was never announced
+	changed chan struct{} // closed at every transition
+	grace   time.Duration // deletionGracePeriodSeconds; it only ever shrinks
+
+	watch  *view.Watch // while it is followed, confirmed or unconfirmed
+	cancel context.CancelFunc
+	expiry *time.Timer // ends the following
+
+	since    uint64 // the state that is confirmed; 0: none is
+	took     time.Duration
+	nodes    int
+	evidence []termination.Evidence
+
+	calls   int
+	reports reports
+}
+
+func newTermination(h *Hub, object *corev1.Pod) *Termination {
+	t := &Termination{hub: h, object: object, began: time.Now(), ended: time.Now(), changed: make(chan struct{})}
+	t.pod = view.Pod{Namespace: object.Namespace, Name: object.Name, UID: string(object.UID), Node: object.Spec.NodeName}
+	for _, ip := range object.Status.PodIPs {
+		t.pod.IPs = append(t.pod.IPs, ip.IP)
+	}
+	return t
+}
+
+// enter makes a transition; the mutex is held.
+func (t *Termination) enter(next state) {
+	t.state = next
+	t.wake()
+}
+
+func (t *Termination) wake() {
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// follow begins to follow the pod, or takes note of a shorter grace period.
+func (t *Termination) follow(object *corev1.Pod) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == gone {
+		return
+	}
+	t.object = object
+	if seconds := object.DeletionGracePeriodSeconds; seconds != nil {
+		if grace := time.Duration(*seconds) * time.Second; t.state == unannounced || grace < t.grace {
+			t.grace = grace
+			t.wake()
+		}
+	}
+	switch {
+	case t.state == unannounced:
+		t.began = time.Now()
+		t.watch = t.hub.config.View.Watch(t.pod)
+		t.hub.config.Observer.Began()
+		t.begin()
+	case t.state == following:
+		t.expiry.Reset(t.left())
+	}
+}
+
+// begin starts a follower; the mutex is held, and there is none.
+func (t *Termination) begin() {
+	ctx, cancel := context.WithCancel(t.hub.ctx)
+	t.cancel = cancel
+	t.expiry = time.AfterFunc(t.left(), cancel)
+	t.since, t.nodes, t.evidence = 0, 0, nil
+	t.enter(following)
+	watch := t.watch
+	t.hub.working.Go(func() { t.settle(t.hub.find(ctx, t, watch)) })
+}
+
+// left is how long the hub goes on before it gives a final answer. A default budget keeps half of
+// the grace period for confirming (30 s of 60 s); two fifths leave the agent time to go by what it
+// sees itself.
+func (t *Termination) left() time.Duration {
+	bound := min(max(t.grace*2/5, time.Second), 10*time.Minute)
+	return max(0, bound-time.Since(t.began))
+}
+
+// settle takes in what the follower found.
+func (t *Termination) settle(f found) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state != following || t.hub.ctx.Err() != nil {
+		return // the pod is gone, or the hub stops
+	}
+	t.endFollower()
+	t.took, t.nodes, t.evidence = time.Since(t.began), f.nodes, f.evidence
+	if f.outcome == Confirmed {
+		t.since = f.since
+		t.enter(confirmed)
+	} else {
+		t.enter(unconfirmed)
+	}
+	t.hub.config.Observer.Settled(f.outcome, t.took)
+	t.hub.config.Log.Info("hub: termination", "pod", t.pod.Namespace+"/"+t.pod.Name, "outcome", f.outcome,
+		"took", t.took.Round(time.Millisecond), "out", f.out.Sub(t.began).Round(time.Millisecond),
+		"passed", f.passed.Sub(f.out).Round(time.Millisecond), "caughtUp", f.caughtUp.Round(time.Millisecond), "nodes", f.nodes, "missed", f.missed)
+}
+
+func (t *Termination) endFollower() {
+	if t.cancel != nil {
+		t.cancel()
+		t.expiry.Stop()
+	}
+}
+
+// note keeps what is known so far, for those who ask before it is settled.
+func (t *Termination) note(evidence []termination.Evidence) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == following {
+		t.evidence = evidence
+	}
+}
+
+// goneNow ends it: the pod no longer exists.
+func (t *Termination) goneNow() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == gone {
+		return
+	}
+	announced := t.state != unannounced
+	t.ended = time.Now()
+	t.enter(gone)
+	t.endFollower()
+	if announced {
+		t.watch.Close()
+		t.hub.config.Observer.Gone()
+	}
+}
+
+// over reports whether it may be forgotten.
+func (t *Termination) over(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return (t.state == gone || t.state == unannounced) && t.calls == 0 && now.Sub(t.ended) > keep
+}
+
+// close gives back what it holds and writes the Event that is due.
+func (t *Termination) close() {
+	t.mu.Lock()
+	if t.state != gone && t.state != unannounced {
+		t.endFollower()
+		t.watch.Close()
+	}
+	t.state = gone
+	t.mu.Unlock()
+	t.flush()
+}
+
+// answer judges what is known at this moment. The channel is closed when another answer may be due;
+// settled says that waiting for it is not worth while.
+func (t *Termination) answer() (response hubapi.ConfirmResponse, settled bool, changed <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state == confirmed && !t.holds() && t.hub.ctx.Err() == nil {
+		t.begin()
+	}
+	response = hubapi.ConfirmResponse{
+		Confirmed:    t.since > 0,
+		Evidence:     t.evidence,
+		Nodes:        t.nodes,
+		GraceSeconds: int64(t.grace / time.Second),
+	}
+	response.Final = response.Confirmed || t.state == unconfirmed || t.state == gone
+	return response, response.Final, t.changed
+}
+
+// holds reports whether what was confirmed is so still: the pod has been out without a break in
+// everything that the view has taken in. The mutex is held.
+func (t *Termination) holds() bool {
+	now := t.watch.State()
+	return now.Out() && now.Since == t.since
+}
+
+// await gives the answer once it is settled, or as it stands when ctx is done or the pod's grace
+// period has become shorter.
+func (t *Termination) await(ctx context.Context) hubapi.ConfirmResponse {
+	first, settled, changed := t.answer()
+	response := first
+	for !settled && response.GraceSeconds == first.GraceSeconds {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return response
+		case <-t.hub.ctx.Done():
+			return hubapi.ConfirmResponse{Error: errStopping.Error()}
+		}
+		response, settled, changed = t.answer()
+	}
+	return response
+}
+
+// hold gives the answer of an agent that knows it is confirmed: when that is so no longer, or the
+// grace period has become shorter, or as it stands when ctx is done.
+func (t *Termination) hold(ctx context.Context) hubapi.ConfirmResponse {
+	first, _, _ := t.answer()
+	for {
+		look := t.looksAgain()
+		response, _, changed := t.answer()
+		if !response.Confirmed || response.GraceSeconds < first.GraceSeconds || look == nil {
+			return response
+		}
+		select {
+		case <-changed:
+		case <-look:
+		case <-ctx.Done():
+			return response
+		case <-t.hub.ctx.Done():
+			return hubapi.ConfirmResponse{Error: errStopping.Error()}
+		}
+	}
+}
+
+// looksAgain is closed when what was confirmed may be so no longer; nil when nothing can change.
+func (t *Termination) looksAgain() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state != confirmed {
+		return nil
+	}
+	return t.watch.State().Changed
+}
+
+// enterCall counts a call that is about to wait; it is false for more than one pod may have open.
+func (t *Termination) enterCall() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.calls >= maxCalls {
+		return false
+	}
+	t.calls++
+	return true
+}
+
+func (t *Termination) leaveCall() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls--
+}

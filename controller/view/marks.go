@@ -1,0 +1,65 @@
+package view
+
+import (
+	"slices"
+	"time"
+)
+
+// maxMarks bounds how many of the barrier's latest writes are remembered.
+const maxMarks = 256
+
+// marks are the barrier's own writes as the informer delivered them, oldest first. They come in the
+// same stream as the slices: with one, everything up to its resourceVersion has been taken in.
+type marks struct {
+	seen    []mark
+	changed chan struct{} // closed with the next one
+}
+
+type mark struct {
+	slice   string
+	version uint64
+	at      time.Time
+}
+
+// Mark takes in that the informer has delivered a slice of the barrier's own. It must be called in
+// the stream's order, with the calls of SetSlice and DropSlice.
+func (v *View) Mark(slice string, version uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	m := &v.marks
+	if slices.ContainsFunc(m.seen, func(one mark) bool { return one.slice == slice && one.version >= version }) {
+		return // a relist delivers it again
+	}
+	m.seen = append(m.seen[max(0, len(m.seen)-maxMarks+1):], mark{slice, version, time.Now()})
+	if m.changed != nil {
+		close(m.changed)
+		m.changed = nil
+	}
+}
+
+// Delivered tells when a write of the barrier's at version, or a later one, was delivered; ok is
+// false while none was. changed is closed with the next write.
+//
+// A relist delivers slices in the order of their keys, so that those of a namespace that sorts
+// after the barrier's (late) come after its writes. For them two writes of one slice above since
+// have to be delivered: a list holds but one of them, so the second came after all of the list.
+func (v *View) Delivered(version, since uint64, late bool) (at time.Time, ok bool, changed <-chan struct{}) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	m := &v.marks
+	if m.changed == nil {
+		m.changed = make(chan struct{})
+	}
+	above := map[string]int{}
+	twice := false
+	for _, one := range m.seen {
+		if one.version > since {
+			above[one.slice]++
+			twice = twice || above[one.slice] > 1
+		}
+		if !ok && one.version >= version {
+			at, ok = one.at, true
+		}
+	}
+	return at, ok && (twice || !late), m.changed
+}
