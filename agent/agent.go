@@ -1,8 +1,9 @@
 // Package agent is the sequence that runs in a pod while it stops, as its preStop hook:
 // announce, confirm, quiet, drain, the pod's own hook, report.
 //
-// It fails safe: what can't be asked or seen makes it wait for the fallback time, never less,
-// and no wait outlasts its part of the budget.
+// Its promise: unless it knows that everyone who could know the pod's address has stopped, it waits
+// as long as `sleep 15` would, as far as the grace period leaves the application its least time to
+// stop.
 package agent
 
 import (
@@ -20,8 +21,8 @@ import (
 
 // Hub announces that the pod leaves and knows whether its routers have stopped.
 type Hub interface {
-	// Confirm asks once; the hub may hold its answer for wait.
-	Confirm(ctx context.Context, wait time.Duration) (hubapi.ConfirmResponse, error)
+	// Confirm asks once.
+	Confirm(ctx context.Context, question hubapi.Question) (hubapi.ConfirmResponse, error)
 	Report(ctx context.Context, line termination.Timeline) error
 	// Record says what is being withdrawn from registries, so that its traces are cleared
 	// when the pod is gone.
@@ -66,7 +67,7 @@ func Run(ctx context.Context, config Config, parts Parts) (outcome Outcome, err 
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-			sleepUntil(ctx, earlier(r.start.Add(config.FallbackWait), r.drainBy()))
+			sleepUntil(ctx, r.start.Add(r.fallback()))
 			err = errors.Join(err, r.ownHook(ctx))
 			outcome = r.outcome
 		}
@@ -118,6 +119,7 @@ func (r *run) sequence(ctx context.Context) error {
 	inRegistries, left := context.WithCancel(ctx)
 	defer left()
 	r.leaveRegistries(inRegistries)
+	r.ask(inRegistries)
 	err := r.untilRoutersStopped(ctx)
 	if err == nil {
 		r.enter(termination.Draining)
@@ -133,25 +135,6 @@ func (r *run) sequence(ctx context.Context) error {
 	}
 	r.report(ctx)
 	return hookErr
-}
-
-// confirmBy, drainBy and hookBy are the deadlines of the waits. They are asked again at each
-// step, since they move closer when the real grace period is shorter than configured.
-func (r *run) confirmBy() time.Time {
-	return earlier(r.start.Add(r.budget.Announce+r.budget.Confirm), r.drainBy())
-}
-
-func (r *run) drainBy() time.Time {
-	by := r.hookBy()
-	if r.parts.Hook != nil && !r.parts.AtAnnounce {
-		by = by.Add(-r.budget.Drain / 3) // what the pod's own hook has at the least
-	}
-	return by
-}
-
-func (r *run) hookBy() time.Time {
-	hook := r.budget.Hook()
-	return r.start.Add(hook - min(reportTime, hook/10))
 }
 
 // tighten takes note of the pod's real grace period. A longer one changes nothing: the
@@ -183,18 +166,11 @@ func (r *run) report(ctx context.Context) {
 	if r.parts.Hub == nil || r.hub.verdict == unheard || r.hub.verdict == failed {
 		return
 	}
-	ctx, cancel := context.WithDeadline(ctx, earlier(time.Now().Add(reportTime), r.start.Add(r.budget.Hook())))
+	ctx, cancel := context.WithDeadline(ctx, earlier(time.Now().Add(reportTime), r.hookBy().Add(reportTime)))
 	defer cancel()
 	if err := r.parts.Hub.Report(ctx, r.outcome.Timeline); err != nil {
 		r.saw(termination.Unreachable, "hub", "reporting: "+err.Error())
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 func sleepUntil(ctx context.Context, at time.Time) {

@@ -75,7 +75,7 @@ func TestRun(t *testing.T) {
 				return says(hubapi.ConfirmResponse{}, now+wait)(ctx, now, wait)
 			}
 			return hubapi.ConfirmResponse{}, refused
-		}, pod: busy, from: 18 * s, to: 24 * s, says: "NOT REACHED"},
+		}, pod: busy, from: 28 * s, to: 33 * s, says: "NOT REACHED"},
 		{name: "hub final", hub: says(final, 2*s), pod: busy, from: 15 * s, to: 15100 * ms, says: "NOT CONFIRMED: BarrierMissed node2", seen: termination.BarrierMissed},
 		{name: "hub confirms without evidence", hub: says(hubapi.ConfirmResponse{Confirmed: true}, 0), pod: busy, from: 15 * s, to: 15100 * ms, says: "without evidence"},
 		{name: "hub confirms against its evidence", hub: says(hubapi.ConfirmResponse{Confirmed: true, Evidence: final.Evidence}, 0), pod: busy, from: 15 * s, to: 15100 * ms, says: "against its own evidence"},
@@ -87,6 +87,8 @@ func TestRun(t *testing.T) {
 			return yes, nil
 		}, pod: busy, from: s, to: 2300 * ms, says: "routers confirmed"},
 		{name: "nobody was told that the pod leaves", hub: says(leaving, 0), pod: busy, from: 15 * s, to: 15100 * ms, seen: termination.NotTerminating},
+		{name: "restarted by a probe with a grace period of its own", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: says(leaving, 0), pod: busy, from: 6 * s, to: 6100 * ms, says: "the grace period of 9.00s allows 6.00s"},
+		{name: "deleted, though a probe has a grace period of its own", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: says(final, 0), pod: busy, from: 15 * s, to: 15100 * ms},
 		{name: "hub's client panics", hub: func(context.Context, time.Duration, time.Duration) (hubapi.ConfirmResponse, error) { panic("boom") }, pod: busy, from: 15 * s, to: 15100 * ms, says: "boom"},
 
 		{name: "sockets refused", hub: says(yes, 50*ms), pod: &pod{err: refused}, from: 20 * s, to: 20100 * ms, says: "can't be seen", seen: termination.Unreachable},
@@ -97,10 +99,18 @@ func TestRun(t *testing.T) {
 		{name: "only tables", hub: says(yes, 300*ms), pod: &pod{every: 10 * ms, until: 250 * ms, tables: true}, from: 550 * ms, to: 620 * ms},
 		{name: "only tables, connections stay", hub: says(yes, 300*ms), pod: &pod{every: 10 * ms, until: 250 * ms, tables: true, keepAlive: true}, from: 5550 * ms, to: 5650 * ms},
 
-		{name: "shorter grace period", hub: says(waitingFor(10), 0), pod: busy, from: 3050 * ms, to: 3250 * ms},
+		{name: "shorter grace period", hub: says(waitingFor(10), 0), pod: busy, from: 6660 * ms, to: 6700 * ms, says: "the grace period of 10.0s allows 6.67s of the fallback's 15.0s"},
+		{name: "confirmed, then the grace period becomes shorter", hub: then(5*s, yes, waitingFor(20)), pod: &pod{busy: time.Hour}, from: 15 * s, to: 15600 * ms, says: "NOT DRAINED"},
+		{name: "confirmed, then taken back", hub: then(2*s, yes, hubapi.ConfirmResponse{}), pod: &pod{busy: 4 * s}, from: 33 * s, to: 33200 * ms, says: "routers NOT CONFIRMED in time"},
+		{name: "confirmed, then the hub dies", hub: func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error) {
+			if now < s {
+				return says(yes, 50*ms)(ctx, now, wait)
+			}
+			return hubapi.ConfirmResponse{}, refused
+		}, pod: &pod{busy: 4 * s}, from: 6 * s, to: 6200 * ms, says: "routers confirmed"},
 		{name: "longer grace period changes nothing", hub: says(waitingFor(600), 0), pod: busy, from: 33 * s, to: 33100 * ms},
 		{name: "absurd grace period", hub: says(waitingFor(1<<62), 0), pod: busy, from: 33 * s, to: 33100 * ms},
-		{name: "one second", hub: says(waitingFor(1), 0), pod: busy, from: 200 * ms, to: 500 * ms},
+		{name: "one second", hub: says(waitingFor(1), 0), pod: busy, from: 660 * ms, to: 700 * ms},
 
 		{name: "request in flight", hub: says(yes, 50*ms), pod: &pod{busy: 5 * s}, from: 7 * s, to: 7200 * ms, seen: termination.Drained},
 		{name: "request without end", hub: says(yes, 50*ms), pod: &pod{busy: time.Hour}, from: 47500 * ms, to: 47600 * ms, says: "NOT DRAINED", seen: termination.DeadlineReached},
@@ -115,7 +125,7 @@ func TestRun(t *testing.T) {
 		{name: "own hook hangs", hub: says(yes, 300*ms), pod: busy, hook: ownHook{takes: time.Hour, deaf: true}, from: 47500 * ms, to: 47700 * ms, err: "did not end", says: "hangs"},
 		{name: "own hook panics", hub: says(yes, 300*ms), pod: busy, hook: ownHook{panics: true}, from: 550 * ms, to: 650 * ms, err: "panic"},
 		{name: "own hook has time after an endless drain", hub: says(yes, 50*ms), pod: &pod{busy: time.Hour}, hook: ownHook{takes: 4 * s}, from: 46500 * ms, to: 46600 * ms, says: "own hook ended"},
-		{name: "own hook at announce without end", hub: says(waitingFor(10), 0), pod: busy, hook: ownHook{takes: time.Hour}, early: true, from: 4050 * ms, to: 4150 * ms, err: "own hook"},
+		{name: "own hook at announce without end", hub: says(waitingFor(10), 0), pod: busy, hook: ownHook{takes: time.Hour}, early: true, from: 6660 * ms, to: 6800 * ms, err: "own hook"},
 
 		{name: "cut short", hub: says(yes, 20*s), pod: busy, cut: s, from: s, to: s, err: ErrCut.Error()},
 		{name: "cut short while draining", hub: says(yes, 50*ms), pod: &pod{busy: time.Hour}, cut: 5 * s, from: 5 * s, to: 5 * s, err: ErrCut.Error()},
@@ -249,10 +259,11 @@ func TestNeverEarlyNeverLate(t *testing.T) {
 					t.Error(err)
 				}
 				budget := outcome.Timeline.Budget
-				if took > max(budget.Hook(), learnedAt+lookEvery) {
+				kept := min(config().FallbackWait, budget.Grace-leastStop(budget.Grace))
+				if took > max(budget.Hook(), kept, learnedAt+lookEvery) {
 					t.Errorf("took %v of %v, known at %v", took, budget.Hook(), learnedAt)
 				}
-				least := min(config().FallbackWait, budget.Announce+budget.Confirm)
+				least := kept
 				if p.err == nil {
 					least = min(least, confirmedAt+settle)
 				}

@@ -17,6 +17,9 @@ type Config struct {
 	// FallbackWait is the least time from the hook's start to the drain when the routers
 	// could not be confirmed, or the pod's connections not be seen.
 	FallbackWait time.Duration
+	// RestartGrace is what the container has when it is restarted and the pod not deleted: a
+	// liveness or startup probe's own terminationGracePeriodSeconds. Zero: the pod's grace period.
+	RestartGrace time.Duration
 	Quiet        Quiet
 	// DirectPeers has the agent wait, also when the routers are confirmed, until each peer is
 	// silent over all its connections: for peers that send to pod addresses of their own accord,

@@ -40,6 +40,7 @@ func (r *run) untilDrained(ctx context.Context) error {
 	}
 	o := &r.outcome
 	o.Drained = time.Since(began)
+	o.Hub = r.describeHub(time.Now()) // it may have taken back what it said
 	o.Busy = r.watch.busy
 	if late && !r.drained(time.Now()) {
 		o.Undrained = true
@@ -64,7 +65,8 @@ func (r *run) drained(now time.Time) bool {
 	}
 	// A connection that comes now was sent by a router that had been silent: back to
 	// waiting, as long as there is time for it.
-	if !r.outcome.Late && now.Before(r.confirmBy()) && !r.quiet() {
+	// So does a confirmation that was taken back: kube-proxy sends to the pod again.
+	if !r.outcome.Late && now.Before(r.confirmBy()) && (!r.quiet() || r.hub.now(now) == waiting) {
 		return false
 	}
 	return r.watch.calm >= calmLooks || now.Sub(r.watch.since) >= turnover && r.watch.answered()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/agent/guard"
 	"github.com/lameduck-dev/lameduck/agent/sockets"
 )
 
@@ -37,11 +38,11 @@ type look struct {
 // openEyes starts at once. A look that hangs outlives close, and ends with the process.
 func openEyes(source Sockets) *eyes {
 	e := &eyes{ask: make(chan struct{}, 1), looks: make(chan look, 1), next: time.NewTimer(0)}
-	go func() {
+	guard.Go(func() {
 		for range e.ask {
 			e.looks <- lookOnce(source)
 		}
-	}()
+	}, func(error) {}) // lookOnce recovers by itself; without looks the agent is blind
 	return e
 }
 

@@ -71,8 +71,8 @@ type hub struct {
 	records []string
 }
 
-func (h *hub) Confirm(ctx context.Context, wait time.Duration) (hubapi.ConfirmResponse, error) {
-	return h.confirm(ctx, time.Since(h.start), wait)
+func (h *hub) Confirm(ctx context.Context, question hubapi.Question) (hubapi.ConfirmResponse, error) {
+	return h.confirm(ctx, time.Since(h.start), question.Wait)
 }
 
 func (h *hub) Report(_ context.Context, line termination.Timeline) error {
@@ -106,6 +106,21 @@ func says(response hubapi.ConfirmResponse, from time.Duration) confirming {
 		}
 		sleepUntil(ctx, time.Now().Add(max(from-now, time.Millisecond)))
 		return response, ctx.Err()
+	}
+}
+
+// then answers with one response, and from the given moment on with another.
+func then(at time.Duration, first, second hubapi.ConfirmResponse) confirming {
+	return func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error) {
+		if now < at {
+			sleepUntil(ctx, time.Now().Add(min(wait, at-now)))
+			if now+wait < at {
+				return first, ctx.Err()
+			}
+			return second, ctx.Err()
+		}
+		sleepUntil(ctx, time.Now().Add(wait))
+		return second, ctx.Err()
 	}
 }
 

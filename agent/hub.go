@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/agent/guard"
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
@@ -21,6 +22,12 @@ const (
 	// The pause after a call that brought nothing doubles between these, half of it random:
 	// many pods may be stopping at once.
 	firstPause, lastPause = 50 * time.Millisecond, time.Second
+	// listenEvery is the pause between calls of an agent that knows its answer, where the hub does
+	// not hold them. It goes on asking: a confirmation may be taken back, the grace period shortened.
+	listenEvery = time.Second
+	// notYetFor is how long a hub's "not yet" stands when nothing more is heard of it. A new leader
+	// answers within the 6 s after which a lease is taken over and a few calls.
+	notYetFor = 10 * time.Second
 	// patience is how long it is not believed that the pod is not terminating: the hub's view
 	// of the pod may lag behind the kubelet's.
 	patience = 2 * time.Second
@@ -41,9 +48,18 @@ const (
 type hubState struct {
 	verdict verdict
 	at      time.Time // of the last change
+	notYet  time.Time // when it last said that the routers are not confirmed
 	nodes   int
 	missed  []string // what the hub could not confirm
-	err     error    // why it failed
+	err     error    // of the last call, if it failed
+}
+
+// now is what the agent goes by. What was heard stands when later calls fail; "not yet" for a while.
+func (h *hubState) now(at time.Time) verdict {
+	if h.verdict == waiting && h.err != nil && at.Sub(h.notYet) >= notYetFor {
+		return failed
+	}
+	return h.verdict
 }
 
 // answer is what one call brought.
@@ -81,27 +97,53 @@ func (a answer) notTerminating() bool {
 	return false
 }
 
-// askHub asks until the answer is settled or ctx is over, and passes on every answer.
-//
-// The first calls do not wait: they announce, and bring the real grace period at once.
-func askHub(ctx context.Context, hub Hub, start time.Time, answers chan<- answer) {
-	pause, wait := firstPause, time.Duration(0)
+// ask has a goroutine ask the hub until ctx is over; next hears the answers.
+func (r *run) ask(ctx context.Context) {
+	r.answers = make(chan answer)
+	if r.parts.Hub == nil {
+		return
+	}
+	asker := asker{hub: r.parts.Hub, start: r.start, answers: r.answers}
+	guard.Go(func() { asker.run(ctx) }, func(err error) { asker.pass(ctx, answer{err: err}) })
+}
+
+// asker asks the hub, and passes on every answer.
+type asker struct {
+	hub     Hub
+	start   time.Time
+	answers chan<- answer
+}
+
+func (k *asker) pass(ctx context.Context, a answer) bool {
+	select {
+	case k.answers <- a:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// run asks until ctx is over. The first calls do not wait: they announce, and bring the real grace
+// period at once.
+func (k *asker) run(ctx context.Context) {
+	pause, question := firstPause, hubapi.Question{}
 	for {
 		began := time.Now()
-		a := confirmOnce(ctx, hub, wait)
-		select {
-		case answers <- a:
-		case <-ctx.Done():
+		a := k.once(ctx, question)
+		if !k.pass(ctx, a) {
 			return
 		}
-		verdict, _ := a.judge(time.Since(start))
-		if verdict == confirmed || verdict == final {
-			return
-		}
-		if verdict == waiting && (a.GraceSeconds > 0 || time.Since(start) >= patience) {
-			held := time.Since(began) >= wait/2 // as it was asked to
-			wait = pollFor
-			if held {
+		verdict, _ := a.judge(time.Since(k.start))
+		held := time.Since(began) >= question.Wait/2 // as it was asked to
+		switch {
+		case verdict == confirmed || verdict == final:
+			question = hubapi.Question{Wait: pollFor, Confirmed: verdict == confirmed}
+			if pause = firstPause; !held || began.Sub(k.start) < listenEvery {
+				sleepUntil(ctx, time.Now().Add(listenEvery))
+			}
+			continue
+		case verdict == waiting && (a.GraceSeconds > 0 || time.Since(k.start) >= patience):
+			if question = (hubapi.Question{Wait: pollFor}); held {
 				pause = firstPause
 				continue
 			}
@@ -111,15 +153,15 @@ func askHub(ctx context.Context, hub Hub, start time.Time, answers chan<- answer
 	}
 }
 
-func confirmOnce(ctx context.Context, hub Hub, wait time.Duration) (a answer) {
+func (k *asker) once(ctx context.Context, question hubapi.Question) (a answer) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			a = answer{err: fmt.Errorf("panic: %v", cause)}
 		}
 	}()
-	ctx, cancel := context.WithTimeoutCause(ctx, wait+callSlack, errors.New("the hub did not answer in time"))
+	ctx, cancel := context.WithTimeoutCause(ctx, question.Wait+callSlack, errors.New("the hub did not answer in time"))
 	defer cancel()
-	response, err := hub.Confirm(ctx, wait)
+	response, err := k.hub.Confirm(ctx, question)
 	return answer{response, err}
 }
 
@@ -128,17 +170,27 @@ const maxNamed = 20
 
 // hear takes note of an answer.
 func (r *run) hear(a answer) {
-	verdict, err := a.judge(time.Since(r.start))
+	now := time.Now()
+	verdict, err := a.judge(now.Sub(r.start))
+	r.hub.err = err
 	if err == nil {
 		r.tighten(time.Duration(min(a.GraceSeconds, maxGraceSeconds)) * time.Second)
 	}
-	if verdict != r.hub.verdict {
-		if r.hub.at = time.Now(); verdict == confirmed {
-			r.watch.mark(r.hub.at)
-		}
+	if verdict == waiting {
+		r.hub.notYet = now
 	}
-	r.hub.verdict, r.hub.err, r.hub.nodes = verdict, err, a.Nodes
-	if verdict != confirmed && verdict != final {
+	if verdict == r.hub.verdict || !r.learns(verdict) {
+		return
+	}
+	if verdict == final && a.notTerminating() {
+		r.tighten(r.config.RestartGrace)
+	}
+	r.hub.verdict, r.hub.at, r.hub.nodes, r.hub.missed = verdict, now, a.Nodes, nil
+	switch verdict {
+	case confirmed:
+		r.watch.mark(now)
+	case final:
+	default:
 		return
 	}
 	passed := 0
@@ -159,6 +211,18 @@ func (r *run) hear(a answer) {
 	if r.hub.nodes > 0 {
 		r.outcome.Timeline.Add(termination.Evidence{Time: time.Now(), Kind: termination.BarrierPassed, Source: "hub", Detail: fmt.Sprintf("%d nodes", r.hub.nodes)})
 	}
+}
+
+// learns reports whether verdict adds to what is known. A call that failed takes nothing away, and
+// what can't be confirmed may still be confirmed by the next leader.
+func (r *run) learns(next verdict) bool {
+	switch r.hub.verdict {
+	case waiting, confirmed:
+		return next != failed
+	case final:
+		return next == confirmed
+	}
+	return true
 }
 
 // maxGraceSeconds keeps an absurd grace period from overflowing: a year.

@@ -74,8 +74,17 @@ func nonEmpty(texts ...string) []string {
 	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
+// describeHub puts into words what came of asking the hub, and what could not be waited without it.
+func (r *run) describeHub(now time.Time) string {
+	text := r.hub.describe(now, r.parts.Hub != nil, r.start)
+	if short := r.fallbackShort(); short != "" && r.hub.verdict != confirmed {
+		text += ", " + short
+	}
+	return text
+}
+
 // describe puts into words what came of asking the hub.
-func (h hubState) describe(asked bool, start time.Time) string {
+func (h hubState) describe(now time.Time, asked bool, start time.Time) string {
 	switch {
 	case !asked:
 		return "no hub, going by the connections alone"
@@ -85,7 +94,7 @@ func (h hubState) describe(asked bool, start time.Time) string {
 		return fmt.Sprintf("routers confirmed after %s", seconds(h.at.Sub(start)))
 	case h.verdict == final:
 		return "routers NOT CONFIRMED: " + strings.Join(h.missed[:min(len(h.missed), 3)], ", ")
-	case h.verdict == failed:
+	case h.now(now) == failed:
 		return "hub NOT REACHED: " + clip(h.err.Error(), 300)
 	}
 	return "routers NOT CONFIRMED in time"

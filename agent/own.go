@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/agent/guard"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
@@ -25,17 +26,10 @@ func (r *run) startHook(ctx context.Context) {
 	}
 	r.hooking = make(chan hookResult, 1)
 	ctx, r.stopHook = context.WithCancel(ctx)
-	go func() { r.hooking <- runHook(ctx, r.parts.Hook) }()
-}
-
-func runHook(ctx context.Context, hook Hook) (result hookResult) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			result = hookResult{"panicked", fmt.Errorf("panic: %v", cause)}
-		}
-	}()
-	text, err := hook.Run(ctx)
-	return hookResult{text, err}
+	guard.Go(func() {
+		text, err := r.parts.Hook.Run(ctx)
+		r.hooking <- hookResult{text, err}
+	}, func(err error) { r.hooking <- hookResult{"panicked", err} })
 }
 
 // ownHook runs the pod's own hook, or waits for it if it has run since the announcement. It
@@ -60,14 +54,22 @@ func (r *run) ownHook(ctx context.Context) error {
 
 func (r *run) hookEnd(ctx context.Context) hookResult {
 	defer r.stopHook()
-	ctx, cancel := context.WithDeadline(ctx, r.hookBy())
-	defer cancel()
-	select {
-	case result := <-r.hooking:
-		return result
-	case <-ctx.Done():
-		r.stopHook()
+	for over := false; !over; {
+		timer := time.NewTimer(time.Until(r.hookBy()))
+		select {
+		case result := <-r.hooking:
+			timer.Stop()
+			return result
+		case a := <-r.answers: // the grace period may have become shorter
+			r.hear(a)
+		case <-timer.C:
+			over = true
+		case <-ctx.Done():
+			over = true
+		}
+		timer.Stop()
 	}
+	r.stopHook()
 	select {
 	case result := <-r.hooking:
 		return result

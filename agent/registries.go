@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/agent/guard"
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/registry/wire"
@@ -74,7 +75,8 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 	switch e.Event {
 	case wire.Record:
 		if r.parts.Hub != nil {
-			go record(r.inRegistries, r.parts.Hub, e.Spec)
+			spec := e.Spec
+			guard.Go(func() { record(r.inRegistries, r.parts.Hub, spec) }, func(error) {}) // what it leaves is cleared by hand then
 		}
 	case wire.Plan:
 		s.stale, s.quiet = e.Stale(), e.Quiet()

@@ -26,12 +26,6 @@ const (
 // proof, and they are silent from then on. So the wait ends a window after the last router's
 // last connection, not a window after the barrier.
 func (r *run) untilRoutersStopped(ctx context.Context) error {
-	asking, stop := context.WithCancel(ctx)
-	defer stop()
-	r.answers = make(chan answer)
-	if r.parts.Hub != nil {
-		go askHub(asking, r.parts.Hub, r.start, r.answers)
-	}
 	for !r.routersStopped(time.Now()) {
 		late, err := r.next(ctx, r.confirmBy())
 		if err != nil {
@@ -58,12 +52,12 @@ func (r *run) servicesStopped(now time.Time) bool {
 		return false
 	}
 	elapsed := now.Sub(r.start)
+	verdict := r.hub.now(now)
 	if r.blind(now) {
-		// Nothing was seen of the connections: the hub's word alone is not waited less for
-		// than no word at all.
-		return elapsed >= r.config.FallbackWait && r.hub.verdict != waiting
+		// Only half of the evidence can be had: wait as if there were none.
+		return elapsed >= r.fallback() && verdict != waiting
 	}
-	switch r.hub.verdict {
+	switch verdict {
 	case confirmed:
 		return now.Sub(r.hub.at) >= settle && r.quiet() && (!r.config.DirectPeers || r.peersForgot(now))
 	case waiting:
@@ -73,7 +67,7 @@ func (r *run) servicesStopped(now time.Time) bool {
 			return false
 		}
 	}
-	return elapsed >= r.config.FallbackWait && r.quiet() && r.peersForgot(now)
+	return elapsed >= r.fallback() && r.quiet() && r.peersForgot(now)
 }
 
 // peersForgot reports whether no peer sends to the pod's address any more, over a connection that
@@ -139,12 +133,12 @@ func (r *run) waited(now time.Time, late bool) {
 		}
 		r.saw(termination.Unreachable, "sockets", r.blindness.Error())
 	}
-	o.Hub = r.hub.describe(r.parts.Hub != nil, r.start)
+	o.Hub = r.describeHub(now)
 	o.Registries = r.describeRegistries()
 	if r.config.DirectPeers && !o.Blind {
 		o.Peers = r.watch.peers.describe(now)
 	}
-	if r.hub.verdict == failed {
+	if r.hub.now(now) == failed {
 		r.saw(termination.Unreachable, "hub", r.hub.err.Error())
 	}
 	if late {

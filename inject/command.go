@@ -50,7 +50,28 @@ func installArgs(pod *corev1.Pod, policy Policy, settings Settings) []string {
 	for _, probe := range probes(pod) {
 		args = append(args, "--probe="+probe)
 	}
+	for _, c := range pod.Spec.Containers {
+		if grace := restartGrace(c); grace > 0 && grace < budget.Grace {
+			args = append(args, "--restart-grace="+c.Name+"/"+grace.String())
+		}
+	}
 	return append(args, "--node-address=$("+hostIPs+")")
+}
+
+// restartGrace is the shortest grace period that the kubelet gives the container when one of its probes
+// has it restarted; zero if they name none.
+func restartGrace(c corev1.Container) time.Duration {
+	grace := time.Duration(0)
+	for _, probe := range []*corev1.Probe{c.LivenessProbe, c.StartupProbe} {
+		if probe == nil || probe.TerminationGracePeriodSeconds == nil {
+			continue
+		}
+		own := time.Duration(*probe.TerminationGracePeriodSeconds) * time.Second
+		if grace == 0 || own < grace {
+			grace = own
+		}
+	}
+	return grace
 }
 
 // probes are the readiness probes by which the kubelet opens connections to the pod while it

@@ -29,6 +29,8 @@ type options struct {
 	config    agent.Config
 	// registries are specs: lameduck-registry reads them, the agent only passes them on.
 	registries []string
+	// restarts are the graces of containers that a probe restarts, by their names.
+	restarts map[string]time.Duration
 }
 
 func newOptions() *options {
@@ -56,6 +58,7 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.config.PeerCeiling, "peer-ceiling", o.config.PeerCeiling, "longest wait for peers that go on sending")
 	flags.DurationVar(&o.config.Quiet.Floor, "quiet-floor", o.config.Quiet.Floor, "shortest time without a new connection")
 	flags.DurationVar(&o.config.Quiet.Ceiling, "quiet-ceiling", o.config.Quiet.Ceiling, "longest time without a new connection that is asked for")
+	flags.Func("restart-grace", "grace period of a container that a probe restarts, as `CONTAINER/PERIOD`; repeat for more (default: the pod's)", o.addRestart)
 	flags.Func("registry", "registry that holds the pod, such as 'nacos server=nacos:8848 service=orders'; repeat for more; see lameduck-registry help", o.addRegistry)
 	flags.Func("port", "`port` that counts; repeat for more (default: all that the pod listens on)", o.addPort)
 	flags.Func("probe", "readiness probe as `PORT/PERIOD`, such as 8080/5s; repeat for more (default: unknown)", o.addProbe)
@@ -113,6 +116,19 @@ func (o *options) addProbe(text string) error {
 		return fmt.Errorf("not a period: %q", periodText)
 	}
 	o.config.Probes = append(o.config.Probes, agent.Probe{Port: port, Period: period})
+	return nil
+}
+
+func (o *options) addRestart(text string) error {
+	container, periodText, found := strings.Cut(text, "/")
+	period, err := time.ParseDuration(periodText)
+	if !found || container == "" || err != nil || period <= 0 || period > longest {
+		return fmt.Errorf("not CONTAINER/PERIOD, such as app/10s")
+	}
+	if o.restarts == nil {
+		o.restarts = map[string]time.Duration{}
+	}
+	o.restarts[container] = period
 	return nil
 }
 

@@ -207,7 +207,7 @@ func prestop(args []string, stdout, stderr io.Writer) int {
 	if err = errors.Join(err, settingsErr, hookErr); err != nil {
 		err = fmt.Errorf("broken settings: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	config.Container = o.container
+	config.Container, config.RestartGrace = o.container, o.restarts[o.container]
 	config.NodeAddresses = append(config.NodeAddresses, sockets.Gateways()...)
 	config.Age = podAge(configFile)
 	reader := sockets.Open()

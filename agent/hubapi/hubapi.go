@@ -35,6 +35,12 @@ const (
 	MaxResponse = 256 << 10
 )
 
+// Question is what an agent asks of its own pod.
+type Question struct {
+	Wait      time.Duration // how long the hub may hold its answer; in whole seconds
+	Confirmed bool          // see ConfirmRequest
+}
+
 // ConfirmRequest announces that the token's pod leaves, and asks whether its routers have
 // stopped. It is idempotent: after an error the agent simply asks again, whoever leads.
 type ConfirmRequest struct {

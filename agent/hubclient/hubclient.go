@@ -41,13 +41,15 @@ type Client struct {
 	TokenFile string
 }
 
-// Confirm asks once whether the routers have stopped; the hub may hold its answer for wait.
-func (c *Client) Confirm(ctx context.Context, wait time.Duration) (hubapi.ConfirmResponse, error) {
+// Confirm asks once whether the routers have stopped.
+func (c *Client) Confirm(ctx context.Context, question hubapi.Question) (hubapi.ConfirmResponse, error) {
 	token, err := c.token()
 	if err != nil {
 		return hubapi.ConfirmResponse{}, err
 	}
-	request := hubapi.ConfirmRequest{Token: token, WaitSeconds: int(min(wait, hubapi.MaxWait) / time.Second)}
+	request := hubapi.ConfirmRequest{
+		Token: token, WaitSeconds: int(min(question.Wait, hubapi.MaxWait) / time.Second), Confirmed: question.Confirmed,
+	}
 	var response hubapi.ConfirmResponse
 	if err := c.call(ctx, hubapi.ConfirmPath, request, &response); err != nil {
 		return hubapi.ConfirmResponse{}, err

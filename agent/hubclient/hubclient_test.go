@@ -145,14 +145,14 @@ func TestConfirm(t *testing.T) {
 	h.response = hubapi.ConfirmResponse{Confirmed: true, Evidence: many, GraceSeconds: 45}
 	path := tokenFile(t, "first\n")
 	c := &Client{Addresses: []string{closed(t), h.serve()}, Key: h.public, TokenFile: path}
-	got, err := c.Confirm(t.Context(), time.Hour)
+	got, err := c.Confirm(t.Context(), hubapi.Question{Wait: time.Hour})
 	if err != nil || !got.Confirmed || got.GraceSeconds != 45 || len(got.Evidence) != 500 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if err := os.WriteFile(path, []byte("second"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Confirm(t.Context(), 5*time.Second); err != nil {
+	if _, err := c.Confirm(t.Context(), hubapi.Question{Wait: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	first, second := h.requests[0].(*hubapi.ConfirmRequest), h.requests[1].(*hubapi.ConfirmRequest)
@@ -214,7 +214,7 @@ func TestFailures(t *testing.T) {
 			defer cancel()
 			c := &Client{Addresses: []string{tt.address}, Key: h.public, TokenFile: tokenFile(t, strings.Repeat("t", 400))}
 			start := time.Now()
-			got, err := c.Confirm(ctx, 0)
+			got, err := c.Confirm(ctx, hubapi.Question{})
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.address) {
 				t.Errorf("%+v, error %v, want %q", got, err, tt.want)
 			}
@@ -233,11 +233,11 @@ func TestToken(t *testing.T) {
 		"huge":   tokenFile(t, strings.Repeat("x", maxToken+1)),
 	} {
 		c := &Client{Addresses: []string{closed(t)}, Key: h.public, TokenFile: path}
-		if _, err := c.Confirm(t.Context(), 0); err == nil || !strings.Contains(err.Error(), "token") {
+		if _, err := c.Confirm(t.Context(), hubapi.Question{}); err == nil || !strings.Contains(err.Error(), "token") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := (&Client{Key: h.public, TokenFile: tokenFile(t, "token")}).Confirm(t.Context(), 0); err == nil {
+	if _, err := (&Client{Key: h.public, TokenFile: tokenFile(t, "token")}).Confirm(t.Context(), hubapi.Question{}); err == nil {
 		t.Error("without an address: no error")
 	}
 }

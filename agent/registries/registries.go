@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/agent/guard"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
@@ -27,12 +28,18 @@ type Process struct {
 // understood ends the channel early, with a failure as its last event.
 func (p Process) Leave(ctx context.Context, budget time.Duration) <-chan wire.Event {
 	events := make(chan wire.Event)
-	go func() {
-		defer close(events)
+	fail := func(err error) {
+		pass(ctx, events, wire.Event{Event: wire.Failed, Registry: "registries", Time: time.Now(), Detail: err.Error(), GivenUp: true})
+	}
+	guard.Go(func() {
 		if err := p.run(ctx, budget, events); err != nil && ctx.Err() == nil {
-			pass(ctx, events, wire.Event{Event: wire.Failed, Registry: "registries", Time: time.Now(), Detail: err.Error(), GivenUp: true})
+			fail(err)
 		}
-	}()
+		close(events)
+	}, func(err error) {
+		fail(err)
+		close(events)
+	})
 	return events
 }
 
