@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"maps"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,8 +23,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// StatusPath is where a replica tells its Status, beside its metrics. It names nodes and pods, and
-// holds no secret.
+// StatusPath is where a replica tells its Status, beside its metrics, to who comes through the pod's
+// own loopback: by port-forward, that is. It names nodes and pods of all tenants.
 const StatusPath = "/status"
 
 // Status is what a replica knows that the API does not. Only the leader has more than the first
@@ -90,7 +91,11 @@ func (b *barriers) status() (families []BarrierStatus, left []LeftOut) {
 	return families, left
 }
 
-func (l *leader) serveStatus(w http.ResponseWriter, _ *http.Request) {
+func (l *leader) serveStatus(w http.ResponseWriter, r *http.Request) {
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !from.Addr().Unmap().IsLoopback() {
+		http.Error(w, "only by kubectl port-forward", http.StatusForbidden)
+		return
+	}
 	text, err := json.Marshal(l.status())
 	if err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)

@@ -98,7 +98,7 @@ func sound(t *testing.T, e *Env) {
 	awaitStatus(t, e, "barrier", "ok")
 	out, errs, code := e.lameduck(t.Context(), "status")
 	t.Log("\n" + out)
-	if code != 0 || strings.Count(out, "ok ") != 9 {
+	if code != 0 || strings.Count(out, "\nok ") != 9 {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }
