@@ -17,8 +17,8 @@ type NodeState struct {
 	Why     string    `json:"why,omitempty"`  // why it is not passing
 }
 
-// State gives the name of the Service in use, why there is none, and how the nodes stand.
-func (b *Barrier) State() (service string, problem error, nodes []NodeState) {
+// State gives the name of the Service in use, how the nodes stand, and why there is no Service.
+func (b *Barrier) State() (service string, nodes []NodeState, problem error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.era != nil {
@@ -34,7 +34,7 @@ func (b *Barrier) State() (service string, problem error, nodes []NodeState) {
 		}
 		nodes = append(nodes, state)
 	}
-	return service, b.problem, nodes
+	return service, nodes, b.problem
 }
 
 // Removed tells that somebody has removed a Service or a slice of it: if it is the one in use, the
@@ -54,12 +54,12 @@ func (l *Lanes) Removed(service string) {
 	}
 }
 
-// State gives the Services in use, what is wrong in any lane, and for each node the word of the
-// lane that wrote last for it: each lane learns for itself that a node has fallen silent.
-func (l *Lanes) State() (services []string, problem error, nodes []NodeState) {
+// State gives the Services in use, for each node the word of the lane that wrote last for it, since
+// each lane learns for itself that a node has fallen silent, and what is wrong in any lane.
+func (l *Lanes) State() (services []string, nodes []NodeState, problem error) {
 	latest := map[string]NodeState{}
 	for _, lane := range l.lanes {
-		service, trouble, states := lane.State()
+		service, states, trouble := lane.State()
 		if service != "" {
 			services = append(services, service)
 		}
@@ -74,5 +74,5 @@ func (l *Lanes) State() (services []string, problem error, nodes []NodeState) {
 		nodes = append(nodes, state)
 	}
 	slices.SortFunc(nodes, func(a, b NodeState) int { return strings.Compare(a.Name, b.Name) })
-	return services, problem, nodes
+	return services, nodes, problem
 }

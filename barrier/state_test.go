@@ -18,7 +18,7 @@ func TestState(t *testing.T) {
 		lanes.SetNodes(nodes)
 		ctx := run(t, w, lanes.Run)
 		time.Sleep(10 * time.Second)
-		services, problem, states := lanes.State()
+		services, states, problem := lanes.State()
 		if len(services) != maxLanes || problem != nil || len(states) != 2 || !states[0].Passing || !states[1].Passing {
 			t.Errorf("at rest: Services %q, %v, %+v", services, problem, states)
 		}
@@ -27,7 +27,7 @@ func TestState(t *testing.T) {
 		w.mu.Unlock()
 		lanes.Pass(ctx, Change{ResourceVersion: w.change("shop/a")})
 		time.Sleep(time.Minute)
-		_, _, states = lanes.State()
+		_, states, _ = lanes.State()
 		if !states[0].Passing || states[1].Passing || !states[1].Silent || !strings.Contains(states[1].Why, "no answer") {
 			t.Errorf("with a dead node: %+v", states)
 		}
@@ -48,7 +48,7 @@ func TestRemovedServiceIsMadeAnew(t *testing.T) {
 		}
 		b.Removed(before)
 		time.Sleep(10 * time.Second)
-		if now, problem, states := b.State(); now == before || now == "" || problem != nil || !states[0].Passing {
+		if now, states, problem := b.State(); now == before || now == "" || problem != nil || !states[0].Passing {
 			t.Errorf("its own was removed: from %s to %s, %v, %+v", before, now, problem, states)
 		}
 	})

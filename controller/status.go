@@ -77,7 +77,7 @@ func (b *barriers) status() (families []BarrierStatus, left []LeftOut) {
 	for _, family := range slices.Sorted(maps.Keys(b.all)) {
 		status := BarrierStatus{Family: family}
 		var problem error
-		if status.Services, problem, status.Nodes = b.all[family].State(); problem != nil {
+		if status.Services, status.Nodes, problem = b.all[family].State(); problem != nil {
 			status.Problem = problem.Error()
 		}
 		families = append(families, status)
