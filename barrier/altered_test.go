@@ -102,6 +102,7 @@ func TestTriesAreBounded(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- b.Run(ctx) }()
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if now := len(store.opened); now < 5 {
 				t.Errorf("%v: %d tries in the first minute", tt.err, now)
 			}
