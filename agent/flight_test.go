@@ -42,7 +42,9 @@ func serveWith(t *testing.T, handler func(s *served, w http.ResponseWriter, r *h
 	return s
 }
 
+// observe lets the test run beside the others, which wait as it does.
 func observe(t *testing.T, l net.Listener) *served {
+	t.Parallel()
 	s := &served{t: t, address: l.Addr().String(), port: uint16(l.Addr().(*net.TCPAddr).Port), reader: sockets.Open()}
 	t.Cleanup(s.reader.Close)
 	c := config()
@@ -207,7 +209,6 @@ func TestStreamIsInFlightBetweenItsParts(t *testing.T) {
 	for name, kind := range map[string]string{"chunked": "text/plain", "server-sent events": "text/event-stream"} {
 		for protocol, h1 := range map[string]bool{"HTTP/1.1": true, "HTTP/2": false} {
 			t.Run(name+" over "+protocol, func(t *testing.T) {
-				t.Parallel()
 				s := serveWith(t, func(s *served, w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Type", kind)
 					for range 10 {

@@ -65,7 +65,9 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 		for _, c := range conns {
 			f, known := w.flows[c.ID]
 			f.look = w.looks
-			w.pace = max(w.pace, f.see(c, clock))
+			if pause := f.see(c, clock); w.fromRouter(c) {
+				w.pace = max(w.pace, pause)
+			}
 			w.flows[c.ID] = f
 			if known || w.looks == 1 {
 				continue
