@@ -126,6 +126,9 @@ var iso = regexp.MustCompile(`(?i)^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?
 // duration reads the forms that the frameworks take: 30, 30s, 1m30s, 500ms,
 // PT30S.
 func duration(s string, unit time.Duration) (time.Duration, bool) {
+	if s == "" {
+		return 0, false
+	}
 	s = strings.TrimSpace(strings.Trim(strings.TrimSpace(s), `"'`))
 	if f, err := strconv.ParseFloat(s, 64); err == nil && f >= 0 {
 		return time.Duration(f * float64(unit)), true

@@ -46,7 +46,7 @@ func cannotRun(h *workload.Hook) string {
 	if shell.OneWord(argv) {
 		return fmt.Sprintf("%q is one word, and no program is called so", short(argv[0]))
 	}
-	if _, text, ok := shell.Unwrap(argv); ok && !shell.Valid(text) && !contains(text, "{{", "<%") {
+	if _, text, ok := shell.Unwrap(argv); ok && h.Script().Invalid && !contains(text, "{{", "<%") {
 		return "its script has an error in its syntax"
 	}
 	return ""

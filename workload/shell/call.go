@@ -86,7 +86,7 @@ func (e *eval) run(args []string, at place, in state) flow {
 
 // nested follows a script within the script.
 func (e *eval) nested(text string, in state) flow {
-	file, parsed := parse(text)
+	file, parsed, _ := parse(text)
 	if !parsed {
 		return e.unknown(in)
 	}
@@ -115,7 +115,7 @@ func (e *eval) trap(args []string) {
 	if len(args) < 2 || !slices.Contains(args[1:], "EXIT") && !slices.Contains(args[1:], "0") {
 		return
 	}
-	file, parsed := parse(args[0])
+	file, parsed, _ := parse(args[0])
 	if !parsed || e.depth > 0 {
 		e.complete = false
 		return

@@ -46,9 +46,9 @@ func newEval(env func(string) (string, bool)) *eval {
 
 func (e *eval) read(text string) Script {
 	e.text = text
-	file, parsed := parse(text)
+	file, parsed, invalid := parse(text)
 	if !parsed {
-		return Script{Time: Span{Open: true}}
+		return Script{Invalid: invalid, Time: Span{Open: true}}
 	}
 	return e.script(e.stmts(file.Stmts, start))
 }

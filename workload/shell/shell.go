@@ -80,6 +80,7 @@ func (c Command) String() string { return strings.Join(c.Words, " ") }
 type Script struct {
 	Commands []Command // in the order in which they run
 	Complete bool      // everything in it was understood
+	Invalid  bool      // no shell can parse it
 	Time     Span
 }
 
@@ -93,11 +94,16 @@ const (
 )
 
 // Read reads what a command line does: a shell's script, or the one command.
-// Env looks a variable of the process up; nil if none is known.
+// Env looks a variable of the process up; nil if none is known. The script is
+// shared: nobody may change it.
 func Read(argv []string, env func(string) (string, bool)) Script {
 	if len(argv) == 0 {
 		return Script{}
 	}
+	return keep(argv, func() Script { return readNew(argv, env) })
+}
+
+func readNew(argv []string, env func(string) (string, bool)) Script {
 	if OneWord(argv) {
 		return Script{Commands: []Command{{Words: argv, Text: argv[0], Runs: No}}, Complete: true}
 	}
@@ -121,15 +127,16 @@ func Parse(text string) Script { return newEval(nil).read(text) }
 
 var parsers = sync.Pool{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangBash)) }}
 
-// parse gives up on what is no script and on what is too large to follow.
-func parse(text string) (*syntax.File, bool) {
+// parse gives up on what is no script (invalid) and on what is too large to
+// follow.
+func parse(text string) (file *syntax.File, ok, invalid bool) {
 	if len(text) > maxScript || nesting(text) > maxNest {
-		return nil, false
+		return nil, false, false
 	}
 	p := parsers.Get().(*syntax.Parser)
 	defer parsers.Put(p)
 	file, err := p.Parse(strings.NewReader(text), "")
-	return file, err == nil
+	return file, err == nil, err != nil
 }
 
 // nesting is how many brackets may be open at once, so that the parser's
@@ -146,13 +153,6 @@ func nesting(text string) int {
 		most = max(most, open)
 	}
 	return most
-}
-
-// Valid reports whether the text is a script that a shell can parse, or one
-// that is too large to be read here.
-func Valid(text string) bool {
-	_, ok := parse(text)
-	return ok || len(text) > maxScript || nesting(text) > maxNest
 }
 
 // shells are the programs that take a script after -c.

@@ -240,3 +240,16 @@ func BenchmarkParse(b *testing.B) {
 		Parse("curl -sf -X POST http://127.0.0.1:8080/drain || true; sleep 15; nginx -s quit")
 	}
 }
+
+// TestReadKeepsApart: what the environment decides is not answered for another.
+func TestReadKeepsApart(t *testing.T) {
+	for _, seconds := range []string{"3", "7"} {
+		got := Read([]string{"sh", "-c", "sleep $N"}, func(string) (string, bool) { return seconds, true }).Time.Min
+		if want, _ := Duration(seconds); got != want {
+			t.Errorf("N=%s: %v s", seconds, got)
+		}
+	}
+	if a, b := Read([]string{"sh", "-c", "sleep 3"}, nil), Read([]string{"sh", "-c", "sleep 4"}, nil); a.Time.Min != 3 || b.Time.Min != 4 {
+		t.Error(a, b)
+	}
+}
