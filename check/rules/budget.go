@@ -15,6 +15,9 @@ func Budget(w *workload.Workload) budget.Budget {
 	for _, r := range routers {
 		b.Routers = append(b.Routers, budget.Span{Name: r.name, End: r.seconds, Note: r.note})
 	}
+	if len(w.Services) == 0 && len(routers) == 0 && len(declaring(w)) > 0 && !w.Finite() {
+		b.Unseen = "a Service that leads to these pods; what sends to them, and how long, is not known"
+	}
 	mesh, injected := meshOf(w)
 	for _, c := range w.Running() {
 		b.Pods = append(b.Pods, spans(c, grace))

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/report/budget"
+	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // alone is a Deployment without anything that leads to it, as people name it.
@@ -39,6 +42,14 @@ func TestDeploymentAlone(t *testing.T) {
 	want := []string{"no-spread info possible", "pdb-missing info possible", "no-prestop info possible", "no-readiness info possible"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	w := workload.Join(parse(t, "web.yaml", alone).Files).Workloads[0]
+	var drawn strings.Builder
+	if err := budget.Write(&drawn, Budget(w)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(drawn.String(), "not in the input: a Service") || strings.Contains(drawn.String(), "Nothing is seen to be lost") {
+		t.Errorf("the timeline reads as if all were well:\n%s", drawn.String())
 	}
 	if result.Summary.WithoutService != 1 {
 		t.Errorf("the summary does not say what is missing: %+v", result.Summary)

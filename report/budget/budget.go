@@ -19,6 +19,7 @@ type Budget struct {
 	Routers []Span
 	Pods    []Container
 	Losses  []string // where requests are lost, in words
+	Unseen  string   // what the input does not show, so that nothing can be said of it
 }
 
 // Container is what happens in one container.
@@ -65,7 +66,10 @@ func Write(w io.Writer, b Budget) error {
 	for _, loss := range b.Losses {
 		print("  lost: %s\n", loss)
 	}
-	if len(b.Losses) == 0 {
+	switch {
+	case b.Unseen != "":
+		fmt.Fprintf(&out, "  not in the input: %s\n", b.Unseen)
+	case len(b.Losses) == 0:
 		out.WriteString("  Nothing is seen to be lost at these times.\n")
 	}
 	_, err := io.WriteString(w, out.String())

@@ -259,8 +259,11 @@ func (e *eval) cases(c *syntax.CaseClause, in state) flow {
 
 // simple is a command with its assignments, or assignments alone.
 func (e *eval) simple(c *syntax.CallExpr, in state) flow {
-	before := in
+	substituted := false
 	for _, a := range c.Assigns {
+		if a.Value != nil {
+			substituted = substituted || substitutes(a.Value)
+		}
 		if len(c.Args) == 0 {
 			in = e.assign(a, in)
 		} else if a.Value != nil {
@@ -268,7 +271,7 @@ func (e *eval) simple(c *syntax.CallExpr, in state) flow {
 		}
 	}
 	if len(c.Args) == 0 {
-		if in.at != before.at {
+		if substituted { // its status is the assignment's
 			return goes(in, ok, fail)
 		}
 		return goes(in, ok)
@@ -304,6 +307,16 @@ func (e *eval) assign(a *syntax.Assign, in state) state {
 	}
 	e.vars[a.Name.Value] = variable{text, known}
 	return in
+}
+
+// substitutes reports whether a word holds a command.
+func substitutes(w *syntax.Word) (found bool) {
+	syntax.Walk(w, func(n syntax.Node) bool {
+		_, is := n.(*syntax.CmdSubst)
+		found = found || is
+		return true
+	})
+	return found
 }
 
 // substitutions run before the command whose words they make.
