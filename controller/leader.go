@@ -5,6 +5,7 @@ import (
 	"crypto/hpke"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -133,8 +134,12 @@ func (l *leader) serve(ctx context.Context, handler http.Handler) error {
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
 		WriteTimeout: hubapi.MaxWait + 10*time.Second,
 	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", server.Addr)
+	if err != nil {
+		return fmt.Errorf("serving the hub: %w", err)
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.ListenAndServe() }()
+	go func() { failed <- server.Serve(hub.Bound(listener)) }()
 	l.options.Log.Info("hub: leading", "pod", l.options.Pod.Name, "address", server.Addr)
 	select {
 	case err := <-failed:

@@ -1,8 +1,9 @@
 // Package hubapi is what the agent in a pod and the hub say to each other.
 //
-// Each call is an HTTP/1.1 POST whose body and answer are JSON, sealed by package seal.
-// The hub answers 200 with a sealed body to every request that it could open; without a
-// body it answers 400 (could not be opened), 413 (too large) or 503 (not the leader).
+// Each call is an HTTP/1.1 POST whose body and answer are JSON, sealed by package seal for the
+// call's path. The hub answers 200 with a sealed body to every request that it could open; without
+// one it answers 400 (could not be opened), 413 (too large), 429 (too many calls from this address)
+// or 503 (not the leader).
 package hubapi
 
 import (

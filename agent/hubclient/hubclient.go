@@ -112,20 +112,11 @@ func (c *Client) call(ctx context.Context, path string, request, response any) e
 	if err != nil {
 		return fmt.Errorf("encoding a request: %w", err)
 	}
-	sealed, open, err := seal.Request(c.Key, body)
-	if err != nil {
-		return err
-	}
-	if len(sealed) > hubapi.MaxRequest {
-		return fmt.Errorf("a request of %d bytes is more than the hub takes (%d)", len(sealed), hubapi.MaxRequest)
-	}
 	var failures []error
 	for _, address := range c.Addresses {
-		answer, err := post(ctx, address, path, sealed)
-		if err == nil {
-			if answer, err = open(answer); err == nil {
-				err = json.Unmarshal(answer, response)
-			}
+		err := c.ask(ctx, address, path, path, body, response)
+		if errors.Is(err, errNotOpened) {
+			err = c.ask(ctx, address, path, seal.AnyCall, body, response) // a hub of the version before
 		}
 		if err == nil {
 			return nil
@@ -140,6 +131,28 @@ func (c *Client) call(ctx context.Context, path string, request, response any) e
 	}
 	return errors.Join(failures...)
 }
+
+// ask asks one address, by a request that is sealed for the call.
+func (c *Client) ask(ctx context.Context, address, path, call string, body []byte, response any) error {
+	sealed, open, err := seal.Request(c.Key, call, body)
+	if err != nil {
+		return err
+	}
+	if len(sealed) > hubapi.MaxRequest {
+		return fmt.Errorf("a request of %d bytes is more than the hub takes (%d)", len(sealed), hubapi.MaxRequest)
+	}
+	answer, err := post(ctx, address, path, sealed)
+	if err != nil {
+		return err
+	}
+	if answer, err = open(answer); err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, response)
+}
+
+// errNotOpened says that the hub could not open a request.
+var errNotOpened = errors.New("the hub could not open the request (400)")
 
 // post sends one request and gives the body of the answer. HTTP/1.0, so that the answer is
 // neither chunked nor kept alive: it ends with the connection, and the seal tells if it was cut.
@@ -188,6 +201,10 @@ func readAnswer(from io.Reader) ([]byte, error) {
 	case 200:
 	case 503:
 		return nil, errors.New("is not the leader (503)")
+	case 400:
+		return nil, errNotOpened
+	case 429:
+		return nil, errors.New("takes no more calls from this address at once (429)")
 	default:
 		return nil, fmt.Errorf("status %d", code)
 	}

@@ -33,6 +33,7 @@ type hub struct {
 	requests []any
 	response any
 	status   int
+	before   bool // does not bind requests to their call
 }
 
 func newHub(t *testing.T) *hub {
@@ -60,7 +61,11 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.t.Error(err)
 	}
-	plaintext, respond, err := seal.Open(h.key, sealed)
+	call := r.URL.Path
+	if h.before {
+		call = seal.AnyCall
+	}
+	plaintext, respond, err := seal.Open(h.key, call, sealed)
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
@@ -182,6 +187,21 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// A hub of the version before is asked in its own way.
+func TestTheHubBefore(t *testing.T) {
+	h := newHub(t)
+	h.before = true
+	h.response = hubapi.ConfirmResponse{Confirmed: true, GraceSeconds: 45}
+	c := &Client{Addresses: []string{h.serve()}, Key: h.public, TokenFile: tokenFile(t, "token")}
+	if got, err := c.Confirm(t.Context(), hubapi.Question{}); err != nil || got.GraceSeconds != 45 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	h.response = hubapi.ReportResponse{}
+	if err := c.Report(t.Context(), termination.Timeline{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	h, other := newHub(t), newHub(t)
 	other.response = hubapi.ConfirmResponse{Confirmed: true}
@@ -195,7 +215,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{"dead", closed(t), "refused"},
 		{"not the leader", follower.serve(), "not the leader"},
-		{"another key", other.serve(), "status 400"},
+		{"another key", other.serve(), "could not open the request (400)"},
 		{"redirect", redirecting.serve(), "status 301"},
 		{"garbage", raw(t, "\x00\x01\x02\n"), "not an HTTP status"},
 		{"another protocol", raw(t, "SSH-2.0-OpenSSH_9.2\r\n"), "not an HTTP status"},

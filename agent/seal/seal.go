@@ -6,9 +6,11 @@
 // Oblivious HTTP does (RFC 9458, section 4.4). So only the hub can read a request, and only
 // who could read the request can answer it; an answer fits no other request.
 //
+// A request is bound to the call that it is for: sent to another path it can't be opened. Sent to
+// the same path again it is opened again: the hub's calls are idempotent.
+//
 // It does not hide how long messages are, and who learns the hub's private key can read
-// requests recorded before. A request that is sent again is opened again: the hub's calls
-// are idempotent.
+// requests recorded before.
 package seal
 
 import (
@@ -26,7 +28,7 @@ import (
 )
 
 const (
-	info           = "lameduck hub v1"
+	protocol       = "lameduck hub v1"
 	responseLabel  = "lameduck hub v1 response"
 	encapsulated   = 32 // bytes of an encapsulated X25519 key
 	keySize        = 16 // AES-128
@@ -35,6 +37,18 @@ const (
 	salt           = 16 // the larger of key and nonce, as RFC 9458 has it
 	exportedSecret = 16
 )
+
+// AnyCall is in place of the call for agents and hubs of the version before, which do not bind
+// requests to their call (docs/decisions/0013-a-call-is-sealed-for-its-path.md).
+const AnyCall = ""
+
+// info is what both sides have to agree on beside the key.
+func info(call string) []byte {
+	if call == AnyCall {
+		return []byte(protocol)
+	}
+	return []byte(protocol + " " + call)
+}
 
 func kem() hpke.KEM { return hpke.DHKEM(ecdh.X25519()) }
 
@@ -82,9 +96,10 @@ func ParsePrivate(text string) (hpke.PrivateKey, error) {
 	return key, nil
 }
 
-// Request seals plaintext for the hub, and gives the function that opens the hub's answer.
-func Request(hub hpke.PublicKey, plaintext []byte) (sealed []byte, open func(response []byte) ([]byte, error), err error) {
-	enc, sender, err := hpke.NewSender(hub, hpke.HKDFSHA256(), hpke.AES128GCM(), []byte(info))
+// Request seals plaintext for the hub and the call, a path with its API version, and gives the
+// function that opens the hub's answer.
+func Request(hub hpke.PublicKey, call string, plaintext []byte) (sealed []byte, open func(response []byte) ([]byte, error), err error) {
+	enc, sender, err := hpke.NewSender(hub, hpke.HKDFSHA256(), hpke.AES128GCM(), info(call))
 	if err != nil {
 		return nil, nil, fmt.Errorf("sealing a request: %w", err)
 	}
@@ -113,13 +128,14 @@ func Request(hub hpke.PublicKey, plaintext []byte) (sealed []byte, open func(res
 	return append(slices.Clone(enc), text...), open, nil
 }
 
-// Open opens a sealed request, and gives the function that seals the answer to it.
-func Open(key hpke.PrivateKey, sealed []byte) (plaintext []byte, respond func(plaintext []byte) ([]byte, error), err error) {
+// Open opens a request that was sealed for the call, and gives the function that seals the answer
+// to it.
+func Open(key hpke.PrivateKey, call string, sealed []byte) (plaintext []byte, respond func(plaintext []byte) ([]byte, error), err error) {
 	if len(sealed) < encapsulated+gcmTag {
 		return nil, nil, fmt.Errorf("opening a request: %d bytes are too few", len(sealed))
 	}
 	enc := slices.Clone(sealed[:encapsulated])
-	recipient, err := hpke.NewRecipient(enc, key, hpke.HKDFSHA256(), hpke.AES128GCM(), []byte(info))
+	recipient, err := hpke.NewRecipient(enc, key, hpke.HKDFSHA256(), hpke.AES128GCM(), info(call))
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening a request: %w", err)
 	}

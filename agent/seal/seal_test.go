@@ -26,14 +26,14 @@ func keys(t testing.TB) (hpke.PrivateKey, hpke.PublicKey) {
 
 func TestRoundTrip(t *testing.T) {
 	key, pub := keys(t)
-	sealed, open, err := Request(pub, []byte("a token"))
+	sealed, open, err := Request(pub, "/v1/confirm", []byte("a token"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(sealed, []byte("a token")) {
 		t.Error("the sealed request shows its content")
 	}
-	got, respond, err := Open(key, sealed)
+	got, respond, err := Open(key, "/v1/confirm", sealed)
 	if err != nil || string(got) != "a token" {
 		t.Fatalf("opened %q, %v", got, err)
 	}
@@ -58,18 +58,18 @@ func TestRoundTrip(t *testing.T) {
 func TestOnlyTheHubOpensAndAnswers(t *testing.T) {
 	key, pub := keys(t)
 	other, otherPub := keys(t)
-	sealed, open, err := Request(pub, []byte("a token"))
+	sealed, open, err := Request(pub, "/v1/confirm", []byte("a token"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Open(other, sealed); err == nil {
+	if _, _, err := Open(other, "/v1/confirm", sealed); err == nil {
 		t.Error("another key opened the request")
 	}
-	forOther, _, err := Request(otherPub, []byte("a token"))
+	forOther, _, err := Request(otherPub, "/v1/confirm", []byte("a token"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, otherRespond, err := Open(other, forOther)
+	_, otherRespond, err := Open(other, "/v1/confirm", forOther)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +80,11 @@ func TestOnlyTheHubOpensAndAnswers(t *testing.T) {
 	if _, err := open(forged); err == nil {
 		t.Error("the answer to another request was taken")
 	}
-	again, _, err := Request(pub, []byte("a token"))
+	again, _, err := Request(pub, "/v1/confirm", []byte("a token"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, respond, err := Open(key, again)
+	_, respond, err := Open(key, "/v1/confirm", again)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,13 +97,30 @@ func TestOnlyTheHubOpensAndAnswers(t *testing.T) {
 	}
 }
 
+// A request opens for the call that it was sealed for, and for no other (T8).
+func TestBoundToTheCall(t *testing.T) {
+	key, pub := keys(t)
+	calls := []string{"/v1/confirm", "/v1/report", "/v2/confirm", AnyCall}
+	for _, sealedFor := range calls {
+		sealed, _, err := Request(pub, sealedFor, []byte("a token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range calls {
+			if _, _, err := Open(key, call, sealed); (err == nil) != (call == sealedFor) {
+				t.Errorf("sealed for %q, opened for %q: %v", sealedFor, call, err)
+			}
+		}
+	}
+}
+
 func TestEveryBitCounts(t *testing.T) {
 	key, pub := keys(t)
-	sealed, open, err := Request(pub, []byte("a token"))
+	sealed, open, err := Request(pub, "/v1/confirm", []byte("a token"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, respond, err := Open(key, sealed)
+	_, respond, err := Open(key, "/v1/confirm", sealed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +131,7 @@ func TestEveryBitCounts(t *testing.T) {
 	for i := range sealed {
 		changed := bytes.Clone(sealed)
 		changed[i] ^= 1
-		if _, _, err := Open(key, changed); err == nil {
+		if _, _, err := Open(key, "/v1/confirm", changed); err == nil {
 			t.Errorf("request with byte %d changed was opened", i)
 		}
 	}
@@ -157,7 +174,7 @@ func TestParse(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	key, pub := keys(f)
-	sealed, _, err := Request(pub, []byte("a token"))
+	sealed, _, err := Request(pub, "/v1/confirm", []byte("a token"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -165,7 +182,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(make([]byte, encapsulated+gcmTag))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		plaintext, respond, err := Open(key, data)
+		plaintext, respond, err := Open(key, "/v1/confirm", data)
 		if err == nil && (respond == nil || !bytes.Equal(data, sealed)) {
 			t.Errorf("opened %q from what nobody sealed", plaintext)
 		}
@@ -174,7 +191,7 @@ func FuzzOpen(f *testing.F) {
 
 func FuzzOpenResponse(f *testing.F) {
 	_, pub := keys(f)
-	_, open, err := Request(pub, []byte("a token"))
+	_, open, err := Request(pub, "/v1/confirm", []byte("a token"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -190,11 +207,11 @@ func FuzzOpenResponse(f *testing.F) {
 func BenchmarkRoundTrip(b *testing.B) {
 	key, pub := keys(b)
 	for b.Loop() {
-		sealed, open, err := Request(pub, make([]byte, 1500))
+		sealed, open, err := Request(pub, "/v1/confirm", make([]byte, 1500))
 		if err != nil {
 			b.Fatal(err)
 		}
-		_, respond, err := Open(key, sealed)
+		_, respond, err := Open(key, "/v1/confirm", sealed)
 		if err != nil {
 			b.Fatal(err)
 		}

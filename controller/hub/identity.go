@@ -3,8 +3,11 @@ package hub
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -33,19 +36,32 @@ const (
 	// maxTokens bounds what is remembered.
 	maxTokens = 20_000
 	// Checks a second, and at once: a rollout of some hundred pods, not a flood.
-	reviewRate  = 100
-	reviewBurst = 500
+	reviewRate, reviewBurst = 100, 500
+	// Of one address: a node's pods, where the network hides theirs.
+	addressRate, addressBurst = 20, 256
+	// Of tokens that name one pod, from one address: each container's first call.
+	podRate, podBurst = 1, callsEach
 )
 
 var errBusy = errors.New("too many tokens to check at once; ask again in a second")
 
 // Identities tells pods by their tokens.
 type Identities struct {
-	reviewer Reviewer
-	limit    *rate.Limiter
+	reviewer  Reviewer
+	all       *rate.Limiter
+	addresses *paces[netip.Addr]
+	pods      *paces[claimant]
 
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]verdict
+	mu     sync.Mutex
+	known  map[[sha256.Size]byte]verdict
+	tidyAt int // at how many those that are over are dropped
+}
+
+// claimant is who says to be a pod. Tokens that another address sends in a pod's name take
+// nothing from the pod.
+type claimant struct {
+	from netip.Addr
+	uid  string
 }
 
 type verdict struct {
@@ -56,11 +72,18 @@ type verdict struct {
 
 // NewIdentities gives an Identities that asks reviewer.
 func NewIdentities(reviewer Reviewer) *Identities {
-	return &Identities{reviewer: reviewer, limit: rate.NewLimiter(reviewRate, reviewBurst), known: map[[sha256.Size]byte]verdict{}}
+	return &Identities{
+		reviewer:  reviewer,
+		all:       rate.NewLimiter(reviewRate, reviewBurst),
+		addresses: newPaces[netip.Addr](addressRate, addressBurst),
+		pods:      newPaces[claimant](podRate, podBurst),
+		known:     map[[sha256.Size]byte]verdict{},
+	}
 }
 
-// Of gives the pod of a token that was issued for the hub and is bound to a pod.
-func (i *Identities) Of(ctx context.Context, token string) (Identity, error) {
+// Of gives the pod of a token that was issued for the hub and is bound to a pod; claimed is what
+// the token says of itself.
+func (i *Identities) Of(ctx context.Context, from netip.Addr, claimed Identity, token string) (Identity, error) {
 	hash := sha256.Sum256([]byte(token))
 	i.mu.Lock()
 	found, there := i.known[hash]
@@ -68,7 +91,7 @@ func (i *Identities) Of(ctx context.Context, token string) (Identity, error) {
 	if there && time.Now().Before(found.until) {
 		return found.identity, found.err
 	}
-	if !i.limit.Allow() {
+	if !i.pods.allow(claimant{from, claimed.UID}) || !i.addresses.allow(from) || !i.all.Allow() {
 		return Identity{}, errBusy
 	}
 	review, err := i.reviewer.Review(ctx, &authenticationv1.TokenReview{
@@ -89,16 +112,44 @@ func (i *Identities) Of(ctx context.Context, token string) (Identity, error) {
 func (i *Identities) keep(hash [sha256.Size]byte, v verdict) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if len(i.known) >= maxTokens {
+	if len(i.known) >= i.tidyAt {
 		for hash, old := range i.known {
 			if time.Now().After(old.until) {
 				delete(i.known, hash)
 			}
 		}
+		i.tidyAt = min(max(2*len(i.known), 500), maxTokens)
 	}
 	if len(i.known) < maxTokens {
 		i.known[hash] = v
 	}
+}
+
+var errUnbound = errors.New("the token is not bound to a pod: use a projected serviceAccountToken volume")
+
+// claims reads which pod a token says to be, without a proof: enough to turn away who names none,
+// before the API server is asked.
+func claims(token string) (Identity, error) {
+	var said struct {
+		Kubernetes struct {
+			Namespace string `json:"namespace"`
+			Pod       struct {
+				Name string `json:"name"`
+				UID  string `json:"uid"`
+			} `json:"pod"`
+		} `json:"kubernetes.io"`
+	}
+	_, rest, _ := strings.Cut(token, ".")
+	body, _, _ := strings.Cut(rest, ".")
+	text, err := base64.RawURLEncoding.DecodeString(body)
+	if err == nil {
+		err = json.Unmarshal(text, &said)
+	}
+	identity := Identity{Namespace: said.Kubernetes.Namespace, Name: said.Kubernetes.Pod.Name, UID: said.Kubernetes.Pod.UID}
+	if err != nil || identity.Namespace == "" || identity.Name == "" || identity.UID == "" {
+		return Identity{}, errUnbound
+	}
+	return identity, nil
 }
 
 const userPrefix = "system:serviceaccount:"
@@ -115,7 +166,7 @@ func readReview(status *authenticationv1.TokenReviewStatus) (Identity, error) {
 	name := status.User.Extra["authentication.kubernetes.io/pod-name"]
 	uid := status.User.Extra["authentication.kubernetes.io/pod-uid"]
 	if !isAccount || !two || namespace == "" || len(name) != 1 || len(uid) != 1 || uid[0] == "" {
-		return Identity{}, errors.New("the token is not bound to a pod: use a projected serviceAccountToken volume")
+		return Identity{}, errUnbound
 	}
 	return Identity{Namespace: namespace, Name: name[0], UID: uid[0]}, nil
 }

@@ -25,7 +25,7 @@ func TestRecordOfAPodThatIsGone(t *testing.T) {
 		kept := &recorder{}
 		s.hub.config.Recorder = vanishing{kept, s}
 		var response hubapi.RecordResponse
-		s.post(hubapi.RecordPath, hubapi.RecordRequest{Token: "a", Records: []string{"nacos service=orders"}}, &response)
+		s.post(hubapi.RecordPath, hubapi.RecordRequest{Token: bound("a"), Records: []string{"nacos service=orders"}}, &response)
 		if want := (recorder{"a: nacos service=orders", "gone: uid-a"}); !slices.Equal(*kept, want) {
 			t.Errorf("kept %q, want %q", *kept, want)
 		}
@@ -61,7 +61,7 @@ func TestRecord(t *testing.T) {
 		s.server.hub.config.Recorder = kept
 		for text, want := range map[string]string{"nacos service=orders": "", "eureka": "not kept"} {
 			var response hubapi.RecordResponse
-			s.post(hubapi.RecordPath, hubapi.RecordRequest{Token: "a", Records: []string{text}}, &response)
+			s.post(hubapi.RecordPath, hubapi.RecordRequest{Token: bound("a"), Records: []string{text}}, &response)
 			if response.Error != want {
 				t.Errorf("%s: %q, want %q", text, response.Error, want)
 			}

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,9 +19,8 @@ const (
 	gather = 2 * time.Second
 	// maxReports bounds what one pod may report: once for each container.
 	maxReports = 16
-	// What a report may hold: a phase is entered once, and the agent names some twenty facts.
-	maxSteps  = 8
-	maxClaims = 64
+	// maxSteps bounds a report: a phase is entered once.
+	maxSteps = 8
 	// maxMessage is what an Event's message may have, in bytes.
 	maxMessage = 1024
 )
@@ -28,7 +28,7 @@ const (
 // reports are what a pod's agents saw, as far as an Event tells it. A pod can make them keep no more
 // than a few hundred bytes for each of maxReports.
 type reports struct {
-	taken int
+	taken map[[sha256.Size]byte]bool
 	due   []report // not told yet
 	timer *time.Timer
 }
@@ -43,9 +43,9 @@ type report struct {
 var errReports = fmt.Errorf("this pod has sent %d reports already", maxReports)
 
 // readReport takes from a timeline what is told of it.
-func readReport(line termination.Timeline) (report, error) {
-	if len(line.Steps) > maxSteps || len(line.Evidence) > maxClaims {
-		return report{}, fmt.Errorf("a report has at most %d steps and %d facts", maxSteps, maxClaims)
+func readReport(line told) (report, error) {
+	if len(line.Steps) > maxSteps {
+		return report{}, fmt.Errorf("a report has at most %d steps", maxSteps)
 	}
 	if len(line.Steps) == 0 {
 		return report{}, errors.New("a report without steps")
@@ -67,21 +67,27 @@ func readReport(line termination.Timeline) (report, error) {
 	return r, nil
 }
 
-// report takes in what one of the pod's agents saw.
-func (t *Termination) report(line termination.Timeline) error {
+// report takes in what one of the pod's agents saw, once: sum tells whether it was sent again.
+func (t *Termination) report(line told, sum [sha256.Size]byte) error {
 	r, err := readReport(line)
 	if err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.reports.taken >= maxReports {
+	if t.reports.taken[sum] {
+		return nil
+	}
+	if len(t.reports.taken) >= maxReports {
 		return errReports
 	}
 	if t.state == unannounced {
 		t.ended = time.Now()
 	}
-	t.reports.taken++
+	if t.reports.taken == nil {
+		t.reports.taken = map[[sha256.Size]byte]bool{}
+	}
+	t.reports.taken[sum] = true
 	t.reports.due = append(t.reports.due, r)
 	if len(t.reports.due) == 1 {
 		t.reports.timer = time.AfterFunc(gather, t.tell)

@@ -8,75 +8,110 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/agent/seal"
-	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-const (
-	// maxCalls bounds the calls of one pod that are open at once: one for each container.
-	maxCalls = 16
-	// maxOpen bounds the calls of all pods that are open at once.
-	maxOpen = 10_000
-	// grasp is how long the hub waits to see a pod's deletionTimestamp. The kubelet may start
-	// the hook before the hub's informer has heard of it.
-	grasp      = 2 * time.Second
-	graspEvery = 20 * time.Millisecond
-)
-
-// Server is the hub's HTTP handler.
+// Server is the hub's HTTP handler: it bounds what callers take, opens their calls, finds out
+// which pod calls, and seals the answers.
 type Server struct {
 	hub        *Hub
 	key        hpke.PrivateKey
 	identities *Identities
-	open       chan struct{}
+	rate       *paces[netip.Addr]
+	strangers  *share[netip.Addr] // calls whose pod is not known yet
+	calls      *share[string]     // by the pod's uid
 	mux        http.ServeMux
 }
 
 // NewServer gives the handler of all calls.
 func NewServer(h *Hub, key hpke.PrivateKey, identities *Identities) *Server {
-	s := &Server{hub: h, key: key, identities: identities, open: make(chan struct{}, maxOpen)}
-	s.mux.HandleFunc("POST "+hubapi.ConfirmPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.confirm) })
-	s.mux.HandleFunc("POST "+hubapi.RecordPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.keep) })
-	s.mux.HandleFunc("POST "+hubapi.ReportPath, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, s.take) })
+	s := &Server{
+		hub: h, key: key, identities: identities,
+		rate:      newPaces[netip.Addr](callRate, callBurst),
+		strangers: newShare[netip.Addr](strangersEach, strangersFew, strangersTotal),
+		calls:     newShare[string](callsEach, callsFew, callsTotal),
+	}
+	s.handle(hubapi.ConfirmPath, s.confirm)
+	s.handle(hubapi.RecordPath, s.keep)
+	s.handle(hubapi.ReportPath, s.take)
 	return s
 }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.open <- struct{}{}:
-		defer func() { <-s.open }()
-		s.mux.ServeHTTP(w, r)
-	default:
-		http.Error(w, "too many calls at once", http.StatusServiceUnavailable)
-	}
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// handle has calls to path answered.
+func (s *Server) handle(path string, answer func(context.Context, *corev1.Pod, request) any) {
+	s.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		c, status, err := s.admit(w, r, path)
+		if err != nil {
+			http.Error(w, err.Error(), status)
+			return
+		}
+		var response any
+		switch {
+		case c.err != nil:
+			response = refusal{c.err.Error()}
+		case !s.calls.take(string(c.pod.UID)):
+			response = refusal{fmt.Sprintf("this pod has %d calls open already, or the hub too many", callsEach)}
+		default:
+			defer s.calls.give(string(c.pod.UID))
+			response = answer(r.Context(), c.pod, c.request)
+		}
+		s.write(w, response, c.respond)
+	})
 }
 
-// serve opens a request, has it answered and seals the answer.
-func serve[Request, Response any](s *Server, w http.ResponseWriter, r *http.Request, answer func(context.Context, Request) Response) {
+// refusal is any call's answer that is nothing but an error.
+type refusal struct {
+	Error string `json:"error"`
+}
+
+// call is one that could be opened.
+type call struct {
+	request request
+	pod     *corev1.Pod
+	err     error // why it is not known whose call it is
+	respond func([]byte) ([]byte, error)
+}
+
+// admit reads and opens a call, and finds out which pod it is of. An error is for a caller to whom
+// no answer can be sealed.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, path string) (c call, status int, err error) {
+	from := source(r.RemoteAddr)
+	if !s.rate.allow(from) || !s.strangers.take(from) {
+		return c, http.StatusTooManyRequests, errors.New("too many calls from this address")
+	}
+	defer s.strangers.give(from)
 	sealed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, hubapi.MaxRequest))
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
-		return
+		return c, http.StatusRequestEntityTooLarge, errors.New("too large")
 	}
 	if err != nil {
-		return
+		return c, http.StatusBadRequest, fmt.Errorf("reading the call: %w", err)
 	}
-	plain, respond, err := seal.Open(s.key, sealed)
+	plain, respond, err := seal.Open(s.key, path, sealed)
 	if err != nil {
-		http.Error(w, "can't be opened: is it sealed to this hub's key?", http.StatusBadRequest)
-		return
+		plain, respond, err = seal.Open(s.key, seal.AnyCall, sealed)
 	}
-	var request Request
-	if err := json.Unmarshal(plain, &request); err != nil {
-		http.Error(w, "is not the JSON of this call", http.StatusBadRequest)
-		return
+	if err != nil {
+		return c, http.StatusBadRequest, errors.New("can't be opened: is it sealed to this hub's key, for this path?")
 	}
-	body, err := json.Marshal(answer(r.Context(), request))
+	c.respond = respond
+	if c.request, err = readRequest(path, plain); err != nil {
+		return c, http.StatusBadRequest, errors.New("is not the JSON of this call")
+	}
+	c.pod, c.err = s.pod(r.Context(), from, c.request.Token)
+	return c, http.StatusOK, nil
+}
+
+func (s *Server) write(w http.ResponseWriter, response any, respond func([]byte) ([]byte, error)) {
+	body, err := json.Marshal(response)
 	if err == nil {
 		body, err = respond(body)
 	}
@@ -96,97 +131,23 @@ func serve[Request, Response any](s *Server, w http.ResponseWriter, r *http.Requ
 const identify = 2 * time.Second
 
 // pod gives the pod that a token stands for.
-func (s *Server) pod(ctx context.Context, token string) (*corev1.Pod, error) {
-	ctx, cancel := context.WithTimeout(ctx, identify)
-	defer cancel()
-	identity, err := s.identities.Of(ctx, token)
+func (s *Server) pod(ctx context.Context, from netip.Addr, token string) (*corev1.Pod, error) {
+	claimed, err := claims(token)
 	if err != nil {
 		return nil, err
 	}
-	pod := s.hub.config.Cluster.Pod(identity.Namespace, identity.Name)
-	if pod == nil || string(pod.UID) != identity.UID {
-		return nil, fmt.Errorf("pod %s/%s with uid %s is not known", identity.Namespace, identity.Name, identity.UID)
+	pod := s.hub.config.Cluster.Pod(claimed.Namespace, claimed.Name)
+	if pod == nil || string(pod.UID) != claimed.UID {
+		return nil, fmt.Errorf("pod %.63s/%.253s with uid %.63s is not known", claimed.Namespace, claimed.Name, claimed.UID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, identify)
+	defer cancel()
+	identity, err := s.identities.Of(ctx, from, claimed, token)
+	if err != nil {
+		return nil, err
+	}
+	if identity != claimed {
+		return nil, errors.New("the token is not that of the pod it names")
 	}
 	return pod, nil
-}
-
-func (s *Server) confirm(ctx context.Context, request hubapi.ConfirmRequest) hubapi.ConfirmResponse {
-	pod, err := s.pod(ctx, request.Token)
-	if err != nil {
-		return hubapi.ConfirmResponse{Error: err.Error()}
-	}
-	// Only holding the answer is bounded by the wait: an agent's first call asks for none.
-	wait := min(time.Duration(max(request.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	if pod = s.leaving(ctx, pod); pod.DeletionTimestamp == nil {
-		return hubapi.ConfirmResponse{Final: true, Evidence: []termination.Evidence{{
-			Time: time.Now(), Kind: termination.NotTerminating, Source: "hub",
-			Detail: "the pod has no deletionTimestamp: no EndpointSlice will stop offering it before it stops being ready",
-		}}}
-	}
-	t, err := s.hub.of(pod)
-	if err != nil {
-		return hubapi.ConfirmResponse{Error: err.Error()}
-	}
-	t.follow(pod)
-	if !t.enterCall() {
-		return hubapi.ConfirmResponse{Error: fmt.Sprintf("this pod has %d calls open already", maxCalls)}
-	}
-	defer t.leaveCall()
-	if request.Confirmed {
-		return t.hold(ctx)
-	}
-	return t.await(ctx)
-}
-
-func (s *Server) keep(ctx context.Context, request hubapi.RecordRequest) hubapi.RecordResponse {
-	pod, err := s.pod(ctx, request.Token)
-	if err == nil {
-		if err = s.hub.config.Recorder.Record(pod, request.Records); err != nil {
-			s.hub.config.Log.Info("restore: not kept", "pod", pod.Namespace+"/"+pod.Name, "error", err)
-		}
-		// If the pod's end was told before the record was kept, nobody tells it again.
-		if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now == nil || now.UID != pod.UID {
-			s.hub.config.Recorder.Gone(string(pod.UID))
-		}
-	}
-	if err != nil {
-		return hubapi.RecordResponse{Error: err.Error()}
-	}
-	return hubapi.RecordResponse{}
-}
-
-func (s *Server) take(ctx context.Context, request hubapi.ReportRequest) hubapi.ReportResponse {
-	pod, err := s.pod(ctx, request.Token)
-	if err != nil {
-		return hubapi.ReportResponse{Error: err.Error()}
-	}
-	t, err := s.hub.of(pod)
-	if err == nil {
-		err = t.report(request.Timeline)
-	}
-	if err != nil {
-		return hubapi.ReportResponse{Error: err.Error()}
-	}
-	return hubapi.ReportResponse{}
-}
-
-// leaving gives the pod once it is seen to terminate, or as it is after a moment.
-func (s *Server) leaving(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
-	ctx, cancel := context.WithTimeout(ctx, grasp)
-	defer cancel()
-	ticker := time.NewTicker(graspEvery)
-	defer ticker.Stop()
-	for pod.DeletionTimestamp == nil {
-		select {
-		case <-ctx.Done():
-			return pod
-		case <-ticker.C:
-		}
-		if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now != nil && now.UID == pod.UID {
-			pod = now
-		}
-	}
-	return pod
 }

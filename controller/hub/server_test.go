@@ -61,7 +61,7 @@ func TestEvent(t *testing.T) {
 				s.confirm("a", 1)
 				for range 3 {
 					var response hubapi.ReportResponse
-					s.post(hubapi.ReportPath, hubapi.ReportRequest{Token: "a", Timeline: termination.Timeline{Steps: steps, Evidence: tt.evidence}}, &response)
+					s.post(hubapi.ReportPath, hubapi.ReportRequest{Token: bound("a"), Timeline: termination.Timeline{Steps: steps, Evidence: tt.evidence}}, &response)
 					if response.Error != "" {
 						t.Error(response.Error)
 					}

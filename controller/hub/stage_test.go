@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hpke"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -139,7 +140,16 @@ func (s *stage) Review(ctx context.Context, review *authenticationv1.TokenReview
 	return review, nil
 }
 
-// add puts a pod on the stage whose token is its name.
+// bound is the token of a pod on the stage.
+func bound(name string) string { return tokenOf("shop", name, "uid-"+name) }
+
+// tokenOf gives a token as the API server makes them, but for the signature.
+func tokenOf(namespace, pod, uid string) string {
+	claims := fmt.Sprintf(`{"kubernetes.io": {"namespace": %q, "pod": {"name": %q, "uid": %q}}}`, namespace, pod, uid)
+	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2lnbmF0dXJl"
+}
+
+// add puts a pod on the stage.
 func (s *stage) add(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,7 +157,7 @@ func (s *stage) add(name string) {
 	pod.Spec.NodeName = "node1"
 	pod.Status.PodIPs = []corev1.PodIP{{IP: "10.1.0.1"}}
 	s.pods["shop/"+name] = pod
-	s.tokens[name] = status("system:serviceaccount:shop:default", name, "uid-"+name, hubapi.Audience)
+	s.tokens[bound(name)] = status("system:serviceaccount:shop:default", name, "uid-"+name, hubapi.Audience)
 }
 
 func status(user, pod, uid, audience string) *authenticationv1.TokenReviewStatus {
@@ -188,16 +198,20 @@ func (s *stage) slice(version int, pods map[string]string) {
 // post sends a sealed request as an agent does.
 func (s *stage) post(path string, request, response any) int {
 	s.t.Helper()
+	return s.postFrom("10.1.0.1:4711", path, request, response)
+}
+
+func (s *stage) postFrom(remote, path string, request, response any) int {
+	s.t.Helper()
 	plain, err := json.Marshal(request)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	sealed, open, err := seal.Request(s.public, plain)
+	sealed, open, err := seal.Request(s.public, path, plain)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	recorder := httptest.NewRecorder()
-	s.server.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(sealed)))
+	recorder := s.send(remote, path, sealed)
 	if recorder.Code == http.StatusOK {
 		body, err := open(recorder.Body.Bytes())
 		if err == nil {
@@ -210,10 +224,19 @@ func (s *stage) post(path string, request, response any) int {
 	return recorder.Code
 }
 
-func (s *stage) confirm(token string, seconds int) hubapi.ConfirmResponse {
+// send has the hub answer a body as it is.
+func (s *stage) send(remote, path string, body []byte) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
+	request.RemoteAddr = remote
+	recorder := httptest.NewRecorder()
+	s.server.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func (s *stage) confirm(name string, seconds int) hubapi.ConfirmResponse {
 	s.t.Helper()
 	var response hubapi.ConfirmResponse
-	if code := s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: token, WaitSeconds: seconds}, &response); code != http.StatusOK {
+	if code := s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: bound(name), WaitSeconds: seconds}, &response); code != http.StatusOK {
 		s.t.Errorf("HTTP status %d", code)
 	}
 	return response

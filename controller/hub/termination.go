@@ -92,13 +92,13 @@ func (t *Termination) follow(object *corev1.Pod) {
 			t.wake()
 		}
 	}
-	switch {
-	case t.state == unannounced:
+	switch t.state {
+	case unannounced:
 		t.began = time.Now()
 		t.watch = t.hub.config.View.Watch(t.pod)
 		t.hub.config.Observer.Began()
 		t.begin()
-	case t.state == following:
+	case following:
 		t.expiry.Reset(t.left())
 	}
 }
@@ -269,15 +269,11 @@ func (t *Termination) looksAgain() <-chan struct{} {
 	return t.watch.State().Changed
 }
 
-// enterCall counts a call that is about to wait; it is false for more than one pod may have open.
-func (t *Termination) enterCall() bool {
+// enterCall keeps it from being forgotten while a call waits.
+func (t *Termination) enterCall() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.calls >= maxCalls {
-		return false
-	}
 	t.calls++
-	return true
 }
 
 func (t *Termination) leaveCall() {

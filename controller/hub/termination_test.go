@@ -50,7 +50,7 @@ func (s *stage) report(name string, took time.Duration, late bool) string {
 		line.Add(termination.Evidence{Kind: termination.DeadlineReached, Subject: "drain", Detail: "2 busy"})
 	}
 	var response hubapi.ReportResponse
-	s.post(hubapi.ReportPath, hubapi.ReportRequest{Token: name, Timeline: line}, &response)
+	s.post(hubapi.ReportPath, hubapi.ReportRequest{Token: bound(name), Timeline: line}, &response)
 	return response.Error
 }
 
@@ -211,7 +211,7 @@ func TestShorterGraceIsTold(t *testing.T) {
 			time.AfterFunc(3*time.Second, func() { s.delete("a", 5) })
 			began := time.Now()
 			var answer hubapi.ConfirmResponse
-			s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: "a", WaitSeconds: 20, Confirmed: known}, &answer)
+			s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: bound("a"), WaitSeconds: 20, Confirmed: known}, &answer)
 			if took := time.Since(began); took != 3*time.Second || answer.GraceSeconds != 5 || answer.Confirmed != known {
 				t.Errorf("confirmed %v: after %v: %+v", known, took, answer)
 			}
@@ -232,7 +232,7 @@ func TestTakenBackIsTold(t *testing.T) {
 		time.AfterFunc(2*time.Second, func() { s.slice(11, map[string]string{"a": "leaving", "b": "leaving"}) })
 		began := time.Now()
 		var answer hubapi.ConfirmResponse
-		s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: "a", WaitSeconds: 20, Confirmed: true}, &answer)
+		s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: bound("a"), WaitSeconds: 20, Confirmed: true}, &answer)
 		if took := time.Since(began); took != 2*time.Second || says(answer) != "open" {
 			t.Errorf("after %v: %+v", took, answer)
 		}
@@ -263,7 +263,7 @@ func TestReportsAreBounded(t *testing.T) {
 			for range 2 * maxReports {
 				for _, hostile := range []termination.Timeline{full, long, {}} {
 					var response hubapi.ReportResponse
-					if code := s.post(hubapi.ReportPath, hubapi.ReportRequest{Token: fmt.Sprint("p", i), Timeline: hostile}, &response); code != http.StatusOK {
+					if code := s.postFrom(fmt.Sprintf("10.1.0.%d:4711", i), hubapi.ReportPath, hubapi.ReportRequest{Token: bound(fmt.Sprint("p", i)), Timeline: hostile}, &response); code != http.StatusOK {
 						t.Fatal(code)
 					}
 				}

@@ -87,7 +87,7 @@ func (h *hubClient) ask(ctx context.Context, token string) (hubapi.ConfirmRespon
 	if err != nil {
 		return response, err
 	}
-	sealed, open, err := seal.Request(h.key, plain)
+	sealed, open, err := seal.Request(h.key, hubapi.ConfirmPath, plain)
 	if err != nil {
 		return response, err
 	}

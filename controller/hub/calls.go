@@ -1,0 +1,98 @@
+package hub
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+const (
+	// grasp is how long the hub waits to see a pod's deletionTimestamp. The kubelet may start
+	// the hook before the hub's informer has heard of it.
+	grasp      = 2 * time.Second
+	graspEvery = 20 * time.Millisecond
+)
+
+func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
+	// Only holding the answer is bounded by the wait: an agent's first call asks for none.
+	wait := min(time.Duration(max(*r.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if pod = s.leaving(ctx, pod); pod.DeletionTimestamp == nil {
+		return hubapi.ConfirmResponse{Final: true, Evidence: []termination.Evidence{{
+			Time: time.Now(), Kind: termination.NotTerminating, Source: "hub",
+			Detail: "the pod has no deletionTimestamp: no EndpointSlice will stop offering it before it stops being ready",
+		}}}
+	}
+	t, err := s.hub.of(pod)
+	if err != nil {
+		return refusal{err.Error()}
+	}
+	t.follow(pod)
+	t.enterCall()
+	defer t.leaveCall()
+	if r.Confirmed {
+		return t.hold(ctx)
+	}
+	return t.await(ctx)
+}
+
+func (s *Server) keep(_ context.Context, pod *corev1.Pod, r request) any {
+	var records few[string]
+	err := json.Unmarshal(r.Records, &records)
+	if err == nil {
+		err = s.hub.config.Recorder.Record(pod, records)
+	}
+	if err != nil {
+		s.hub.config.Log.Info("restore: not kept", "pod", pod.Namespace+"/"+pod.Name, "error", err)
+	}
+	// If the pod's end was told before the record was kept, nobody tells it again.
+	if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now == nil || now.UID != pod.UID {
+		s.hub.config.Recorder.Gone(string(pod.UID))
+	}
+	if err != nil {
+		return refusal{err.Error()}
+	}
+	return hubapi.RecordResponse{}
+}
+
+func (s *Server) take(_ context.Context, pod *corev1.Pod, r request) any {
+	var line told
+	err := json.Unmarshal(r.Timeline, &line)
+	if err != nil {
+		return refusal{err.Error()}
+	}
+	t, err := s.hub.of(pod)
+	if err == nil {
+		err = t.report(line, sha256.Sum256(r.Timeline))
+	}
+	if err != nil {
+		return refusal{err.Error()}
+	}
+	return hubapi.ReportResponse{}
+}
+
+// leaving gives the pod once it is seen to terminate, or as it is after a moment.
+func (s *Server) leaving(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
+	ctx, cancel := context.WithTimeout(ctx, grasp)
+	defer cancel()
+	ticker := time.NewTicker(graspEvery)
+	defer ticker.Stop()
+	for pod.DeletionTimestamp == nil {
+		select {
+		case <-ctx.Done():
+			return pod
+		case <-ticker.C:
+		}
+		if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now != nil && now.UID == pod.UID {
+			pod = now
+		}
+	}
+	return pod
+}

@@ -1,0 +1,136 @@
+package hub
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/time/rate"
+)
+
+// What callers may take of the hub, and how it stays fair among them:
+// docs/decisions/0012-what-a-caller-may-take.md.
+const (
+	// An address has the calls of one pod, or of all pods of a node that hides their addresses.
+	connectionsEach, connectionsFew, connectionsTotal = 1024, 8, 12_000
+	// Calls whose pod is not known yet: each takes up to some 130 KiB.
+	strangersEach, strangersFew, strangersTotal = 128, 4, 1024
+	// A pod's calls: one for each container.
+	callsEach, callsFew, callsTotal = 16, 2, 10_000
+	// Calls of one address a second, and at once. Opening one takes some 0.1 ms.
+	callRate, callBurst = 500, 2000
+	// maxPaces bounds the memory of paces.
+	maxPaces = 20_000
+)
+
+// share bounds how much of something may be held at once. When all together hold the total, one
+// who holds less than a few still gets more: nobody can keep others out by holding much.
+type share[K comparable] struct {
+	each, few, total int
+
+	mu   sync.Mutex
+	held map[K]int
+	sum  int
+}
+
+func newShare[K comparable](each, few, total int) *share[K] {
+	return &share[K]{each: each, few: few, total: total, held: map[K]int{}}
+}
+
+func (s *share[K]) take(who K) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if held := s.held[who]; held >= s.each || held >= s.few && s.sum >= s.total {
+		return false
+	}
+	s.held[who]++
+	s.sum++
+	return true
+}
+
+func (s *share[K]) give(who K) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sum--
+	if s.held[who]--; s.held[who] == 0 {
+		delete(s.held, who)
+	}
+}
+
+// paces bounds how often each of many may do something.
+type paces[K comparable] struct {
+	limit rate.Limit // a second
+	burst int
+
+	mu sync.Mutex
+	of map[K]*rate.Limiter
+}
+
+func newPaces[K comparable](limit rate.Limit, burst int) *paces[K] {
+	return &paces[K]{limit: limit, burst: burst, of: map[K]*rate.Limiter{}}
+}
+
+func (p *paces[K]) allow(who K) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pace := p.of[who]
+	if pace == nil {
+		if len(p.of) >= maxPaces {
+			p.forget()
+		}
+		if len(p.of) >= maxPaces {
+			return false
+		}
+		pace = rate.NewLimiter(p.limit, p.burst)
+		p.of[who] = pace
+	}
+	return pace.Allow()
+}
+
+// forget drops those that may do all at once again: they lose nothing by beginning anew.
+func (p *paces[K]) forget() {
+	for who, pace := range p.of {
+		if pace.Tokens() >= float64(p.burst) {
+			delete(p.of, who)
+		}
+	}
+}
+
+// source is the address that a connection comes from; addresses that can't be read share one.
+func source(remote string) netip.Addr {
+	from, _ := netip.ParseAddrPort(remote)
+	return from.Addr().Unmap().WithZone("")
+}
+
+// Bound gives a listener that closes connections of an address which has too many already.
+func Bound(l net.Listener) net.Listener {
+	return &bounded{l, newShare[netip.Addr](connectionsEach, connectionsFew, connectionsTotal)}
+}
+
+type bounded struct {
+	net.Listener
+	open *share[netip.Addr]
+}
+
+func (b *bounded) Accept() (net.Conn, error) {
+	for {
+		conn, err := b.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if from := source(conn.RemoteAddr().String()); b.open.take(from) {
+			return &counted{conn, sync.OnceFunc(func() { b.open.give(from) })}, nil
+		}
+		_ = conn.Close()
+	}
+}
+
+type counted struct {
+	net.Conn
+	give func()
+}
+
+func (c *counted) Close() error {
+	c.give()
+	return c.Conn.Close()
+}
