@@ -9,8 +9,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// maxUnheard bounds how many pods are named whose agents never asked.
-const maxUnheard = 20
+const (
+	// maxUnheard bounds how many pods are named whose agents never asked.
+	maxUnheard = 20
+	// tooSoon is below any wait of an agent that does not reach the hub: a pod that is gone
+	// within it was forced, and its hook had no time.
+	tooSoon = 3 * time.Second
+)
 
 // Unheard is a pod that stopped without its agent having asked the hub.
 type Unheard struct {
@@ -25,17 +30,22 @@ type heard struct {
 	count func(reached bool)
 
 	mu      sync.Mutex
-	since   time.Time           // from when on this replica leads; zero while it does not
-	leaving map[string]bool     // by uid, pods that began to leave since then; true: its agent asked
-	asked   map[string]struct{} // by uid, of pods that are not seen to leave yet
+	since   time.Time             // from when on this replica leads; zero while it does not
+	leaving map[string]*departure // by uid, pods that began to leave since then
+	asked   map[string]struct{}   // by uid, of pods that are not seen to leave yet
 	last    []Unheard
+}
+
+type departure struct {
+	seen  time.Time
+	asked bool
 }
 
 // lead begins to count anew from now on; a zero time ends it.
 func (h *heard) lead(since time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.since, h.leaving, h.asked, h.last = since, map[string]bool{}, map[string]struct{}{}, nil
+	h.since, h.leaving, h.asked, h.last = since, map[string]*departure{}, map[string]struct{}{}, nil
 }
 
 // askedBy notes whose token was shown.
@@ -49,8 +59,8 @@ func (h *heard) askedBy(review *authenticationv1.TokenReview) {
 	if h.since.IsZero() {
 		return
 	}
-	if _, there := h.leaving[uids[0]]; there {
-		h.leaving[uids[0]] = true
+	if leaving := h.leaving[uids[0]]; leaving != nil {
+		leaving.asked = true
 	} else {
 		h.asked[uids[0]] = struct{}{}
 	}
@@ -70,7 +80,7 @@ func (h *heard) set(pod *corev1.Pod) {
 	}
 	if slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil }) {
 		_, asked := h.asked[uid]
-		h.leaving[uid] = asked
+		h.leaving[uid] = &departure{time.Now(), asked}
 		delete(h.asked, uid)
 	}
 }
@@ -81,13 +91,13 @@ func (h *heard) gone(pod *corev1.Pod) {
 	defer h.mu.Unlock()
 	uid := string(pod.UID)
 	delete(h.asked, uid)
-	reached, there := h.leaving[uid]
-	if !there {
+	leaving := h.leaving[uid]
+	delete(h.leaving, uid)
+	if leaving == nil || !leaving.asked && time.Since(leaving.seen) < tooSoon {
 		return
 	}
-	delete(h.leaving, uid)
-	h.count(reached)
-	if !reached {
+	h.count(leaving.asked)
+	if !leaving.asked {
 		h.last = append(h.last, Unheard{Pod: pod.Namespace + "/" + pod.Name, Node: pod.Spec.NodeName, Time: time.Now()})
 		h.last = h.last[max(0, len(h.last)-maxUnheard):]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,7 +16,9 @@ import (
 )
 
 // TestUnheardAgents: a pod whose hook was run and whose agent never asked is counted and named.
-func TestUnheardAgents(t *testing.T) {
+func TestUnheardAgents(t *testing.T) { synctest.Test(t, unheardAgents) }
+
+func unheardAgents(t *testing.T) {
 	counts := map[bool]int{}
 	h := &heard{count: func(reached bool) { counts[reached]++ }}
 	leaving := func(name string, change func(*corev1.Pod)) *corev1.Pod {
@@ -36,9 +39,9 @@ func TestUnheardAgents(t *testing.T) {
 	h.lead(time.Now())
 	h.gone(early)
 	for _, pod := range []*corev1.Pod{
-		leaving("asked", as), leaving("asked before it was seen to leave", as), leaving("refused", as), leaving("silent", as),
+		leaving("asked", as), leaving("asked before it was seen to leave", as), leaving("refused", as), leaving("silent", as), leaving("forced later", as),
 		leaving("forced", func(p *corev1.Pod) { p.DeletionGracePeriodSeconds = new(int64) }),
-		leaving("began before", func(p *corev1.Pod) { *p.DeletionTimestamp = metav1.Now() }),
+		leaving("began before", func(p *corev1.Pod) { *p.DeletionTimestamp = metav1.NewTime(time.Now().Add(-time.Minute)) }),
 		leaving("has ended", func(p *corev1.Pod) { p.Status.ContainerStatuses = nil }),
 		leaving("serves", func(p *corev1.Pod) { p.DeletionTimestamp = nil }),
 	} {
@@ -53,6 +56,9 @@ func TestUnheardAgents(t *testing.T) {
 			ask(pod.Name, false)
 		}
 		h.set(pod)
+		if pod.Name != "forced later" {
+			time.Sleep(tooSoon)
+		}
 		h.gone(pod)
 		h.gone(pod)
 	}
