@@ -142,8 +142,10 @@ func (d *Draft) finding() findings.Finding {
 	}
 	if d.object.File.Rendered {
 		f.Rendered = true
-		f.Line = max(1, d.object.File.TemplateLine(s.Line))
+		f.File, f.Line = d.object.File.Origin(s.Line)
+		f.Line = max(1, f.Line)
 		f.EndLine = f.Line
+		f.Column, f.EndColumn = 1, 1 // those of the rendered text are no one's
 	}
 	if workload.Editable(d.object.File, d.edits) {
 		f.Fix = d.fix

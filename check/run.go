@@ -37,8 +37,16 @@ func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, 
 	for _, r := range o.Rules {
 		out.Rules = append(out.Rules, r.Text())
 	}
+	told := map[findings.Finding]bool{} // what several overlays make of one base is told once
 	for _, d := range drafts {
 		f, suppressed := o.Config.apply(d)
+		if f.Rendered {
+			same := findings.Finding{Rule: f.Rule, File: f.File, Line: f.Line, Message: f.Message}
+			if f.Line > 1 && told[same] {
+				continue
+			}
+			told[same] = true
+		}
 		if suppressed || o.Baseline.has(d) {
 			out.Summary.Suppressed++
 			continue

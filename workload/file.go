@@ -20,12 +20,30 @@ type File struct {
 	// not edited, and its lines are looked for in the template.
 	Rendered bool
 	Template string
+	Pieces   []Piece // of a text that was put together from several files
 
 	docs   []*Node // every document, ours or not
 	broken bool    // a part could not be read
 
 	once  sync.Once
 	lines []int
+}
+
+// Piece says from which file the lines of a rendered text come, from one on.
+type Piece struct {
+	Line           int
+	Path, Template string
+}
+
+// Origin is the file, and its line, from which a rendered line comes; line 0 if that is not plain.
+func (f *File) Origin(rendered int) (path string, line int) {
+	path, template := f.Path, f.Template
+	for _, p := range f.Pieces {
+		if p.Line <= rendered {
+			path, template = p.Path, p.Template
+		}
+	}
+	return path, lineIn(template, f.Line(rendered))
 }
 
 // Problem is an input, or a part of one, that could not be read.
@@ -97,12 +115,11 @@ func (f *File) Line(line int) string {
 	return strings.TrimRight(f.Src[f.lines[line-1]:end], "\r\n")
 }
 
-// TemplateLine is the line of the template from which a rendered line comes, 0
-// if none or several look like it.
-func (f *File) TemplateLine(rendered int) int {
-	want, found := strings.TrimSpace(f.Line(rendered)), 0
+// lineIn is the line of a template that looks like a rendered one, 0 if none or several do.
+func lineIn(template, rendered string) int {
+	want, found := strings.TrimSpace(rendered), 0
 	number := 0
-	for line := range strings.Lines(f.Template) {
+	for line := range strings.Lines(template) {
 		number++
 		if want == "" || strings.TrimSpace(line) != want {
 			continue

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
 
@@ -21,7 +20,7 @@ import (
 // chart renders a chart as `helm template` does, with the release's name taken
 // from the chart and its namespace left open.
 func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
-	c, err := loader.LoadDir(dir)
+	c, err := r.loadChart(dir)
 	if err != nil {
 		return nil, problem(dir, err)
 	}
@@ -32,16 +31,20 @@ func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
 	if err != nil {
 		return nil, problem(dir, err)
 	}
+	var lack []workload.Problem
+	if missing := missing(c, values); len(missing) > 0 {
+		lack = problem(dir, fmt.Errorf("left out: dependencies %s, which are not in charts/; run helm dependency build first", strings.Join(missing, ", ")))
+	}
 	rendered, err := r.render(c, values)
 	if err != nil {
-		return nil, problem(dir, err)
+		return nil, append(lack, problem(dir, err)...)
 	}
 	sources := templates(c, c.Name())
 	if r.charts == nil {
 		r.charts = map[*workload.File]string{}
 	}
 	var files []*workload.File
-	var problems []workload.Problem
+	problems := lack
 	for _, name := range slices.Sorted(maps.Keys(rendered)) {
 		text := rendered[name]
 		if base := path.Base(name); strings.HasPrefix(base, "_") || base == "NOTES.txt" || strings.TrimSpace(text) == "" || strings.Contains(name, "/templates/tests/") {
@@ -73,9 +76,6 @@ func (r *Renderer) values() (chartutil.Values, error) {
 }
 
 func (r *Renderer) render(c *chart.Chart, values chartutil.Values) (map[string]string, error) {
-	if missing := missing(c); len(missing) > 0 {
-		return nil, fmt.Errorf("dependencies %s are not in charts/; run helm dependency build first", strings.Join(missing, ", "))
-	}
 	if err := chartutil.ProcessDependencies(c, values); err != nil {
 		return nil, err
 	}
@@ -96,15 +96,41 @@ func (r *Renderer) render(c *chart.Chart, values chartutil.Values) (map[string]s
 	return out, nil
 }
 
-// missing are the dependencies that Chart.yaml names and charts/ lacks.
-func missing(c *chart.Chart) []string {
+// missing are the dependencies that Chart.yaml names, that the values switch on, and that
+// charts/ lacks.
+func missing(c *chart.Chart, over chartutil.Values) []string {
+	values := chartutil.CoalesceTables(maps.Clone(over), maps.Clone(c.Values))
 	var out []string
 	for _, d := range c.Metadata.Dependencies {
-		if !slices.ContainsFunc(c.Dependencies(), func(have *chart.Chart) bool { return have.Name() == d.Name }) {
+		have := slices.ContainsFunc(c.Dependencies(), func(have *chart.Chart) bool { return have.Name() == d.Name })
+		if !have && enabled(d, values) {
 			out = append(out, d.Name)
 		}
 	}
 	return out
+}
+
+// enabled reports whether values switch a dependency on, as Helm decides it: the first condition
+// that is set, else its tags, else yes.
+func enabled(d *chart.Dependency, values chartutil.Values) bool {
+	for path := range strings.SplitSeq(d.Condition, ",") {
+		if value, err := values.PathValue(strings.TrimSpace(path)); err == nil {
+			if on, ok := value.(bool); ok {
+				return on
+			}
+		}
+	}
+	tags, err := values.Table("tags")
+	off := false
+	for _, tag := range d.Tags {
+		if on, ok := tags[tag].(bool); ok && err == nil {
+			if on {
+				return true
+			}
+			off = true
+		}
+	}
+	return !off
 }
 
 // templates are the sources of a chart's templates and its subcharts', by the

@@ -1,12 +1,14 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/api/resmap"
 
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -23,7 +25,12 @@ func kustomization(dir string) string {
 
 // includes are the files and folders that a folder's kustomization names.
 func includes(dir string) []string {
-	text, err := os.ReadFile(kustomization(dir))
+	path := kustomization(dir)
+	info, err := os.Lstat(path) // a link is followed only where it is known not to leave
+	if err != nil || !info.Mode().IsRegular() || info.Size() > workload.MaxBytes {
+		return nil
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
@@ -38,48 +45,90 @@ func includes(dir string) []string {
 	return out
 }
 
-// kustomize builds a kustomization as `kustomize build` does, without plugins
-// and without fetching anything.
-func kustomize(dir string) ([]*workload.File, []workload.Problem) {
+// reading is one kustomization that is being built.
+type reading struct {
+	dir  string // absolute
+	disk *confined
+}
+
+// kustomize builds a kustomization as `kustomize build` does, from the disk alone: nothing is
+// fetched and nothing is run.
+func (r *Renderer) kustomize(dir string) ([]*workload.File, []workload.Problem) {
 	path := kustomization(dir)
-	if err := complete(dir, map[string]bool{}); err != nil {
+	build := &reading{}
+	var err error
+	if build.dir, err = filepath.Abs(dir); err != nil {
 		return nil, problem(path, err)
 	}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if build.disk, err = confine(r.top(build.dir)); err != nil {
+		return nil, problem(path, err)
+	}
+	defer build.disk.root.Close()
+	build.disk.check = build.local
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(build.disk, build.dir)
+	if build.disk.refused != nil {
+		err = build.disk.refused
+	}
 	if err != nil {
 		return nil, problem(path, err)
 	}
-	text, err := built.AsYaml()
-	if err != nil {
-		return nil, problem(path, err)
+	return build.file(path, built)
+}
+
+// file is what was built, each object with the file that it comes from.
+func (b *reading) file(path string, built resmap.ResMap) ([]*workload.File, []workload.Problem) {
+	var text strings.Builder
+	var pieces []workload.Piece
+	line := 1
+	for _, res := range built.Resources() {
+		origin, err := res.GetOrigin()
+		if err == nil {
+			err = res.SetOrigin(nil)
+		}
+		yaml, asErr := res.AsYAML()
+		if err := errors.Join(err, asErr); err != nil {
+			return nil, problem(path, err)
+		}
+		piece := workload.Piece{Line: line, Path: path}
+		if origin != nil && origin.Path != "" {
+			piece.Path = filepath.Join(filepath.Dir(path), origin.Path)
+		}
+		if source, err := b.disk.ReadFile(absolute(piece.Path)); err == nil {
+			piece.Template = string(source)
+		}
+		pieces = append(pieces, piece)
+		text.WriteString("---\n")
+		text.Write(yaml)
+		line += 1 + strings.Count(string(yaml), "\n")
+		if text.Len() > workload.MaxBytes {
+			return nil, problem(path, fmt.Errorf("it renders more than %d MB", workload.MaxBytes>>20))
+		}
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return nil, problem(path, err)
-	}
-	f, problems := parse(path, string(text), string(source))
+	f, problems := parse(path, text.String(), "")
+	f.Pieces = pieces
 	return []*workload.File{f}, problems
 }
 
-// complete reports what a kustomization names and the disk does not hold: a
-// base in another repository would be fetched.
-func complete(dir string, seen map[string]bool) error {
-	real := realPath(dir)
-	if seen[real] {
-		return nil
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
 	}
-	seen[real] = true
-	for _, include := range includes(dir) {
-		path := filepath.Join(dir, include)
-		info, err := os.Stat(path)
-		if err != nil {
-			return fmt.Errorf("%s is not on this disk, and nothing is fetched; run kustomize build and check its output", include)
-		}
-		if info.IsDir() {
-			if err := complete(path, seen); err != nil {
-				return err
-			}
+	return path
+}
+
+// top is the folder that a chart or kustomization may read: the one that was named, or for what
+// lies in the working folder that one, since overlays name bases beside them.
+func (r *Renderer) top(dir string) string {
+	top := dir
+	for _, name := range r.names {
+		if rel, err := filepath.Rel(name, top); err == nil && filepath.IsLocal(rel) {
+			top = name
 		}
 	}
-	return nil
+	if here, err := os.Getwd(); err == nil && filepath.Dir(here) != here {
+		if rel, err := filepath.Rel(here, top); err == nil && filepath.IsLocal(rel) {
+			return here
+		}
+	}
+	return top
 }

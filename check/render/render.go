@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/workload"
@@ -17,6 +18,11 @@ type Renderer struct {
 	KubernetesVersion string   // as in 1.34, for a chart's conditions
 	Values            []string // files that are laid over a chart's values.yaml, in order
 
+	// Exceeded, if set, is called when a folder takes more time or memory than it may, while it
+	// is still being rendered: it must end the program.
+	Exceeded func(error)
+
+	names  []string                  // what is to be read, absolute
 	bases  map[string]bool           // kustomizations that another one includes
 	charts map[*workload.File]string // the chart that a file was rendered from
 }
@@ -25,6 +31,9 @@ type Renderer struct {
 // parts of others: a base by itself is not what any cluster gets.
 func (r *Renderer) Scan(names []string) {
 	r.bases = map[string]bool{}
+	for _, name := range names {
+		r.names = append(r.names, absolute(name))
+	}
 	for _, name := range names {
 		// A folder that cannot be read is told when it is loaded.
 		_ = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
@@ -49,12 +58,13 @@ func (r *Renderer) Scan(names []string) {
 
 // Folder renders a folder if it is a chart or a kustomization.
 func (r *Renderer) Folder(dir string) (files []*workload.File, problems []workload.Problem, took bool) {
+	defer watch(dir, r.Exceeded)()
 	switch {
 	case exists(filepath.Join(dir, "Chart.yaml")):
 		files, problems = r.chart(dir)
 	case kustomization(dir) != "":
 		if !r.bases[realPath(dir)] {
-			files, problems = kustomize(dir)
+			files, problems = r.kustomize(dir)
 		}
 	default:
 		return nil, nil, false
@@ -82,10 +92,14 @@ func problem(path string, err error) []workload.Problem {
 	return []workload.Problem{{Path: path, Text: strings.Join(strings.Fields(err.Error()), " ")}}
 }
 
+// separators are those on whose line something stands: Helm ends a document at any line that
+// begins with "---".
+var separators = regexp.MustCompile(`(?m)^---[ \t]*([^\s-])`)
+
 // parse reads a rendered text. What cannot be parsed is the template's fault:
 // its line is not the file's.
 func parse(path, rendered, template string) (*workload.File, []workload.Problem) {
-	file, problems := workload.Parse(path, rendered)
+	file, problems := workload.Parse(path, separators.ReplaceAllString(rendered, "---\n$1"))
 	file.Rendered, file.Template = true, template
 	for i := range problems {
 		problems[i].Text = "rendered, " + problems[i].Text

@@ -47,10 +47,10 @@ func TestChart(t *testing.T) {
 	// The container's name stands once in the template, the grace period's line
 	// is made by it.
 	name := f.Objects[0].Spec("template", "spec", "containers").Index(0).Get("name")
-	if got := f.TemplateLine(f.Span(name).Line); got != 18 {
+	if got := func() int { _, l := f.Origin(f.Span(name).Line); return l }(); got != 18 {
 		t.Errorf("the name comes from line %d", got)
 	}
-	if got := f.TemplateLine(f.Span(grace).Line); got != 0 {
+	if got := func() int { _, l := f.Origin(f.Span(grace).Line); return l }(); got != 0 {
 		t.Errorf("the grace period comes from line %d", got)
 	}
 	if workload.Editable(f, []workload.Edit{workload.Replace(grace, "60")}) {
@@ -87,8 +87,8 @@ func TestKustomize(t *testing.T) {
 
 func TestWhatCannotBeRendered(t *testing.T) {
 	for name, want := range map[string]string{
-		"missing": "dependencies database are not in charts/; run helm dependency build first",
-		"remote":  "is not on this disk, and nothing is fetched; run kustomize build and check its output",
+		"missing": "left out: dependencies database, which are not in charts/; run helm dependency build first",
+		"remote":  "resources names https://github.com/example/repo//deploy?ref=v1, and nothing is fetched; run kustomize build and check its output",
 	} {
 		in := load(t, &Renderer{KubernetesVersion: "1.34"}, name)
 		if len(in.Files) != 0 || len(in.Problems) != 1 || !strings.Contains(in.Problems[0].Text, want) {
@@ -127,5 +127,55 @@ func TestNameValue(t *testing.T) {
 		if got := r.NameValue(o, c.edits); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// TestSeparators: documents are split as Helm splits them, whatever stands behind "---".
+func TestSeparators(t *testing.T) {
+	in := load(t, &Renderer{KubernetesVersion: "1.34"}, "separators")
+	if got := objects(in); got != "ConfigMap first (all.yaml), ConfigMap second (all.yaml), ConfigMap third (all.yaml)" || len(in.Problems) > 0 {
+		t.Errorf("%s, %v", got, in.Problems)
+	}
+}
+
+// TestDependencies: one that the values switch off is not missed; one that is missing is told,
+// and the chart's own templates are read.
+func TestDependencies(t *testing.T) {
+	in := load(t, &Renderer{KubernetesVersion: "1.34"}, "dependency-off")
+	if len(in.Files) != 1 || len(in.Problems) > 0 {
+		t.Errorf("off: %v, %v", in.Files, in.Problems)
+	}
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	put(t, values, "cache: {wanted: true}\ntags: {extras: true}\n")
+	in = load(t, &Renderer{KubernetesVersion: "1.34", Values: []string{values}}, "dependency-off")
+	if len(in.Files) != 1 || len(in.Problems) != 1 || !strings.Contains(in.Problems[0].Text, "left out: dependencies cache, queue") {
+		t.Errorf("on: %v, %v", in.Files, in.Problems)
+	}
+}
+
+// TestOrigin: what an overlay makes of a base bears the base's file and line.
+func TestOrigin(t *testing.T) {
+	in := load(t, &Renderer{KubernetesVersion: "1.34"}, "lines")
+	if len(in.Files) != 2 || len(in.Problems) > 0 {
+		t.Fatalf("%v, %v", in.Files, in.Problems)
+	}
+	for _, f := range in.Files {
+		path, line := f.Origin(f.Span(f.Objects[0].Spec("template", "spec", "terminationGracePeriodSeconds")).Line)
+		if path != filepath.Join("testdata", "lines", "base", "app.yaml") || line != 7 {
+			t.Errorf("%s:%d", path, line)
+		}
+		if strings.Contains(f.Src, "config.kubernetes.io/origin") {
+			t.Error("the origin shows in what is checked")
+		}
+	}
+}
+
+// TestInternalValues: a value that a chart keeps for itself is not named.
+func TestInternalValues(t *testing.T) {
+	r := &Renderer{KubernetesVersion: "1.34"}
+	o := load(t, r, "internal-values").Files[0].Objects[0]
+	grace := o.Spec("template", "spec", "terminationGracePeriodSeconds")
+	if got := r.NameValue(o, []workload.Edit{workload.Replace(grace, "60")}); got != "terminationGracePeriodSeconds: 60" {
+		t.Errorf("%q", got)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/chart/loader"
 	"sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/workload"
@@ -41,7 +40,7 @@ func (r *Renderer) NameValue(o *workload.Object, edits []workload.Edit) string {
 }
 
 func (r *Renderer) valueFor(dir string, o *workload.Object, path []string, want *workload.Node) string {
-	c, err := loader.LoadDir(dir)
+	c, err := r.loadChart(dir)
 	if err != nil {
 		return ""
 	}
@@ -66,7 +65,7 @@ func (r *Renderer) valueFor(dir string, o *workload.Object, path []string, want 
 // gives renders the chart with one value changed and looks at the field.
 func (r *Renderer) gives(dir string, over map[string]any, name []string, value any, o *workload.Object, path []string, want *workload.Node) bool {
 	// Rendering changes a chart's own values, so each try has its own.
-	c, err := loader.LoadDir(dir)
+	c, err := r.loadChart(dir)
 	if err != nil {
 		return false
 	}
@@ -102,7 +101,9 @@ func candidates(values map[string]any, field, now string) [][]string {
 	walk = func(values map[string]any, under []string) {
 		for key, value := range values {
 			name := append(slices.Clone(under), key)
-			if strings.HasPrefix(strings.ToLower(key), strings.ToLower(field)) {
+			if strings.HasPrefix(key, "_") {
+				name = nil // a chart's own: what is below it is set without it
+			} else if strings.HasPrefix(strings.ToLower(key), strings.ToLower(field)) {
 				named = append(named, name)
 			} else if now != "" && fmt.Sprint(value) == now {
 				holding = append(holding, name)

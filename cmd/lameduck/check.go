@@ -22,8 +22,9 @@ Reads files, folders (*.yaml, *.yml, *.json in them, and in what is below) and s
 select, budgets, autoscalers and ConfigMaps with theirs. Name what belongs together.
 
 A folder with a Chart.yaml is rendered as helm template does (--values lays files over its own
-values), one with a kustomization.yaml as kustomize build does; nothing is fetched. Findings in
-rendered text name the template, and its line where that is plain.
+values), one with a kustomization.yaml as kustomize build does; nothing is fetched, nothing is run,
+and nothing outside the named folder (or the working folder that holds it) is read. Findings in
+rendered text name the template or the base's file, and its line where that is plain.
 
 Each finding names file, line and column, says why requests are lost and what to do; for more,
 lameduck explain RULE. What can be mended is mended by lameduck fix, or here with --fix.

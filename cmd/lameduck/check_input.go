@@ -123,7 +123,11 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 		}
 	}
 	collectLate()
-	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values}
+	beforeRendering()
+	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values, Exceeded: func(err error) {
+		tell(cmd.ErrOrStderr(), err)
+		os.Exit(exitUnreadable)
+	}}
 	progress := startProgress(cmd.ErrOrStderr())
 	defer progress.stop()
 	progress.say("looking through what is named")

@@ -30,6 +30,7 @@ func (e *exitError) Unwrap() error { return e.err }
 func main() {
 	root := newRoot()
 	guarded(root)
+	beforeRendering = offline
 	log.SetFlags(0)
 	log.SetOutput(root.ErrOrStderr()) // of the libraries that write there
 	os.Exit(execute(root))
