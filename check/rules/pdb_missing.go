@@ -39,7 +39,8 @@ var pdbMissing = &check.Rule{
 func budgetFor(w *workload.Workload) (string, bool) {
 	labels := w.Spec("selector", "matchLabels")
 	if labels.Len() == 0 || w.Spec("selector", "matchExpressions").Len() > 0 || w.Name == "" ||
-		!workload.MatchSelector(w.Spec("selector"), w.Meta.Get("labels")) {
+		!workload.MatchSelector(w.Spec("selector"), w.Meta.Get("labels")) ||
+		w.Input.Find(w.Object, "PodDisruptionBudget", w.Namespace, w.Name) != nil { // which it would replace
 		return "", false
 	}
 	var b strings.Builder
