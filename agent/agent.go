@@ -129,7 +129,7 @@ func (r *run) sequence(ctx context.Context) error {
 	if err == nil || r.hooking != nil { // cut short, a hook that runs must end with us
 		hookErr = r.ownHook(ctx)
 	}
-	r.outcome.Total = time.Since(r.start)
+	r.outcome.Apart, r.outcome.Total = r.watch.apart, time.Since(r.start)
 	if ctx.Err() != nil {
 		return ErrCut
 	}

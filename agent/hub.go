@@ -50,8 +50,10 @@ type hubState struct {
 	at      time.Time // of the last change
 	notYet  time.Time // when it last said that the routers are not confirmed
 	nodes   int
-	missed  []string // what the hub could not confirm
-	err     error    // of the last call, if it failed
+	slices  time.Time // by the hub's clock: when the last slice no longer offered the pod
+	passed  time.Time // by the hub's clock: when the last node had passed the barrier
+	missed  []string  // what the hub could not confirm
+	err     error     // of the last call, if it failed
 }
 
 // now is what the agent goes by. What was heard stands when later calls fail; "not yet" for a while.
@@ -197,7 +199,11 @@ func (r *run) hear(a answer) {
 	for _, fact := range a.Evidence {
 		if fact.Kind == termination.BarrierPassed {
 			passed++
+			r.hub.passed = later(r.hub.passed, fact.Time)
 			continue
+		}
+		if fact.Kind == termination.SliceNotReady {
+			r.hub.slices = later(r.hub.slices, fact.Time)
 		}
 		if len(r.outcome.Timeline.Evidence) < maxNamed {
 			fact.Subject, fact.Detail, fact.Source = clip(fact.Subject, 253), clip(fact.Detail, 256), clip(fact.Source, 64)

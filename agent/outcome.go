@@ -30,8 +30,13 @@ type Outcome struct {
 
 	Hook     string // how the pod's own hook ended; empty without one
 	HookTook time.Duration
+	Apart    time.Duration // the longest between two looks
 	Total    time.Duration
 }
+
+// farApart is between two looks what only a busy processor, or a kernel that hangs, makes of their
+// pause.
+const farApart = 2 * longestPause
 
 // String is the one line for the container's log.
 func (o Outcome) String() string {
@@ -66,6 +71,9 @@ func (o Outcome) String() string {
 	if o.Hook != "" {
 		say("own hook %s in %s", o.Hook, seconds(o.HookTook))
 	}
+	if o.Apart >= farApart {
+		say("looks up to %s apart", seconds(o.Apart))
+	}
 	say("total %s of %s", seconds(o.Total), seconds(o.Timeline.Budget.Hook()))
 	return "lameduck: " + strings.Join(parts, ", ")
 }
@@ -89,7 +97,7 @@ func (h hubState) describe(now time.Time, asked bool, start time.Time) string {
 	case !asked:
 		return "no hub, going by the connections alone"
 	case h.verdict == confirmed && h.nodes > 0:
-		return fmt.Sprintf("routers confirmed after %s (%d nodes)", seconds(h.at.Sub(start)), h.nodes)
+		return fmt.Sprintf("routers confirmed after %s (%d nodes%s)", seconds(h.at.Sub(start)), h.nodes, h.steps(start))
 	case h.verdict == confirmed:
 		return fmt.Sprintf("routers confirmed after %s", seconds(h.at.Sub(start)))
 	case h.verdict == final:
@@ -98,6 +106,17 @@ func (h hubState) describe(now time.Time, asked bool, start time.Time) string {
 		return "hub NOT REACHED: " + clip(h.err.Error(), 300)
 	}
 	return "routers NOT CONFIRMED in time"
+}
+
+// steps says what of the time until the confirmation was the slices' and what the nodes'. The rest is
+// the hub's. By two clocks: what they differ by falls to the one or the other.
+func (h hubState) steps(start time.Time) string {
+	if h.slices.IsZero() || h.passed.IsZero() {
+		return ""
+	}
+	took := h.at.Sub(start)
+	slices := min(max(h.slices.Sub(start), 0), took)
+	return fmt.Sprintf("; slices after %s, the last node after %s", seconds(slices), seconds(min(max(h.passed.Sub(start), slices), took)))
 }
 
 // seconds writes a duration for people: two digits below ten seconds, tenths above.

@@ -21,6 +21,7 @@ type watch struct {
 	looks uint32
 	first time.Time
 	last  time.Time       // of the looks
+	apart time.Duration   // the longest between two
 	flows map[uint64]flow // by the connection's ID
 
 	opensAtFirst uint64
@@ -97,6 +98,9 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 		if !w.since.IsZero() {
 			w.mark(now)
 		}
+	}
+	if w.looks > 1 {
+		w.apart = max(w.apart, began.Sub(w.last))
 	}
 	w.last = began
 	w.requests(look)

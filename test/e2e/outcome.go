@@ -20,6 +20,7 @@ type Outcome struct {
 	Hook        []time.Duration `json:"hookNanos,omitempty"`   // per pod: deletion to SIGTERM
 	Unconfirmed uint64          `json:"unconfirmed,omitempty"` // terminations that the hub could not confirm, and said so
 	Beyond      []time.Duration `json:"beyondNanos,omitempty"` // per pod: last router stopped to SIGTERM
+	Where       []Where         `json:"where,omitempty"`       // per pod: what its time went to, in ns
 	Faults      []string        `json:"faults,omitempty"`      // what failed besides: a killed pod, an overrun grace period, an error
 }
 
@@ -43,6 +44,9 @@ func (o Outcome) Line() string {
 		line += fmt.Sprintf(" unconfirmed=%d", o.Unconfirmed)
 	}
 	line += " " + verdict
+	if len(o.Where) > 0 {
+		line += "\n  a stop's time (p50..most): " + whereLine(o.Where)
+	}
 	for _, fault := range o.Faults {
 		line += "\n  " + fault
 	}

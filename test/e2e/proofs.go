@@ -169,11 +169,13 @@ func (e *Env) control(ctx context.Context, control Protection, t Trial) (map[str
 
 // perLane gives an outcome for each lane that was run.
 func perLane(name string, seen *Seen) (outcomes []Outcome) {
+	where := seen.Where // told once, with the first
 	for _, lane := range seen.Lanes {
 		outcomes = append(outcomes, Outcome{
-			Name: join(name, lane.Name), Hook: seen.Hook, Beyond: seen.Beyond, Faults: seen.Faults,
+			Name: join(name, lane.Name), Hook: seen.Hook, Beyond: seen.Beyond, Where: where, Faults: seen.Faults,
 			Requests: uint64(lane.Counts.Requests), Lost: uint64(lane.Counts.Lost), Masked: uint64(lane.Counts.Masked),
 		})
+		where = nil
 	}
 	return outcomes
 }
@@ -238,18 +240,12 @@ func webhookAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) 
 	return []Outcome{outcome}, e.Scale(ctx, 2)
 }
 
-// The cost of evidence: how long a hook may last beyond the moment when the last router
-// stopped, on a healthy cluster; on top of the second for which an idle kube-proxy lets the
-// barrier wait (docs/decisions/0041-cost-of-an-acknowledgement.md). costRate gives each pod 12
-// new connections a second: with few, it is the quiet window that lasts.
-const (
-	costRate    = 360
-	proxySecond = time.Second
-	beyondP50   = proxySecond + 500*time.Millisecond
-	beyondP99   = proxySecond + 1500*time.Millisecond
-)
+// costRate gives each pod 12 new connections a second: with few, it is the quiet window that lasts.
+const costRate = 360
 
-// cost compares what a stop takes with lameduck and with the usual sleeps.
+// cost compares what a stop takes with lameduck and with the usual sleeps, and tells what of it is
+// lameduck's. It asserts nothing of that: how long it takes is the machine's, too. What an idle
+// kube-proxy makes of it: docs/decisions/0041-cost-of-an-acknowledgement.md.
 func cost(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	var outcomes []Outcome
 	for _, protection := range []Protection{Lameduck, Sleep10, Sleep35} {
@@ -257,13 +253,11 @@ func cost(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 		if err != nil {
 			return nil, err
 		}
-		o := Outcome{Name: join(name, string(protection)), Requests: uint64(seen.Totals.Requests), Hook: seen.Hook, Beyond: seen.Beyond}
+		o := Outcome{Name: join(name, string(protection)), Requests: uint64(seen.Totals.Requests), Hook: seen.Hook, Beyond: seen.Beyond, Where: seen.Where}
 		if protection == Lameduck {
 			o.Lost, o.Masked, o.Faults = uint64(seen.Totals.Lost), uint64(seen.Totals.Masked), seen.Faults
 			if len(seen.Beyond) == 0 {
 				o.Faults = append(o.Faults, "no pod was seen being routed to and then stopping")
-			} else if p50, p99 := quantile(seen.Beyond, 0.5), quantile(seen.Beyond, 0.99); p50 > beyondP50 || p99 > beyondP99 {
-				o.Faults = append(o.Faults, fmt.Sprintf("the hooks lasted %s (p50) and %s (p99) beyond the last router", p50, p99))
 			}
 		}
 		outcomes = append(outcomes, o)

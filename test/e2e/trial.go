@@ -54,6 +54,7 @@ type Seen struct {
 	*verify.Result
 	Hook   []time.Duration // per pod: deletion to SIGTERM
 	Beyond []time.Duration // per pod: last router stopped to SIGTERM
+	Where  []Where         // per pod with an agent
 	Faults []string
 }
 
@@ -135,6 +136,9 @@ func judge(result *verify.Result, routes *routeWatch) *Seen {
 		}
 		if over := overrun(pod); over > 0 {
 			fault("pod %s outlived its grace period of %d s by %s", pod.Pod.Name, pod.GraceSeconds, over)
+		}
+		if where, ok := whereOf(pod); ok {
+			seen.Where = append(seen.Where, where)
 		}
 		if pod.Sigterm == nil || pod.DeletionSeen.IsZero() {
 			continue
