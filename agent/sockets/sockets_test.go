@@ -48,16 +48,6 @@ func connect(t testing.TB, l *net.TCPListener, host string) pair {
 	return pair{client.(*net.TCPConn), server, portOf(l)}
 }
 
-func (p pair) send(t *testing.T, from, to *net.TCPConn, text string) {
-	t.Helper()
-	if _, err := from.Write([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(to, make([]byte, len(text))); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func openReader(t testing.TB) *Reader {
 	t.Helper()
 	r := Open()
