@@ -84,3 +84,22 @@ func TestImportsGoDown(t *testing.T) {
 		}
 	}
 }
+
+// TestRegistryClientsOpenNothing: what a pod's record names is opened by nobody but the program in
+// the pod itself. So no client of a registry, nor who restores, can open a file, look into the
+// environment or start a program.
+func TestRegistryClientsOpenNothing(t *testing.T) {
+	for _, p := range list(t, "./registry/...", "./controller/restore/...") {
+		path := strings.TrimPrefix(p.ImportPath, module)
+		switch path {
+		case "registry/local", "registry/spring", "registry/command", "registry/contract": // in the pod, or in tests
+			continue
+		}
+		for _, imported := range p.Imports {
+			switch imported {
+			case "os", "os/exec", "io/fs", "io/ioutil", "path/filepath", "syscall", module + "registry/local", module + "registry/spring":
+				t.Errorf("%s imports %s: give it what it needs by registry.Secrets", path, imported)
+			}
+		}
+	}
+}

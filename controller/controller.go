@@ -33,6 +33,7 @@ import (
 	"github.com/lameduck-dev/lameduck/controller/certs"
 	"github.com/lameduck-dev/lameduck/controller/webhook"
 	"github.com/lameduck-dev/lameduck/inject"
+	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -48,7 +49,7 @@ const (
 	ourName   = "lameduck"
 )
 
-// Options of a controller; all are required but PullPolicy, RestoreServers and BarrierTwice.
+// Options of a controller; all are required but PullPolicy, Registries, RegistrySecrets and BarrierTwice.
 type Options struct {
 	Namespace        string // the controller's own
 	BarrierNamespace string // holds the barrier's objects and nothing else
@@ -59,8 +60,9 @@ type Options struct {
 	HubPort          int
 	MetricsPort      int
 	HealthPort       int
-	RestoreServers   []string // registries' servers, host:port, in which traces of pods are cleared
-	BarrierTwice     bool     // two writes for every node, see docs/decisions/0010-barrier.md
+	Registries       registry.Servers // that policies may name, and in which traces of pods are cleared
+	RegistrySecrets  []string         // NAMESPACE/NAME, that policies may name besides those called lameduck-*
+	BarrierTwice     bool             // two writes for every node, see docs/decisions/0010-barrier.md
 	Pod              Self
 	Config           *rest.Config
 	Log              *slog.Logger
@@ -178,9 +180,6 @@ func slimPod(object any) (any, error) {
 		if c.Name == inject.InitContainer {
 			slim.Spec.InitContainers = []corev1.Container{{Name: c.Name, Image: c.Image}}
 		}
-	}
-	for _, c := range pod.Spec.Containers {
-		slim.Spec.Containers = append(slim.Spec.Containers, corev1.Container{Name: c.Name, Env: c.Env})
 	}
 	for _, status := range pod.Status.ContainerStatuses {
 		slim.Status.ContainerStatuses = append(slim.Status.ContainerStatuses,

@@ -84,7 +84,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	// The family of most clusters, and the first of the others: begun before anybody asks.
 	barriers.of(familyOf(l.ip))
 	restorer := restore.New(restore.Config{
-		Servers: l.options.RestoreServers,
+		Servers: l.options.Registries,
 		Secret:  l.secret,
 		Open:    kinds.New,
 		Event:   l.Event,
@@ -184,9 +184,10 @@ func (l *leader) Event(pod *corev1.Pod, eventType, reason, message string) {
 	l.events.Event(pod, eventType, reason, message)
 }
 
-// secret reads a Secret, past the cache: a Role has to allow it for each by name.
-func (l *leader) secret(ctx context.Context, namespace, name string) (map[string][]byte, error) {
-	secret, err := l.clientset.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+// secret reads a Secret of the controller's own namespace, past the cache: a Role has to allow it
+// by name.
+func (l *leader) secret(ctx context.Context, name string) (map[string][]byte, error) {
+	secret, err := l.clientset.CoreV1().Secrets(l.options.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}

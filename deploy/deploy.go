@@ -6,15 +6,16 @@ import (
 	"embed"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -50,9 +51,10 @@ type Options struct {
 	// WebhookFrom are the API servers' addresses as CIDRs, from which alone the webhook is to be
 	// reached, where the network enforces that; none: from everywhere.
 	WebhookFrom []string
-	// RestoreServers are registries' servers, host:port, in which the controller clears what
-	// the withdrawal of pods left; RestoreSecrets, NAMESPACE/NAME, what it logs in with.
-	RestoreServers, RestoreSecrets []string
+	// RegistryServers are the registries that DrainPolicies may name, and in which the controller
+	// clears what withdrawals left, as registry.ParseServer reads them. RegistrySecrets,
+	// NAMESPACE/NAME, are Secrets that DrainPolicies may name besides those called lameduck-*.
+	RegistryServers, RegistrySecrets []string
 }
 
 // Ports are those that the controller listens on.
@@ -78,17 +80,6 @@ func (p Ports) validate() error {
 	return nil
 }
 
-// secretName is one of RestoreSecrets, taken apart.
-type secretName struct{ Namespace, Name string }
-
-func parseSecret(text string) (secretName, error) {
-	namespace, name, _ := strings.Cut(text, "/")
-	if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
-		return secretName{}, fmt.Errorf("restore-secret %q: write it as NAMESPACE/NAME", text)
-	}
-	return secretName{namespace, name}, nil
-}
-
 // Validate names the first option that makes no sense.
 func (o Options) Validate() error {
 	if problems := validation.IsDNS1123Label(o.Namespace); len(problems) > 0 {
@@ -109,14 +100,19 @@ func (o Options) Validate() error {
 			return fmt.Errorf("webhook-from %q: write it as a CIDR, such as 10.0.0.0/28", from)
 		}
 	}
-	for _, server := range o.RestoreServers {
-		if host, port, err := net.SplitHostPort(server); err != nil || host == "" || port == "" || strings.ContainsAny(server, " \"'") {
-			return fmt.Errorf("restore-server %q: write it as host:port", server)
+	for _, text := range o.RegistryServers {
+		server, err := registry.ParseServer(text)
+		if err != nil {
+			return err
+		}
+		if server.Secret != "" && len(validation.IsDNS1123Subdomain(server.Secret)) > 0 || server.Secret == KeysSecret {
+			return fmt.Errorf("registry-server %q: secret=%s is no name of a Secret with a registry's credentials", text, server.Secret)
 		}
 	}
-	for _, secret := range o.RestoreSecrets {
-		if _, err := parseSecret(secret); err != nil {
-			return err
+	for _, secret := range o.RegistrySecrets {
+		namespace, name, _ := strings.Cut(secret, "/")
+		if len(validation.IsDNS1123Label(namespace)) > 0 || len(validation.IsDNS1123Subdomain(name)) > 0 {
+			return fmt.Errorf("registry-secret %q: write it as NAMESPACE/NAME", secret)
 		}
 	}
 	if o.Ports != (Ports{}) {
@@ -152,7 +148,7 @@ func Render(o Options) ([]byte, error) {
 		Options
 		BarrierNamespace, HubAddress, HubPublicKey string
 		ControllerArgs                             []string
-		Secrets                                    []secretName
+		Secrets                                    []string
 	}{o, BarrierNamespace, HubAddress(o.Namespace), public, o.controllerArgs(), o.secrets()}
 	parsed, err := template.New("manifests").Option("missingkey=error").Funcs(template.FuncMap{
 		"base64": base64.StdEncoding.EncodeToString,
@@ -176,15 +172,17 @@ func Render(o Options) ([]byte, error) {
 	return all.Bytes(), nil
 }
 
-// secrets are the RestoreSecrets, which have been checked.
-func (o Options) secrets() []secretName {
-	var all []secretName
-	for _, text := range o.RestoreSecrets {
-		if secret, err := parseSecret(text); err == nil {
-			all = append(all, secret)
+// secrets are those with the controller's own credentials, in order and each once. What names them
+// has been checked.
+func (o Options) secrets() []string {
+	var all []string
+	for _, text := range o.RegistryServers {
+		if server, err := registry.ParseServer(text); err == nil && server.Secret != "" {
+			all = append(all, server.Secret)
 		}
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (o Options) controllerArgs() []string {
@@ -197,8 +195,11 @@ func (o Options) controllerArgs() []string {
 	if o.PullPolicy != "" {
 		args = append(args, "--agent-pull-policy="+o.PullPolicy)
 	}
-	for _, server := range o.RestoreServers {
-		args = append(args, "--restore-server="+server)
+	for _, server := range o.RegistryServers {
+		args = append(args, strconv.Quote("--registry-server="+server)) // it has spaces
+	}
+	for _, secret := range o.RegistrySecrets {
+		args = append(args, "--registry-secret="+secret)
 	}
 	return append(args,
 		"--webhook-port="+strconv.Itoa(o.Ports.Webhook), "--hub-port="+strconv.Itoa(o.Ports.Hub),

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -324,32 +325,48 @@ func TestCRD(t *testing.T) {
 	}
 }
 
-func TestRestoreNeedsNoMoreThanItNames(t *testing.T) {
+func TestRegistriesNeedNoMoreThanTheyName(t *testing.T) {
 	options := options(t)
-	options.RestoreServers = []string{"nacos.infra:8848"}
-	options.RestoreSecrets = []string{"shop/nacos"}
-	text, err := Render(options)
+	options.RegistryServers = []string{"nacos server=nacos.infra:8848 secret=nacos", "eureka server=http://a:8761/eureka,http://b:8761/eureka"}
+	options.RegistrySecrets = []string{"shop/orders"}
+	manifests, err := Render(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{
-		"--restore-server=nacos.infra:8848",
-		"name: lameduck-restore-nacos\n  namespace: shop\n",
-		"resources: [secrets]\n  resourceNames: [nacos]\n  verbs: [get]\n",
-	} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the manifests lack %q", want)
+	var args []string
+	secrets := map[string][]string{}
+	for _, object := range objects(t, manifests) {
+		switch object := object.(type) {
+		case *appsv1.Deployment:
+			args = object.Spec.Template.Spec.Containers[0].Args
+		case *rbacv1.Role:
+			for _, rule := range object.Rules {
+				if slices.Contains(rule.Resources, "secrets") {
+					secrets[object.Namespace+"/"+strings.Join(rule.Verbs, ",")] = rule.ResourceNames
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{Namespace + "/get": {"nacos"}}, secrets); diff != "" {
+		t.Errorf("the controller may read other Secrets (-want +got):\n%s", diff)
+	}
+	for _, arg := range []string{"--registry-server=" + options.RegistryServers[0], "--registry-server=" + options.RegistryServers[1], "--registry-secret=shop/orders"} {
+		if !slices.Contains(args, arg) {
+			t.Errorf("%q lacks %q", args, arg)
 		}
 	}
 	for _, change := range []func(*Options){
-		func(o *Options) { o.RestoreServers = []string{"nacos.infra"} },
-		func(o *Options) { o.RestoreServers = []string{`x": 1:80`} },
-		func(o *Options) { o.RestoreSecrets = []string{"nacos"} },
-		func(o *Options) { o.RestoreSecrets = []string{"shop/*"} },
+		func(o *Options) { o.RegistryServers = []string{"nacos.infra:8848"} },
+		func(o *Options) { o.RegistryServers = []string{"nacos server=a:1 ca-file=/x"} },
+		func(o *Options) { o.RegistryServers = []string{"nacos server=a:1 secret=../x"} },
+		func(o *Options) { o.RegistryServers = []string{"nacos server=a:1 secret=" + KeysSecret} },
+		func(o *Options) { o.RegistrySecrets = []string{"nacos"} },
+		func(o *Options) { o.RegistrySecrets = []string{"shop/*"} },
 	} {
 		wrong := options
-		if change(&wrong); wrong.Validate() == nil {
-			t.Errorf("%q and %q were taken", wrong.RestoreServers, wrong.RestoreSecrets)
+		change(&wrong)
+		if _, err := Render(wrong); err == nil {
+			t.Errorf("%q and %q were taken", wrong.RegistryServers, wrong.RegistrySecrets)
 		}
 	}
 }

@@ -35,6 +35,10 @@ type Found struct {
 	// Record names the instance so fully that Restore can find its traces when it has gone. A
 	// zero Record says that nothing will have to be restored.
 	Record Spec
+	// Address is where the registry has it: an IP address or a host's name. Who acts for a pod
+	// from elsewhere compares it with the pod's own before anything is written. It is empty where
+	// that is of no use: there is nothing to restore.
+	Address string
 	// Out says that consumers are not sent to it already.
 	Out bool
 	// Detail is one line for people: the address and what else is known.

@@ -23,6 +23,8 @@ type Kind struct {
 	Cache time.Duration
 	// Quiet is the least silence that shows that none goes on.
 	Quiet time.Duration
+	// InPod says that it is the application itself that is spoken to.
+	InPod bool
 	// Lag is how long the registry's own live views take to show a withdrawal.
 	Lag time.Duration
 }
@@ -97,6 +99,11 @@ func cached(by time.Duration, k Kind) Kind {
 	return k
 }
 
+func inPod(k Kind) Kind {
+	k.InPod = true
+	return k
+}
+
 // Kinds are the registries that can be spoken to, in the order of the help.
 //
 // Where Stale comes from: Spring Cloud LoadBalancer caches 35 s; Eureka's servers 30 s and its
@@ -122,11 +129,11 @@ var Kinds = []Kind{
 			{"root", "path of the services, or of Dubbo's interfaces (/services, /dubbo)"},
 		}),
 	// The interface's node was seen to go after 0.05 s and the application's after 1.0 s.
-	kind("dubbo", "Dubbo 2.7 and 3 by QoS in the pod: the application takes its services out, whatever its registry", dubboStale, time.Second,
+	inPod(kind("dubbo", "Dubbo 2.7 and 3 by QoS in the pod: the application takes its services out, whatever its registry", dubboStale, time.Second,
 		[]Key{
 			{"server", "the application's QoS, host:port (127.0.0.1:22222, or the port found in Spring's settings)"},
 			{"service", "the application's name, for the log (found in Spring's settings)"},
-		}),
+		})),
 	// Deregistered, it was out of the leader's answers after 1.1 to 1.5 ms, through another agent.
 	kind("consul", "Consul: the instance is deregistered at its agent, or put into maintenance", springStale, 100*time.Millisecond,
 		serverKeys, instanceKeys, tokenKeys, []Key{
@@ -134,13 +141,13 @@ var Kinds = []Kind{
 			{"id", "the instance's id (that of the instance with the pod's address)"},
 		}),
 	// Its consumers are those of the registry behind it; unknown, of the slowest.
-	kind("actuator", "Spring Boot's endpoint serviceregistry in the pod: the application sets its status in its registry", 95*time.Second, 700*time.Millisecond,
+	inPod(kind("actuator", "Spring Boot's endpoint serviceregistry in the pod: the application sets its status in its registry", 95*time.Second, 700*time.Millisecond,
 		[]Key{
 			{"server", "the application's actuator, host:port or URL (127.0.0.1 and the port found in Spring's settings)"},
 			{"service", "the application's name, for the log (found in Spring's settings)"},
 			{"backend", "its registry: eureka, nacos, consul or zookeeper (found in Spring's settings, or by the answer)"},
 			{"context", "path of the actuator (/actuator, or that found in Spring's settings)"},
-		}, tlsKeys, passwordKeys),
+		}, tlsKeys, passwordKeys)),
 	kind("polaris", "Polaris: the instance is isolated", springStale, polarisLag,
 		serverKeys, instanceKeys, tokenKeys, []Key{
 			{"namespace", "namespace (default)"},

@@ -12,6 +12,7 @@ import (
 type Pod struct {
 	IPs   []netip.Addr
 	Ports []uint16 // that it is known to serve on; none if unknown
+	Host  string   // its own name for itself, by which instances may be registered; empty if unknown
 }
 
 // Of gives the pod that a spec's own ip stands for, or else p.

@@ -1,40 +1,35 @@
 package registry
 
-import (
-	"fmt"
-	"os"
-	"strings"
-)
+import "maps"
 
-// WithSecrets gives a copy that has these secrets, by name, and looks for no others: for whoever
-// acts for a pod, and has neither its environment nor its files.
-func (s Spec) WithSecrets(secrets map[string]string) Spec {
-	s.secrets = secrets
+// Secrets gives a username, password or token, and as PEM texts ca, cert and key: those of the
+// authority that signed the server's certificate, and of the client's own. What there is none of
+// is empty.
+type Secrets func(spec Spec, name string) (string, error)
+
+// WithSecrets gives a copy whose secrets are found there. Without it a spec has none, wherever its
+// text says that they are.
+func (s Spec) WithSecrets(from Secrets) Spec {
+	s.from = from
 	return s
 }
 
-// Secret reads username, password or token from where the spec says that it is. It is read
-// anew at each call, because mounted Secrets change.
-func (s Spec) Secret(name string) (string, error) {
-	if s.secrets != nil {
-		return s.secrets[name], nil
+// WithSecret gives a copy with a credential that is not part of its text.
+func (s Spec) WithSecret(name, value string) Spec {
+	s.secrets = maps.Clone(s.secrets)
+	if s.secrets == nil {
+		s.secrets = map[string]string{}
 	}
-	if variable := s.Get(name + "-env"); variable != "" {
-		value, found := os.LookupEnv(variable)
-		if !found {
-			return "", fmt.Errorf("%s: the environment has no %s", name, variable)
-		}
+	s.secrets[name] = value
+	return s
+}
+
+// Secret gives one of those that Secrets names.
+func (s Spec) Secret(name string) (string, error) {
+	if value, given := s.secrets[name]; given || s.from == nil {
 		return value, nil
 	}
-	file := s.Get(name + "-file")
-	if file == "" {
-		return "", nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	return strings.TrimRight(string(text), "\r\n"), nil
+	return s.from(s, name)
 }
 
 // Login reads the user's name and password; empty if none is set.

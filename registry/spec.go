@@ -18,10 +18,10 @@ import (
 //
 // It never holds credentials, only the names of variables and files that do.
 type Spec struct {
-	Kind   string
-	values map[string]string
-	// secrets are those that were given, by name: see WithSecrets.
-	secrets map[string]string
+	Kind    string
+	values  map[string]string
+	secrets map[string]string // given by WithSecret
+	from    Secrets           // of the others
 }
 
 // maxSpec bounds a spec's text, in bytes.
@@ -190,7 +190,8 @@ func (s Spec) With(key, value string) Spec {
 	if value == "" {
 		delete(values, key)
 	}
-	return Spec{Kind: s.Kind, values: values, secrets: s.secrets}
+	s.values = values
+	return s
 }
 
 // Fill gives a copy with a value that was found, held to the same form as one that is written.
@@ -202,16 +203,6 @@ func (s Spec) Fill(key, value string) (Spec, error) {
 	}
 	filled := s.With(key, "")
 	return filled, filled.set(key, value)
-}
-
-// WithSecret gives a copy with a credential that is not part of its text.
-func (s Spec) WithSecret(name, value string) Spec {
-	s.secrets = maps.Clone(s.secrets)
-	if s.secrets == nil {
-		s.secrets = map[string]string{}
-	}
-	s.secrets[name] = value
-	return s
 }
 
 // IsZero reports whether it names nothing.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/controller"
 	"github.com/lameduck-dev/lameduck/deploy"
+	"github.com/lameduck-dev/lameduck/registry"
 )
 
 const controllerHelp = `Runs webhook, hub and barrier in a cluster. It is started by the Deployment that
@@ -25,6 +26,7 @@ Exit codes: 0 told to stop, 1 could not go on (lost leadership, no API server, a
 func newController() *cobra.Command {
 	var o controller.Options
 	var level slog.Level
+	var registries []string
 	cmd := &cobra.Command{
 		Use:         "controller",
 		Annotations: map[string]string{endsInOrder: "answers what it has taken, and gives up its lease"},
@@ -34,6 +36,13 @@ func newController() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.AgentImage == "" {
 				return &exitError{2, errors.New("controller: --agent-image is missing: the image that pods get their agent from")}
+			}
+			for _, text := range registries {
+				server, err := registry.ParseServer(text)
+				if err != nil {
+					return &exitError{2, fmt.Errorf("controller: %w", err)}
+				}
+				o.Registries = append(o.Registries, server)
 			}
 			o.Pod = controller.Self{Name: os.Getenv("POD_NAME"), Node: os.Getenv("NODE_NAME"), IP: os.Getenv("POD_IP")}
 			if o.Pod.Name == "" || o.Pod.Node == "" || o.Pod.IP == "" {
@@ -62,7 +71,8 @@ func newController() *cobra.Command {
 	f.IntVar(&o.MetricsPort, "metrics-port", 8081, "port of /metrics")
 	f.IntVar(&o.HealthPort, "health-port", 8082, "port of /healthz and /readyz")
 	f.BoolVar(&o.BarrierTwice, "barrier-twice", false, "have every node acknowledge two writes: where kube-proxy is older or newer than the kubelet by a minor version or more")
-	f.StringSliceVar(&o.RestoreServers, "restore-server", nil, "host:port of a registry's server in which the traces of pods that have gone may be cleared; repeat for more (default: none)")
+	f.StringArrayVar(&registries, "registry-server", nil, registryServerHelp)
+	f.StringArrayVar(&o.RegistrySecrets, "registry-secret", nil, registrySecretHelp)
 	f.TextVar(&level, "log-level", slog.LevelInfo, "least level that is logged: debug, info, warn or error")
 	return cmd
 }

@@ -38,6 +38,12 @@ Exit codes:
      installation; nothing written
   2  wrong usage`
 
+// What both the installation and the controller are told of registries.
+const (
+	registryServerHelp = `registry that DrainPolicies may name, and in which the controller clears what withdrawals left, as in "nacos server=nacos.infra:8848 secret=nacos"; the Secret is one of the controller's namespace; repeat for more (default: none)`
+	registrySecretHelp = "NAMESPACE/NAME of a Secret that DrainPolicies of that namespace may name, besides those called lameduck-...; repeat for more"
+)
+
 type installFlags struct {
 	options    deploy.Options
 	offline    bool
@@ -73,8 +79,8 @@ func newInstall() *cobra.Command {
 	f.StringVar(&flags.options.PullPolicy, "pull-policy", "", "imagePullPolicy of both images (default: the cluster's)")
 	f.IntVar(&flags.options.Replicas, "replicas", 2, "replicas of the controller")
 	f.StringSliceVar(&flags.options.WebhookFrom, "webhook-from", nil, "CIDR of the API servers, from which alone the webhook is to be reached, by a NetworkPolicy (default: from everywhere); repeat for more")
-	f.StringSliceVar(&flags.options.RestoreServers, "restore-server", nil, "host:port of a registry's server, as pods write it, in which the controller clears what their withdrawal left; repeat for more")
-	f.StringSliceVar(&flags.options.RestoreSecrets, "restore-secret", nil, "NAMESPACE/NAME of a Secret with that registry's credentials, which the controller may then read; repeat for more")
+	f.StringArrayVar(&flags.options.RegistryServers, "registry-server", nil, registryServerHelp)
+	f.StringArrayVar(&flags.options.RegistrySecrets, "registry-secret", nil, registrySecretHelp)
 	f.BoolVar(&flags.options.HostNetwork, "host-network", false, "have the controller listen at its nodes' addresses: for API servers that reach nodes and not pods")
 	f.IntVar(&flags.options.Ports.Webhook, "webhook-port", deploy.DefaultPorts.Webhook, "port of the webhook, which API servers call: one that the firewall before the nodes lets through")
 	f.IntVar(&flags.options.Ports.Hub, "hub-port", deploy.DefaultPorts.Hub, "port of the hub, which pods call")

@@ -1,6 +1,10 @@
 // Package restore clears what a withdrawal leaves behind in a registry, once the container that
 // was withdrawn has ended: else the next instance with the same address would start disabled.
 // The pod can't do it itself: before its end it would be sent to again, after it it is gone.
+//
+// What a pod says is a claim. The restorer looks the instance up itself, at a server that the
+// installation names, by the way and with the credentials that it names, and writes only what it
+// has found at the pod's own address. See docs/decisions/0058-what-a-pods-record-may-do.md.
 package restore
 
 import (
@@ -8,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +19,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/registry"
-	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 // Bounds of what pods can have kept and done.
@@ -27,24 +29,24 @@ const (
 	firstPause = time.Second
 	lastPause  = time.Minute
 	callTime   = 10 * time.Second // of one try
-	parallel   = 16               // restores at once
+	parallel   = 16               // pods that are looked up or restored at once
+	lookEvery  = 2 * time.Second  // at most, of one pod
 )
 
 // Config of a Restorer. All are required.
 type Config struct {
-	// Servers are the registries' servers that may be spoken to, host:port. The records come
-	// from pods: without this a pod could have the controller call whom it likes.
-	Servers []string
-	// Secret reads a Secret of a pod's namespace.
-	Secret func(ctx context.Context, namespace, name string) (map[string][]byte, error)
-	// Open makes the client for a record.
+	// Servers are the registries that may be spoken to.
+	Servers registry.Servers
+	// Secret reads one of the Secrets that Servers name.
+	Secret func(ctx context.Context, name string) (map[string][]byte, error)
+	// Open makes a client.
 	Open func(registry.Spec, registry.Pod) (registry.Registry, error)
 	// Event writes an Event about the pod.
 	Event func(pod *corev1.Pod, eventType, reason, message string)
 	Log   *slog.Logger
 }
 
-// Restorer keeps the records of pods that leave, and acts on them.
+// Restorer keeps the claims of pods that leave, and acts on them.
 type Restorer struct {
 	config  Config
 	ctx     context.Context
@@ -59,7 +61,9 @@ type Restorer struct {
 type leaving struct {
 	pod      *corev1.Pod
 	restarts map[string]int32 // of each container, when it was recorded
-	specs    []registry.Spec
+	claims   []*claim
+	looks    bool      // somebody looks the claims up
+	looked   time.Time // when that was last begun
 }
 
 // New gives a Restorer; Close ends it.
@@ -74,21 +78,16 @@ func (r *Restorer) Close() {
 	r.working.Wait()
 }
 
-// Record keeps what the pod's agent is about to withdraw. It is idempotent.
+// Record keeps what the pod's agent is about to withdraw, and looks for it. It is idempotent;
+// agents repeat it, and with it what could not be looked up.
 func (r *Restorer) Record(pod *corev1.Pod, texts []string) error {
-	var specs []registry.Spec
+	var claims []*claim
 	for _, text := range texts {
-		spec, err := registry.ParseSpec(text)
+		c, err := r.claim(pod, text)
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(pod.Status.PodIPs, func(own corev1.PodIP) bool { return own.IP == spec.Get("ip") }) {
-			return fmt.Errorf("registry %s: ip=%s is not this pod's", spec.Kind, spec.Get("ip"))
-		}
-		if server := r.foreign(spec); server != "" {
-			return fmt.Errorf("registry %s: the controller may not speak to %s: its flag --restore-server names those it may", spec.Kind, server)
-		}
-		specs = append(specs, spec)
+		claims = append(claims, c)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,47 +101,43 @@ func (r *Restorer) Record(pod *corev1.Pod, texts []string) error {
 			kept.restarts[status.Name] = status.RestartCount
 		}
 	}
-	all := slices.Clone(kept.specs)
-	for _, spec := range specs {
-		if !slices.ContainsFunc(all, func(known registry.Spec) bool { return known.String() == spec.String() }) {
-			all = append(all, spec)
+	all := slices.Clone(kept.claims)
+	for _, c := range claims {
+		if !slices.ContainsFunc(all, func(known *claim) bool { return known.spec.String() == c.spec.String() }) {
+			all = append(all, c)
 		}
 	}
 	if len(all) > maxSpecs {
 		return fmt.Errorf("more than %d registries", maxSpecs)
 	}
-	kept.specs = all
+	kept.claims = all
 	r.pods[string(pod.UID)] = kept
+	r.look(kept)
 	return nil
 }
 
-// foreign is a server of the record that may not be spoken to; empty if all may.
-func (r *Restorer) foreign(spec registry.Spec) string {
-	servers := spec.List("server")
-	if len(servers) == 0 {
-		return "a server that it does not name"
+// look looks up what has not been seen yet, unless that was begun a moment ago; the mutex is held.
+func (r *Restorer) look(kept *leaving) {
+	unseen := slices.DeleteFunc(slices.Clone(kept.claims), func(c *claim) bool { return c.seen })
+	if kept.looks || len(unseen) == 0 || time.Since(kept.looked) < lookEvery || r.ctx.Err() != nil {
+		return
 	}
-	for _, server := range servers {
-		if !slices.Contains(r.config.Servers, hostPort(server)) {
-			return server
+	kept.looks, kept.looked = true, time.Now()
+	r.working.Go(func() {
+		for _, c := range unseen {
+			record, err := r.find(c)
+			if err != nil {
+				r.config.Log.Debug("restore: not looked up", "pod", kept.pod.Namespace+"/"+kept.pod.Name, "registry", c.spec.Name(), "error", err)
+				continue
+			}
+			r.mu.Lock()
+			c.seen, c.record = true, record
+			r.mu.Unlock()
 		}
-	}
-	return ""
-}
-
-// hostPort is the host:port that a client would call for a server, read as the clients read it;
-// empty if they would not, or if it leaves the port to the kind.
-func hostPort(server string) string {
-	base, err := web.Base(server, "")
-	switch {
-	case err != nil:
-		return ""
-	case base.Port() == "" && base.Scheme == "https":
-		return net.JoinHostPort(base.Hostname(), "443")
-	case base.Port() == "":
-		return ""
-	}
-	return base.Host
+		r.mu.Lock()
+		kept.looks = false
+		r.mu.Unlock()
+	})
 }
 
 // Set takes note of how a pod is now.
@@ -178,21 +173,21 @@ func (l *leaving) ended(pod *corev1.Pod) bool {
 // begin restores everything of one pod; the mutex is held.
 func (r *Restorer) begin(kept *leaving) {
 	delete(r.pods, string(kept.pod.UID))
-	for _, spec := range kept.specs {
-		r.working.Go(func() { r.restore(kept.pod, spec) })
+	for _, c := range kept.claims {
+		r.working.Go(func() { r.restore(kept.pod, c) })
 	}
 }
 
-func (r *Restorer) restore(pod *corev1.Pod, spec registry.Spec) {
-	log := r.config.Log.With("pod", pod.Namespace+"/"+pod.Name, "registry", spec.Name())
+func (r *Restorer) restore(pod *corev1.Pod, c *claim) {
+	log := r.config.Log.With("pod", pod.Namespace+"/"+pod.Name, "registry", c.spec.Name())
 	var err error
 	pause := firstPause
 	for try := range tries {
-		if err = r.once(pod, spec); err == nil {
+		if err = r.once(c); err == nil {
 			log.Info("restore: cleared", "tries", try+1)
 			return
 		}
-		if r.ctx.Err() != nil || errors.Is(err, registry.ErrDenied) {
+		if r.ctx.Err() != nil || errors.Is(err, registry.ErrDenied) || errors.Is(err, errForeign) {
 			break
 		}
 		select {
@@ -207,71 +202,86 @@ func (r *Restorer) restore(pod *corev1.Pod, spec registry.Spec) {
 	}
 	log.Warn("restore: given up", "error", err)
 	r.config.Event(pod, corev1.EventTypeWarning, "LameDuckNotRestored",
-		fmt.Sprintf("%s: the next instance at %s may start disabled: %v", spec.Name(), spec.Get("ip"), err))
+		fmt.Sprintf("%s: the next instance at %s may start disabled: %v", c.spec.Name(), pod.Status.PodIPs[0].IP, err))
 }
 
-func (r *Restorer) once(pod *corev1.Pod, spec registry.Spec) error {
+// once clears what stands at the pod's address now; or if nothing does, what was seen there.
+func (r *Restorer) once(c *claim) error {
+	client, ctx, done, err := r.open(c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	found, err := client.Find(ctx)
+	switch {
+	case errors.Is(err, registry.ErrNotFound), errors.Is(err, registry.ErrNoService):
+		r.mu.Lock()
+		record, seen := c.record, c.seen
+		r.mu.Unlock()
+		if !seen {
+			return nil // it never stood there, as far as anybody but the pod knows
+		}
+		return client.Restore(ctx, record)
+	case err != nil:
+		return err
+	case !c.owns(found.Address):
+		return foreign(found)
+	case !found.Out:
+		return nil
+	}
+	return client.Restore(ctx, found.Record)
+}
+
+// find gives the record of the instance at the pod's address.
+func (r *Restorer) find(c *claim) (registry.Spec, error) {
+	client, ctx, done, err := r.open(c)
+	if err != nil {
+		return registry.Spec{}, err
+	}
+	defer done()
+	found, err := client.Find(ctx)
+	if err == nil && !c.owns(found.Address) {
+		err = foreign(found)
+	}
+	return found.Record, err
+}
+
+// open makes a claim's client, for one try.
+func (r *Restorer) open(c *claim) (registry.Registry, context.Context, func(), error) {
 	select {
 	case r.tokens <- struct{}{}:
-		defer func() { <-r.tokens }()
 	case <-r.ctx.Done():
-		return r.ctx.Err()
+		return nil, nil, nil, r.ctx.Err()
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, callTime)
-	defer cancel()
-	secrets, err := r.secrets(ctx, pod, spec)
-	if err != nil {
-		return err
-	}
-	client, err := r.config.Open(spec.WithSecrets(secrets), registry.Pod{})
-	if err != nil {
-		return err
-	}
-	return client.Restore(ctx, spec)
-}
-
-// secrets finds the credentials where the pod's containers have them from.
-func (r *Restorer) secrets(ctx context.Context, pod *corev1.Pod, spec registry.Spec) (map[string]string, error) {
-	found := map[string]string{}
-	for _, name := range []string{"username", "password", "token"} {
-		if spec.Get(name+"-file") != "" {
-			return nil, fmt.Errorf("its %s is in a file of the pod, which the controller can't read: name a Secret in a DrainPolicy", name)
-		}
-		variable := spec.Get(name + "-env")
-		if variable == "" {
-			continue
-		}
-		value, err := r.variable(ctx, pod, variable)
+	done := func() { cancel(); <-r.tokens }
+	spec := c.spec
+	if c.server.Secret != "" {
+		data, err := r.config.Secret(ctx, c.server.Secret)
 		if err != nil {
-			return nil, fmt.Errorf("its %s, $%s: %w", name, variable, err)
+			done()
+			return nil, nil, nil, fmt.Errorf("reading Secret %s of the controller's namespace: %w", c.server.Secret, err)
 		}
-		found[name] = value
+		spec = spec.WithSecrets(func(_ registry.Spec, name string) (string, error) { return string(data[keyOf(name)]), nil })
 	}
-	return found, nil
+	client, err := r.config.Open(spec, c.pod)
+	if err != nil {
+		done()
+		return nil, nil, nil, err
+	}
+	return client, ctx, done, nil
 }
 
-func (r *Restorer) variable(ctx context.Context, pod *corev1.Pod, name string) (string, error) {
-	for _, container := range pod.Spec.Containers {
-		for _, variable := range container.Env {
-			switch {
-			case variable.Name != name:
-			case variable.ValueFrom == nil:
-				return variable.Value, nil
-			case variable.ValueFrom.SecretKeyRef == nil:
-				return "", errors.New("it does not come from a Secret")
-			default:
-				ref := variable.ValueFrom.SecretKeyRef
-				data, err := r.config.Secret(ctx, pod.Namespace, ref.Name)
-				if err != nil {
-					return "", err
-				}
-				value, there := data[ref.Key]
-				if !there {
-					return "", fmt.Errorf("secret %s/%s has no key %s", pod.Namespace, ref.Name, ref.Key)
-				}
-				return string(value), nil
-			}
-		}
+// keyOf is where a Secret has what a client asks for: certificates as in Secrets of type
+// kubernetes.io/tls.
+func keyOf(name string) string {
+	switch name {
+	case "ca":
+		return "ca.crt"
+	case "cert":
+		return "tls.crt"
+	case "key":
+		return "tls.key"
 	}
-	return "", errors.New("no container has this variable")
+	return name
 }

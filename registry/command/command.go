@@ -136,6 +136,7 @@ func parse(args []string) (*input, error) {
 	if len(in.texts) == 0 {
 		return nil, errors.New("no registry is given; write one as in: nacos server=nacos:8848 service=orders")
 	}
+	in.pod.Host, _ = os.Hostname() // without one, the addresses decide
 	if len(in.pod.IPs) == 0 {
 		if ip, err := netip.ParseAddr(os.Getenv("POD_IP")); err == nil {
 			in.pod.IPs = []netip.Addr{ip}

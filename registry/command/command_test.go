@@ -78,7 +78,7 @@ func TestAFailure(t *testing.T) {
 		{"restore what is there", "restore --budget=50ms eureka " + nobody, "",
 			"eureka orders: GET http://127.0.0.1:1/eureka/apps/orders: dial tcp 127.0.0.1:1: connect: connection refused; when it has gone, give the record that leave printed\n"},
 		{"a password that is not there", "show etcd layout=kratos username-env=TEST_USER password-file=/none " + nobody, "etcd orders\n" +
-			"  leave would fail: password: open /none: no such file or directory\n", ""},
+			"  leave would fail: password-file: open /none: no such file or directory; give the path of one that is mounted here\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, stdout, stderr := run(t, strings.Fields(test.args)...)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
+	"github.com/lameduck-dev/lameduck/registry/local"
 	"github.com/lameduck-dev/lameduck/registry/spring"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
@@ -25,7 +26,7 @@ func open(text string, pod registry.Pod) (registry.Spec, registry.Registry, erro
 	if spec, pod, err = spring.Complete(spec, pod, spring.Read(spring.Main())); err != nil {
 		return spec, nil, err
 	}
-	client, err := kinds.New(spec, pod)
+	client, err := kinds.New(spec.WithSecrets(local.Secret), pod)
 	return spec, client, err
 }
 

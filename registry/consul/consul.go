@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/registry"
@@ -48,7 +47,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 		return nil, fmt.Errorf("registry %s: by=%s: it is deregister or maintenance", spec.Name(), by)
 	}
 	if spec.Get("ip") == "" { // else another's instance may be meant
-		c.host, _ = os.Hostname() // without it, only the address counts
+		c.host = pod.Host // without it, only the address counts
 	}
 	c.web, err = web.New(spec)
 	return c, err
@@ -63,8 +62,9 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	}
 	ip, port := own.at(c)
 	found := registry.Found{
-		Out:    c.maintenance && own.maintained(),
-		Detail: fmt.Sprintf("%s (%s), %s, at the agent %s", own.Service.ID, registry.Address(ip, port), own.status(), agent),
+		Address: own.Service.Address,
+		Out:     c.maintenance && own.maintained(),
+		Detail:  fmt.Sprintf("%s (%s), %s, at the agent %s", own.Service.ID, registry.Address(ip, port), own.status(), agent),
 	}
 	if c.maintenance {
 		found.Record = c.record(own)

@@ -4,15 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/local"
 )
 
 // Opener makes a kind's client.
 type Opener[C any] func(registry.Spec, registry.Pod) (C, error)
+
+// Host is the name of this machine, which applications may register by.
+var Host, _ = os.Hostname()
 
 // Open makes the client of a spec's text, for a pod at 127.0.0.1: there the tests' applications are.
 func Open[C any](t testing.TB, text string, open Opener[C]) C {
@@ -21,7 +26,7 @@ func Open[C any](t testing.TB, text string, open Opener[C]) C {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := open(spec, registry.Pod{IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	c, err := open(spec.WithSecrets(local.Secret), registry.Pod{Host: Host, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +39,7 @@ func Refused[C any](t *testing.T, open Opener[C], texts map[string]string) {
 	for text, want := range texts {
 		spec, err := registry.ParseSpec(text)
 		if err == nil {
-			_, err = open(spec, registry.Pod{})
+			_, err = open(spec.WithSecrets(local.Secret), registry.Pod{})
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", text, err, want)

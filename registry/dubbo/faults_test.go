@@ -6,6 +6,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/local"
 )
 
 func TestFaults(t *testing.T) {
@@ -24,7 +25,7 @@ func TestFaults(t *testing.T) {
 
 // with makes a client with settings that the kind does not have: QoS knows no TLS.
 func with(t *testing.T, settings string) *Client {
-	spec := registry.Spec{Kind: "dubbo"}
+	spec := registry.Spec{Kind: "dubbo"}.WithSecrets(local.Secret)
 	for _, setting := range strings.Fields(settings) {
 		key, value, _ := strings.Cut(setting, "=")
 		spec = spec.With(key, value)

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -60,7 +59,7 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	ip, port := own.at()
 	record := c.spec.With("id", own.id()).With("ip", ip).With("port", strconv.Itoa(port))
 	return registry.Found{
-		Record: record,
+		Record: record, Address: ip,
 		Out:    own.out(),
 		Detail: fmt.Sprintf("%s (%s), status %s", own.id(), registry.Address(ip, port), own.Status),
 	}, nil
@@ -88,8 +87,8 @@ func (c *Client) find(ctx context.Context, peer string) (instance, error) {
 // usualIDs are the ids by Spring's default, hostname:application:port, for the declared ports.
 func (c *Client) usualIDs() []string {
 	var hosts, ids []string
-	if name, err := os.Hostname(); err == nil {
-		hosts = append(hosts, name)
+	if c.pod.Host != "" {
+		hosts = append(hosts, c.pod.Host)
 	}
 	for _, ip := range c.pod.IPs {
 		hosts = append(hosts, ip.String())

@@ -105,7 +105,7 @@ func (c *Client) found(own instance) registry.Found {
 	if !own.Enabled {
 		detail += ", disabled"
 	}
-	return registry.Found{Record: record, Out: !own.Enabled, Detail: detail}
+	return registry.Found{Record: record, Address: own.IP, Out: !own.Enabled, Detail: detail}
 }
 
 // Withdraw disables the instance, through the first server that can.

@@ -61,8 +61,8 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 		return registry.Found{}, err
 	}
 	return registry.Found{
-		Record: c.spec.With("ip", own.Host).With("port", strconv.Itoa(own.Port)),
-		Out:    own.out(),
+		Record:  c.spec.With("ip", own.Host).With("port", strconv.Itoa(own.Port)),
+		Address: own.Host, Out: own.out(),
 		Detail: fmt.Sprintf("%s of %s, %s", registry.Address(own.at()), c.place(), own.state()),
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/local"
 )
 
 func TestComplete(t *testing.T) {
@@ -101,7 +102,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if own, _, err = Complete(own, registry.Pod{}, app); err != nil {
+	if own, _, err = Complete(own.WithSecrets(local.Secret), registry.Pod{}, app); err != nil {
 		t.Fatal(err)
 	}
 	if username, password, err := own.Login(); err != nil || username != "" || password != "own" {
@@ -125,7 +126,7 @@ func TestToken(t *testing.T) {
 		if spec, _, err = Complete(spec, registry.Pod{}, Read(Process{Dir: t.TempDir(), Env: []string{test.env}})); err != nil {
 			t.Fatal(err)
 		}
-		if token, err := spec.Secret("token"); err != nil || token != test.want || strings.Contains(spec.String(), "secret") {
+		if token, err := spec.WithSecrets(local.Secret).Secret("token"); err != nil || token != test.want || strings.Contains(spec.String(), "secret") {
 			t.Errorf("%s: %q, %v in %s", test.env, token, err, spec)
 		}
 	}

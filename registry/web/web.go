@@ -6,12 +6,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -32,7 +32,7 @@ type Client struct {
 	timeout time.Duration
 }
 
-// New makes a client with the files of certificates and the timeout that a spec names.
+// New makes a client with the certificates and the timeout that a spec names.
 func New(spec registry.Spec) (*Client, error) {
 	config, err := TLSConfig(spec)
 	if err != nil {
@@ -56,27 +56,36 @@ func New(spec registry.Spec) (*Client, error) {
 	}, nil
 }
 
-// TLSConfig is what a spec's files of certificates say.
+var errPair = errors.New("cert-file and key-file go together")
+
+// TLSConfig is what a spec's certificates say.
 func TLSConfig(spec registry.Spec) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if file := spec.Get("ca-file"); file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("ca-file: %w; give the path of one that is mounted here", err)
-		}
+	authority, err := spec.Secret("ca")
+	if err != nil {
+		return nil, err
+	}
+	if authority != "" || spec.Get("ca-file") != "" {
 		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca-file: %s holds no PEM certificate", file)
+		if !config.RootCAs.AppendCertsFromPEM([]byte(authority)) {
+			return nil, fmt.Errorf("ca-file: %s holds no PEM certificate", spec.Or("ca-file", "what is given"))
 		}
 	}
-	cert, key := spec.Get("cert-file"), spec.Get("key-file")
+	if (spec.Get("cert-file") == "") != (spec.Get("key-file") == "") {
+		return nil, errPair
+	}
+	cert, certErr := spec.Secret("cert")
+	key, keyErr := spec.Secret("key")
+	if err := errors.Join(certErr, keyErr); err != nil {
+		return nil, err
+	}
 	if (cert == "") != (key == "") {
-		return nil, fmt.Errorf("cert-file and key-file go together")
+		return nil, errPair
 	}
 	if cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
+		pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
 		if err != nil {
-			return nil, fmt.Errorf("cert-file and key-file: %w; give the paths of a pair that is mounted here", err)
+			return nil, fmt.Errorf("cert-file and key-file: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}

@@ -30,7 +30,21 @@ func session0(t *testing.T, c *Client) writer {
 	return writer{s}
 }
 
+// create writes a node that stays.
 func (w writer) create(t *testing.T, path, data string, acls ...acl) {
+	t.Helper()
+	const persistent = 0
+	w.createAs(t, persistent, path, data, acls)
+}
+
+// createOwn writes a node that ends with the session.
+func (w writer) createOwn(t *testing.T, path, data string, acls ...acl) {
+	t.Helper()
+	const ephemeral = 1
+	w.createAs(t, ephemeral, path, data, acls)
+}
+
+func (w writer) createAs(t *testing.T, mode int32, path, data string, acls []acl) {
 	t.Helper()
 	var e encoder
 	e.text(path)
@@ -41,7 +55,7 @@ func (w writer) create(t *testing.T, path, data string, acls ...acl) {
 		e.text(one.scheme)
 		e.text(one.id)
 	}
-	e.number(0) // it stays
+	e.number(mode)
 	const opCreate = 1
 	if _, err := w.call(t.Context(), opCreate, e.out); err != nil {
 		t.Errorf("creating %s: %v", path, err)

@@ -19,7 +19,7 @@ type node struct {
 	path    string
 	address string // an IP address, or the instance's host name
 	port    int
-	version int32
+	stat
 }
 
 func (n node) at() (string, int) { return n.address, n.port }
@@ -100,7 +100,7 @@ func (s *session) instances(ctx context.Context, folder string) ([]node, bool, e
 			return nil, true, err
 		}
 		if address, port, ok := parseInstance(text); found && ok {
-			all = append(all, node{path, address, port, is.version})
+			all = append(all, node{path, address, port, is})
 		}
 	}
 	return all, true, nil
@@ -149,7 +149,7 @@ func (s *session) providers(ctx context.Context, root string, wanted func(addres
 				return nil, true, err
 			}
 			if found {
-				all = append(all, node{path, address, port, is.version})
+				all = append(all, node{path, address, port, is})
 			}
 		}
 	}

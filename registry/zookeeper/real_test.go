@@ -116,7 +116,7 @@ func comesBack(t *testing.T, c *Client, nodes []node) {
 	s := session0(t, c)
 	again := func() {
 		for _, n := range nodes {
-			s.create(t, n.path, fmt.Sprintf(`{"address":%q,"port":%d}`, n.address, n.port), anyone)
+			s.createOwn(t, n.path, fmt.Sprintf(`{"address":%q,"port":%d}`, n.address, n.port), anyone)
 		}
 	}
 	again()
@@ -173,7 +173,7 @@ func TestAccess(t *testing.T) {
 	s.create(t, "/services", "", anyone)
 	s.create(t, "/services/orders", "", user, readers)
 	s.login(t, "test", "test-password")
-	s.create(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, user, readers)
+	s.createOwn(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, user, readers)
 	s.create(t, "/services/secret", "", user)
 
 	t.Setenv("TEST_USER", "test")
@@ -200,6 +200,44 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestNodesThatStay has what Dubbo writes with dynamic=false, and Curator for permanent services.
+// Once they were deleted, and nobody wrote them again.
+func TestNodesThatStay(t *testing.T) {
+	servers := registries.ForTest(t, registries.ZooKeeper())
+	for _, test := range []struct{ name, settings, folder, own, stays string }{
+		{"spring", "service=orders", "/services/orders", "/services/orders/a", "/services/orders/b"},
+		{"dubbo", "layout=dubbo service=orders", "/dubbo/shop.Orders/providers",
+			"/dubbo/shop.Orders/providers/dubbo%3A%2F%2F127.0.0.1%3A8080%2Fshop.Orders",
+			"/dubbo/shop.Orders/providers/dubbo%3A%2F%2F127.0.0.1%3A8080%2Fshop.Orders%3Fdynamic%3Dfalse"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := client(t, "zookeeper "+test.settings+" server="+servers.Addresses()[0])
+			s := session0(t, c)
+			for at := range strings.SplitSeq(test.folder[1:], "/") {
+				path := test.folder[:strings.Index(test.folder, at)+len(at)]
+				s.create(t, path, "", anyone)
+			}
+			const instance = `{"address":"127.0.0.1","port":8080}`
+			s.createOwn(t, test.own, instance, anyone)
+			s.create(t, test.stays, instance, anyone)
+			for range 2 {
+				err := c.Withdraw(t.Context(), registry.Spec{})
+				if err == nil || !strings.Contains(err.Error(), test.stays+" is not ephemeral") || strings.Contains(err.Error(), test.own+" is") {
+					t.Errorf("withdrawn: %v", err)
+				}
+			}
+			for path, want := range map[string]bool{test.own: false, test.stays: true} {
+				if _, _, there, err := s.data(t.Context(), path); err != nil || there != want {
+					t.Errorf("%s is there: %v, %v, want %v", path, there, err, want)
+				}
+			}
+			if err := contract.In(c.Confirm(t.Context(), registry.Spec{})); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestServersFail has one member of three die, and then another.
 func TestServersFail(t *testing.T) {
 	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
@@ -208,7 +246,7 @@ func TestServersFail(t *testing.T) {
 	for _, path := range []string{"/services", "/services/orders"} {
 		s.create(t, path, "", anyone)
 	}
-	s.create(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, anyone)
+	s.createOwn(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, anyone)
 	if _, err := c.Find(t.Context()); err != nil {
 		t.Fatal(err)
 	}

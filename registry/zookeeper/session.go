@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -211,6 +210,7 @@ func (s *session) close() {
 // plain says of an error of the way what it is, and what to do.
 func plain(ctx context.Context, err error) error {
 	var record tls.RecordHeaderError
+	var timeout net.Error
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -220,7 +220,7 @@ func plain(ctx context.Context, err error) error {
 		return fmt.Errorf("it does not speak TLS: leave tls://, ca-file= and cert-file= away (%w)", err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("it closed the connection without an answer: either it has no quorum, or only one of both sides speaks TLS (tls://HOST:PORT) (%w)", err)
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return errors.New("no answer in time")
 	}
 	return err

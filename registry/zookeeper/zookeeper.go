@@ -2,9 +2,9 @@
 //
 // Two layouts are known: that of Spring Cloud, a node of JSON for each instance of a service;
 // and that of Dubbo, which has such a node for the application, and one for each interface.
-// The nodes are ephemeral, of the application's own session. So they come back when the
-// application opens a new one, for which the keeper watches; and nothing that was done is left
-// behind when the application has ended, so there is no record and nothing to restore.
+// Only ephemeral nodes are deleted, which are of the application's own session. So they come back
+// when the application opens a new one, for which the keeper watches; and nothing that was done is
+// left behind when the application has ended, so there is no record and nothing to restore.
 //
 // The few requests that are needed are spoken here, each within bounds of time and size: see
 // docs/decisions/0055-zookeeper-spoken-here.md.
@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +49,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 		return nil, fmt.Errorf("registry zookeeper: no service is given: write service= and the application's name")
 	}
 	if spec.Get("ip") == "" {
-		c.host, _ = os.Hostname() // without one, the addresses decide
+		c.host = pod.Host // without one, the addresses decide
 	}
 	if err := c.readServers(); err != nil {
 		return nil, fmt.Errorf("registry %s: %w", spec.Name(), err)
@@ -108,7 +107,9 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	return registry.Found{Detail: fmt.Sprintf("%s, nodes: %d", registry.Address(own[0].at()), len(own))}, nil
 }
 
-// Withdraw deletes the pod's nodes as they are now. That none is left is no error.
+// Withdraw deletes the pod's nodes as they are now. That none is left is no error. Nodes that stay
+// without a session are not touched: nobody would write them again, neither the application, which
+// holds them for written, nor the next one.
 func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	return registry.Anywhere(c.servers, func(server string) error {
 		own, err := c.own(ctx, server)
@@ -119,12 +120,17 @@ func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 			return err
 		}
 		return c.with(ctx, server, func(s *session) error {
+			var stay error
 			for _, n := range own {
+				if n.owner == 0 {
+					stay = fmt.Errorf("%s: %s is not ephemeral (Dubbo's dynamic=false, Curator's PERMANENT): it is left as it is, since nothing would put it back; withdraw the application by kind dubbo or actuator", server, n.path)
+					continue
+				}
 				if err := s.remove(ctx, n); err != nil {
 					return err
 				}
 			}
-			return nil
+			return stay
 		})
 	})
 }

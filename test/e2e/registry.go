@@ -21,6 +21,11 @@ const registryRate = 30
 // what the articles recommend, and with lameduck.
 func registryProof(s stack) func(context.Context, *Env, string) ([]Outcome, error) {
 	return func(ctx context.Context, e *Env, name string) (outcomes []Outcome, err error) {
+		if s.login != nil {
+			if err := e.Install(ctx, s.installed(false)...); err != nil {
+				return nil, err
+			}
+		}
 		stop, err := e.startRegistry(ctx, s)
 		if err != nil {
 			return nil, err

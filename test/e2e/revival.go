@@ -38,7 +38,11 @@ const watchedFor = 90 * time.Second
 // from ready to offered.
 func revivalProof(r revival) func(context.Context, *Env, string) ([]Outcome, error) {
 	return func(ctx context.Context, e *Env, name string) (_ []Outcome, err error) {
-		if err := e.Install(ctx); err != nil {
+		var known []string
+		if r.stack.login != nil {
+			known = r.stack.installed(false)
+		}
+		if err := e.Install(ctx, known...); err != nil {
 			return nil, err
 		}
 		stop, err := e.startRegistry(ctx, r.stack)
@@ -50,14 +54,7 @@ func revivalProof(r revival) func(context.Context, *Env, string) ([]Outcome, err
 		if err != nil {
 			return nil, err
 		}
-		var may []string
-		for _, server := range r.stack.addresses() {
-			may = append(may, "--restore-server="+server)
-		}
-		if r.stack.login != nil {
-			may = append(may, "--restore-secret="+RegistryNamespace+"/registry")
-		}
-		if err := e.Install(ctx, may...); err != nil {
+		if err := e.Install(ctx, r.stack.installed(true)...); err != nil {
 			return nil, err
 		}
 		treatment, err := e.revive(ctx, r)

@@ -109,6 +109,22 @@ func (s stack) settings(service string) string {
 	return strings.NewReplacer("SERVERS", strings.Join(servers, ","), "SERVICE", service).Replace(s.spec)
 }
 
+// installed are the arguments by which lameduck is installed for the stack: a policy may name its
+// servers and its Secret, and the controller clears there what withdrawals left, if it may log in.
+func (s stack) installed(clears bool) []string {
+	registry := strings.TrimSpace(s.settings(""))
+	if at := strings.Index(registry, " service="); at >= 0 {
+		registry = registry[:at]
+	}
+	if s.login == nil {
+		return []string{"--registry-server", registry}
+	}
+	if clears {
+		registry += " secret=registry"
+	}
+	return []string{"--registry-server", registry, "--registry-secret", RegistryNamespace + "/registry"}
+}
+
 func (s stack) servers() (all []javaApp) {
 	for i, c := range s.container(s.hosts) {
 		all = append(all, javaApp{Name: s.hosts[i], Container: c, Replicas: 1, Peer: true})
@@ -165,7 +181,8 @@ func (e *Env) startRegistry(ctx context.Context, s stack) (stop func() error, er
 		}
 		if s.login != nil {
 			_, deleted := e.Cluster.Kubectl(context.WithoutCancel(ctx), "-n", RegistryNamespace, "delete", "drainpolicy/registry", "secret/registry")
-			err = errors.Join(err, deleted)
+			_, own := e.Cluster.Kubectl(context.WithoutCancel(ctx), "-n", controlNamespace, "delete", "secret/registry")
+			err = errors.Join(err, deleted, own)
 		}
 		return err
 	}
@@ -204,6 +221,11 @@ kind: Secret
 metadata: {name: registry, namespace: %[1]s}
 stringData: {user: %[2]s, secret: %[3]s}
 ---
+apiVersion: v1
+kind: Secret
+metadata: {name: registry, namespace: %[7]s}
+stringData: {username: %[2]s, password: %[3]s}
+---
 apiVersion: lameduck.dev/v1alpha1
 kind: DrainPolicy
 metadata: {name: registry, namespace: %[1]s}
@@ -214,7 +236,7 @@ spec:
     settings: {%[5]s: "%[6]s"}
     credentials: {secretName: registry, usernameKey: user, passwordKey: secret}
   framework: spring-boot
-`, RegistryNamespace, s.login.User, s.login.Password, kind, name, value)
+`, RegistryNamespace, s.login.User, s.login.Password, kind, name, value, controlNamespace)
 }
 
 // setNacosPassword gives a fresh Nacos 3 its administrator, and waits until it knows him.
