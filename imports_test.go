@@ -19,6 +19,7 @@ var house = []string{
 	"cmd/",
 	"deploy",
 	"test/app",
+	"test/router",
 	"test/registries",
 	"controller",
 	"agent",

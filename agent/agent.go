@@ -84,6 +84,8 @@ type run struct {
 	budget  termination.Budget // only ever shrinks, when the hub tells the real grace period
 	hub     hubState
 	answers chan answer
+	roll    roll
+	rolled  int // how many peers it lists
 
 	registries        []*registryState
 	inRegistries      context.Context   // ends when the agent does
@@ -105,6 +107,7 @@ func newRun(config Config, parts Parts) *run {
 	}
 	r := &run{config: config, parts: parts, start: time.Now(), budget: config.Budget}
 	r.watch = newWatch(config, parts.Inside)
+	r.roll.looked = make(chan struct{})
 	r.outcome.Timeline.Budget = r.budget
 	r.enter(termination.LameDuck)
 	return r

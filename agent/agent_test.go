@@ -91,11 +91,11 @@ func TestRun(t *testing.T) {
 		{name: "deleted, though a probe has a grace period of its own", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: says(final, 0), pod: busy, from: 15 * s, to: 15100 * ms},
 		{name: "hub's client panics", hub: func(context.Context, time.Duration, time.Duration) (hubapi.ConfirmResponse, error) { panic("boom") }, pod: busy, from: 15 * s, to: 15100 * ms, says: "boom"},
 
-		{name: "sockets refused", hub: says(yes, 50*ms), pod: &pod{err: refused}, from: 20 * s, to: 20100 * ms, says: "can't be seen", seen: termination.Unreachable},
-		{name: "sockets refused, no hub", pod: &pod{err: refused}, from: 20 * s, to: 20100 * ms},
+		{name: "sockets refused", hub: says(yes, 50*ms), pod: &pod{err: refused}, from: 20 * s, to: 20300 * ms, says: "can't be seen", seen: termination.Unreachable},
+		{name: "sockets refused, no hub", pod: &pod{err: refused}, from: 20 * s, to: 20300 * ms},
 		{name: "sockets refused, hub not confirming", hub: says(hubapi.ConfirmResponse{}, 0), pod: &pod{err: refused}, from: 38 * s, to: 38100 * ms},
-		{name: "looking panics", hub: says(yes, 50*ms), pod: &pod{panics: true}, from: 20 * s, to: 20100 * ms, seen: termination.Unreachable},
-		{name: "looking hangs", hub: says(yes, 50*ms), pod: &pod{hang: make(chan struct{})}, from: 20 * s, to: 20100 * ms},
+		{name: "looking panics", hub: says(yes, 50*ms), pod: &pod{panics: true}, from: 20 * s, to: 20300 * ms, seen: termination.Unreachable},
+		{name: "looking hangs", hub: says(yes, 50*ms), pod: &pod{hang: make(chan struct{})}, from: 20 * s, to: 20300 * ms},
 		{name: "only tables", hub: says(yes, 300*ms), pod: &pod{every: 10 * ms, until: 250 * ms, tables: true}, from: 550 * ms, to: 620 * ms},
 		{name: "only tables, connections stay", hub: says(yes, 300*ms), pod: &pod{every: 10 * ms, until: 250 * ms, tables: true, keepAlive: true}, from: 5550 * ms, to: 5650 * ms},
 

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"sync"
@@ -66,13 +67,21 @@ type hub struct {
 	start   time.Time
 	confirm func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error)
 	reports []termination.Timeline
+	class   termination.PeerClass // of all peers; client if it is not set
+	strange bool                  // it tells no classes, as a hub of the version before
 
 	mu      sync.Mutex
 	records []string
 }
 
 func (h *hub) Confirm(ctx context.Context, question hubapi.Question) (hubapi.ConfirmResponse, error) {
-	return h.confirm(ctx, time.Since(h.start), question.Wait)
+	response, err := h.confirm(ctx, time.Since(h.start), question.Wait)
+	for _, address := range question.Peers {
+		if !h.strange {
+			response.Peers = append(response.Peers, hubapi.Peer{Address: address, Class: cmp.Or(h.class, termination.PeerClient), Name: "shop/sender"})
+		}
+	}
+	return response, err
 }
 
 func (h *hub) Report(_ context.Context, line termination.Timeline) error {

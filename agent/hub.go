@@ -105,7 +105,7 @@ func (r *run) ask(ctx context.Context) {
 	if r.parts.Hub == nil {
 		return
 	}
-	asker := asker{hub: r.parts.Hub, start: r.start, answers: r.answers}
+	asker := asker{hub: r.parts.Hub, start: r.start, answers: r.answers, roll: &r.roll}
 	guard.Go(func() { asker.run(ctx) }, func(err error) { asker.pass(ctx, answer{err: err}) })
 }
 
@@ -114,6 +114,7 @@ type asker struct {
 	hub     Hub
 	start   time.Time
 	answers chan<- answer
+	roll    *roll
 }
 
 func (k *asker) pass(ctx context.Context, a answer) bool {
@@ -140,12 +141,18 @@ func (k *asker) run(ctx context.Context) {
 		switch {
 		case verdict == confirmed || verdict == final:
 			question = hubapi.Question{Wait: pollFor, Confirmed: verdict == confirmed}
+			var all bool
+			if question.Peers, all = k.roll.read(ctx); !all && verdict == confirmed {
+				question.Wait = 0 // some that came since are waited for until the hub tells who they are
+				break
+			}
 			if pause = firstPause; !held || began.Sub(k.start) < listenEvery {
 				sleepUntil(ctx, time.Now().Add(listenEvery))
 			}
 			continue
 		case verdict == waiting && (a.GraceSeconds > 0 || time.Since(k.start) >= patience):
-			if question = (hubapi.Question{Wait: pollFor}); held {
+			question = hubapi.Question{Wait: pollFor}
+			if question.Peers, _ = k.roll.read(ctx); held {
 				pause = firstPause
 				continue
 			}
@@ -177,6 +184,8 @@ func (r *run) hear(a answer) {
 	r.hub.err = err
 	if err == nil {
 		r.tighten(time.Duration(min(a.GraceSeconds, maxGraceSeconds)) * time.Second)
+		r.watch.peers.classify(a.Peers)
+		r.writeRoll(true)
 	}
 	if verdict == waiting {
 		r.hub.notYet = now

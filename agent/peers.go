@@ -2,8 +2,14 @@ package agent
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // A peer that has learnt the pod's address, of a registry, a slice or DNS, chooses the pod by what
@@ -29,6 +35,78 @@ type peer struct {
 	first, last time.Time
 	pause       time.Duration // the longest
 	requests    int
+	class       termination.PeerClass // as the hub tells it; unknown before
+	name        string                // of its pod
+}
+
+// peerFloor is the least silence that shows that a peer has forgotten the pod, where it is known
+// that it could know it: more than the pause between the bursts of a busy router.
+const peerFloor = 2 * time.Second
+
+// classify takes in what the hub says of peers.
+func (p *peers) classify(told []hubapi.Peer) {
+	for _, one := range told {
+		if known := p.seen[one.Address]; known != nil {
+			known.class, known.name = one.Class, clip(one.Name, 128)
+		}
+	}
+}
+
+// forgot reports whether every peer that may know the pod's address has been silent for its window.
+// Those that can't know it reach the pod through kube-proxy alone, and are cut off by the barrier.
+func (p *peers) forgot(now time.Time) bool {
+	if p.many {
+		return false
+	}
+	for _, one := range p.seen {
+		if one.class.MayKnow() && !one.silent(now, peerFloor) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *peer) silent(now time.Time, floor time.Duration) bool {
+	return p.requests >= peerKnown && now.Sub(p.last) >= max(floor, p.window())
+}
+
+// list gives the peers that the hub is asked about, and whether it has told of all.
+func (p *peers) list() (addresses []netip.Addr, all bool) {
+	all = !p.many
+	for address, one := range p.seen {
+		addresses = append(addresses, address)
+		all = all && one.class != termination.PeerUnknown
+	}
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	return addresses[:min(len(addresses), hubapi.MaxPeers)], all
+}
+
+// waitedFor names the peers that may know the pod's address, with their last requests since start.
+func (p *peers) waitedFor(start time.Time) string {
+	const named = 3
+	var texts []string
+	others := 0
+	for _, address := range slices.SortedFunc(maps.Keys(p.seen), netip.Addr.Compare) {
+		one := p.seen[address]
+		switch {
+		case !one.class.MayKnow():
+		case len(texts) == named:
+			others++
+		default:
+			name, class := one.name, string(one.class)
+			if name == "" {
+				name = address.String()
+			}
+			if class == "" {
+				class = "unknown"
+			}
+			texts = append(texts, fmt.Sprintf("%s (%s) sent until %s", name, class, seconds(max(0, one.last.Sub(start)))))
+		}
+	}
+	if others > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more peers", others))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // request takes note of a request, or of several at once.
@@ -59,7 +137,7 @@ func (p *peers) silent(now time.Time, floor time.Duration) bool {
 		return false
 	}
 	for _, one := range p.seen {
-		if one.requests < peerKnown || now.Sub(one.last) < max(floor, one.window()) {
+		if !one.silent(now, floor) {
 			return false
 		}
 	}

@@ -59,7 +59,7 @@ func (r *run) servicesStopped(now time.Time) bool {
 	}
 	switch verdict {
 	case confirmed:
-		return now.Sub(r.hub.at) >= settle && r.quiet() && (!r.config.DirectPeers || r.peersForgot(now))
+		return now.Sub(r.hub.at) >= settle && r.quiet() && r.knowersForgot(now) && (!r.config.DirectPeers || r.peersForgot(now))
 	case waiting:
 		return false
 	case unheard:
@@ -74,6 +74,12 @@ func (r *run) servicesStopped(now time.Time) bool {
 // it keeps either; or as long as a careful sleep has been waited.
 func (r *run) peersForgot(now time.Time) bool {
 	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.exact && r.watch.peers.silent(now, unknownQuiet)
+}
+
+// knowersForgot reports whether no peer that may know the pod's address sends to it any more; or as
+// long as a careful sleep has been waited.
+func (r *run) knowersForgot(now time.Time) bool {
+	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.looks > 0 && r.watch.peers.forgot(now)
 }
 
 func (r *run) quiet() bool { return r.watch.silence() >= r.window() }
@@ -106,6 +112,7 @@ func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
 	case look := <-r.eyes.looks:
 		if look.err == nil {
 			r.watch.see(look.Look, r.eyes.started, time.Now())
+			r.writeRoll(false)
 		} else {
 			r.blindness = look.err
 		}
@@ -135,8 +142,12 @@ func (r *run) waited(now time.Time, late bool) {
 	}
 	o.Hub = r.describeHub(now)
 	o.Registries = r.describeRegistries()
-	if r.config.DirectPeers && !o.Blind {
+	switch {
+	case o.Blind:
+	case r.config.DirectPeers:
 		o.Peers = r.watch.peers.describe(now)
+	case r.hub.verdict == confirmed:
+		o.Peers = r.watch.peers.waitedFor(r.start)
 	}
 	if r.hub.now(now) == failed {
 		r.saw(termination.Unreachable, "hub", r.hub.err.Error())

@@ -107,8 +107,12 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 	w.forget()
 }
 
-// senders takes note of who has sent: over new connections, and over those that are kept. The
-// node is left out: its kubelet's probes are no consumer's requests.
+// probeSegments is more than a probe sends over its connection: what has come so often from the
+// node is no probe of its kubelet's, but a router on its network.
+const probeSegments = 8
+
+// senders takes note of who has sent: over new connections, and over those that are kept. Where only
+// the tables can be read, whoever has a connection counts as sending.
 func (w *watch) senders(look sockets.Look, now time.Time) {
 	since := now.Sub(w.last)
 	if w.looks == 1 {
@@ -116,7 +120,17 @@ func (w *watch) senders(look sockets.Look, now time.Time) {
 	}
 	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
 		for _, c := range conns {
-			if !c.Received || ago(c.RecvAgo) >= milliseconds(since) || !w.fromRouter(c) || slices.Contains(w.config.NodeAddresses, c.Peer) {
+			if !w.fromRouter(c) {
+				continue
+			}
+			if !look.Exact && c.Established && !slices.Contains(w.config.NodeAddresses, c.Peer) {
+				w.peers.request(c.Peer, now)
+				continue
+			}
+			if !c.Received || ago(c.RecvAgo) >= milliseconds(since) {
+				continue
+			}
+			if c.SegsIn <= probeSegments && slices.Contains(w.config.NodeAddresses, c.Peer) {
 				continue
 			}
 			w.peers.request(c.Peer, now.Add(-time.Duration(c.RecvAgo)*time.Millisecond))

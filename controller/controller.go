@@ -31,6 +31,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/agent/seal"
 	"github.com/lameduck-dev/lameduck/controller/certs"
+	"github.com/lameduck-dev/lameduck/controller/peers"
 	"github.com/lameduck-dev/lameduck/controller/webhook"
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/registry"
@@ -121,6 +122,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := lead.owns(ctx, manager.GetAPIReader()); err != nil {
 		return err
 	}
+	if err := manager.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, addressIndex, addressesOf); err != nil {
+		return fmt.Errorf("indexing pods by address: %w", err)
+	}
 	if err := lead.watch(ctx); err != nil {
 		return err
 	}
@@ -168,7 +172,8 @@ func slimPod(object any) (any, error) {
 	}
 	slim := &corev1.Pod{TypeMeta: pod.TypeMeta, ObjectMeta: pod.ObjectMeta}
 	slim.ManagedFields = nil
-	slim.Spec.NodeName = pod.Spec.NodeName
+	slim.Spec.NodeName, slim.Spec.ServiceAccountName = pod.Spec.NodeName, pod.Spec.ServiceAccountName
+	peers.Mark(slim, pod)
 	slim.Spec.RestartPolicy, slim.Spec.HostNetwork = pod.Spec.RestartPolicy, pod.Spec.HostNetwork
 	slim.Spec.OS, slim.Spec.NodeSelector = pod.Spec.OS, pod.Spec.NodeSelector
 	slim.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds

@@ -26,6 +26,7 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/hub"
+	"github.com/lameduck-dev/lameduck/controller/peers"
 	"github.com/lameduck-dev/lameduck/controller/restore"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
@@ -98,6 +99,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 		Cluster:  l,
 		Observer: l.metrics,
 		Recorder: restorer,
+		Peers:    peers.New(l, l),
 		Log:      l.options.Log,
 	})
 	defer h.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -132,14 +133,18 @@ func (l *leader) dropSlice(slice *discoveryv1.EndpointSlice, exact bool) {
 type nodes struct {
 	mu      sync.Mutex
 	objects map[string]*corev1.Node
-	tell    func([]*corev1.Node) // nil until there is somebody to tell
+	at      map[netip.Addr]string // which node has an address
+	tell    func([]*corev1.Node)  // nil until there is somebody to tell
 }
 
 func (n *nodes) set(node *corev1.Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.objects == nil {
-		n.objects = map[string]*corev1.Node{}
+		n.objects, n.at = map[string]*corev1.Node{}, map[netip.Addr]string{}
+	}
+	if old := n.objects[node.Name]; old == nil || !slices.Equal(old.Status.Addresses, node.Status.Addresses) {
+		n.place(node.Name, node)
 	}
 	n.objects[node.Name] = node
 	n.changed()
@@ -149,7 +154,29 @@ func (n *nodes) drop(name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.objects, name)
+	n.place(name, nil)
 	n.changed()
+}
+
+// has reports whether ip is a node's.
+func (n *nodes) has(ip netip.Addr) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, there := n.at[ip]
+	return there
+}
+
+// place keeps the addresses of a node up to date; nil: it has left.
+func (n *nodes) place(name string, node *corev1.Node) {
+	maps.DeleteFunc(n.at, func(_ netip.Addr, owner string) bool { return owner == name })
+	if node == nil {
+		return
+	}
+	for _, address := range node.Status.Addresses {
+		if own, err := netip.ParseAddr(address.Address); err == nil {
+			n.at[own.Unmap()] = name
+		}
+	}
 }
 
 // follow has tell called with all nodes now and after each change; nil ends it.

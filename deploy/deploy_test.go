@@ -142,7 +142,7 @@ func TestParts(t *testing.T) {
 }
 
 // TestNoSecretsNoWebhooks: the controller can't read Secrets or change webhooks, and writes
-// nothing outside its two namespaces but events and questions about tokens.
+// nothing outside its two namespaces but events and questions about tokens and rights.
 func TestNoSecretsNoWebhooks(t *testing.T) {
 	manifests, err := Render(options(t))
 	if err != nil {
@@ -157,7 +157,7 @@ func TestNoSecretsNoWebhooks(t *testing.T) {
 			for _, resource := range rule.Resources {
 				reads := strings.Join(rule.Verbs, ",") == "get,list,watch"
 				switch resource {
-				case "events", "tokenreviews":
+				case "events", "tokenreviews", "subjectaccessreviews":
 				case "pods", "services", "nodes", "namespaces", "endpointslices", "drainpolicies":
 					if !reads {
 						t.Errorf("%s: verbs %v everywhere", resource, rule.Verbs)

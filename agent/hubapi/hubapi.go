@@ -9,6 +9,7 @@ package hubapi
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/graceful/termination"
@@ -40,6 +41,17 @@ const (
 type Question struct {
 	Wait      time.Duration // how long the hub may hold its answer; in whole seconds
 	Confirmed bool          // see ConfirmRequest
+	Peers     []netip.Addr  // see ConfirmRequest
+}
+
+// MaxPeers bounds how many peers one call asks about.
+const MaxPeers = 1000
+
+// Peer is a peer of the pod's, and how it could know the pod's address.
+type Peer struct {
+	Address netip.Addr            `json:"address"`
+	Class   termination.PeerClass `json:"class,omitempty"`
+	Name    string                `json:"name,omitempty"` // namespace/name of its pod, if it is one
 }
 
 // ConfirmRequest announces that the token's pod leaves, and asks whether its routers have
@@ -51,6 +63,9 @@ type ConfirmRequest struct {
 	// longer, the grace period has become shorter, or the wait is over. A hub that does not know
 	// this field answers at once.
 	Confirmed bool `json:"confirmed,omitempty"`
+	// Peers are addresses that requests come from, at most MaxPeers: the hub is to say how each
+	// could know the pod's own address.
+	Peers []netip.Addr `json:"peers,omitempty"`
 }
 
 // ConfirmResponse is the hub's answer: at once when confirmed or final, else when the wait is over.
@@ -66,8 +81,11 @@ type ConfirmResponse struct {
 	// GraceSeconds is the pod's deletionGracePeriodSeconds; zero when the hub does not know it.
 	// The kubelet counts it from the start of the hook, by the node's own clock: that is why
 	// the pod's deletionTimestamp, which is the API server's clock, is not told.
-	GraceSeconds int64  `json:"graceSeconds,omitempty"`
-	Error        string `json:"error,omitempty"`
+	GraceSeconds int64 `json:"graceSeconds,omitempty"`
+	// Peers are those asked about, as far as the hub can tell their class. One that is left out may
+	// know the pod's address.
+	Peers []Peer `json:"peers,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
 // Check says why r is no confirmation that a pod may stop on; nil if it is one. A bare

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/controller/peers"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
@@ -37,10 +39,30 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 	t.follow(pod)
 	t.enterCall()
 	defer t.leaveCall()
+	var response hubapi.ConfirmResponse
 	if r.Confirmed {
-		return t.hold(ctx)
+		response = t.hold(ctx)
+	} else {
+		response = t.await(ctx)
 	}
-	return t.await(ctx)
+	response.Peers = s.peers(context.WithoutCancel(ctx), t, r.Peers)
+	return response
+}
+
+// classify bounds what the hub takes to tell a call's peers: what it does not know by then it tells
+// at the next call.
+const classify = 500 * time.Millisecond
+
+// peers tells of the peers that a call asks about. It tells nothing of a list that it can't read.
+func (s *Server) peers(ctx context.Context, t *Termination, asked json.RawMessage) []hubapi.Peer {
+	var addresses []netip.Addr
+	if len(asked) == 0 || s.hub.config.Peers == nil || json.Unmarshal(asked, &addresses) != nil || len(addresses) > hubapi.MaxPeers {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, classify)
+	defer cancel()
+	target := peers.Target{Namespace: t.pod.Namespace, Headless: s.hub.config.View.Headless(t.pod)}
+	return s.hub.config.Peers.Classify(ctx, target, addresses)
 }
 
 func (s *Server) keep(_ context.Context, pod *corev1.Pod, r request) any {

@@ -6,12 +6,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller/peers"
 	"github.com/lameduck-dev/lameduck/controller/view"
 )
 
@@ -44,6 +47,12 @@ type Recorder interface {
 	Gone(uid string)
 }
 
+// Peers tells how a pod's peers could know its address.
+type Peers interface {
+	// Classify gives each address its class; what can't be told before ctx is done is unknown.
+	Classify(ctx context.Context, target peers.Target, addresses []netip.Addr) []hubapi.Peer
+}
+
 // Outcome is how a termination was answered.
 type Outcome string
 
@@ -63,6 +72,7 @@ type Config struct {
 	Cluster  Cluster
 	Observer Observer
 	Recorder Recorder
+	Peers    Peers
 	Log      *slog.Logger
 }
 

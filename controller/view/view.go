@@ -186,6 +186,16 @@ func (p Pod) names() []string {
 	return names
 }
 
+// Headless reports whether a headless Service gives out p's address by DNS.
+func (v *View) Headless(p Pod) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.ContainsFunc(v.held(p), func(slice *discoveryv1.EndpointSlice) bool {
+		_, headless := slice.Labels[corev1.IsHeadlessService]
+		return headless
+	})
+}
+
 // held gives the slices that hold p, in the order of their names.
 func (v *View) held(p Pod) []*discoveryv1.EndpointSlice {
 	found := map[key]*discoveryv1.EndpointSlice{}

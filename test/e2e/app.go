@@ -37,6 +37,8 @@ type App struct {
 	Work       time.Duration // how long a request takes
 	// StopTimeout is what it gives its requests when it is told to stop; zero: its default.
 	StopTimeout time.Duration
+	Command     []string // instead of the test application
+	Account     string   // ServiceAccount; default: the namespace's own
 }
 
 func (a App) labels() map[string]string { return map[string]string{"app": a.Name} }
@@ -89,6 +91,10 @@ func (a App) deployment() *appsv1.Deployment {
 		pod.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: seconds}}}
 		pod.TerminationGracePeriodSeconds = ptr.To(seconds + 20)
 	}
+	if a.Command != nil {
+		pod.Containers[0].Command, pod.Containers[0].Args = a.Command, nil
+	}
+	pod.ServiceAccountName = a.Account
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name},
 		Spec: appsv1.DeploymentSpec{

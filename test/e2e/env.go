@@ -60,7 +60,7 @@ var images = []struct {
 	tag  string
 	pkgs []string
 }{
-	{AppImage, []string{"./test/app"}},
+	{AppImage, []string{"./test/app", "./test/router"}},
 	{AgentImage, []string{"./cmd/lameduck-agent", "./cmd/lameduck-registry"}},
 	{ControllerImage, []string{"./cmd/lameduck"}},
 }

@@ -43,6 +43,9 @@ func Proofs() []Proof {
 				Proof{"webhook-absent", proxy, webhookAbsent},
 				Proof{"cost", proxy, cost},
 				Proof{"stream", proxy, streams},
+				Proof{"router/late-3s", proxy, against(Bare, behind(3*time.Second))},
+				Proof{"router/late-8s", proxy, against(Bare, behind(8*time.Second))},
+				Proof{"router/late-12s", proxy, against(Sleep10, behind(12*time.Second))},
 			)
 			for _, s := range stacks {
 				all = append(all, Proof{join("registry", s.name), proxy, registryProof(s)})
@@ -203,6 +206,11 @@ func streams(ctx context.Context, e *Env, name string) (outcomes []Outcome, err 
 		return outcomes, err
 	}
 	return append(outcomes, beside(perLane(name, seen), Sleep10, lost)...), nil
+}
+
+// behind puts a router before the application that knows of each change so much later.
+func behind(late time.Duration) Trial {
+	return Trial{Replicas: 3, Rate: rate, Action: rollout, Router: &Router{Late: late}}
 }
 
 // hubAbsent stops pods that were injected when hub and webhook are gone: local evidence has to do.

@@ -25,7 +25,8 @@ type Trial struct {
 	// Stream is for how long each answer is streamed, to clients with a connection a request, by an
 	// application that soon cuts what it still has when it is told to stop. Zero: answers are short.
 	Stream time.Duration
-	Routes bool // watch the nodes' rules, to know when the last router stopped
+	Routes bool    // watch the nodes' rules, to know when the last router stopped
+	Router *Router // between the load and the application; nil: its Service alone
 }
 
 // workTime is how long a request takes: long enough that each pod always has some in flight.
@@ -84,6 +85,12 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 			err = rmErr
 		}
 	}()
+	if t.Router != nil {
+		if url, err = t.Router.Deploy(ctx, e.Client, app); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, t.Router.Remove(context.WithoutCancel(ctx), e.Client, app)) }()
+	}
 	actor := &action.Actor{Client: e.Client, Namespace: Namespace}
 	act, err := actor.Parse(strings.Fields(words))
 	if err != nil {

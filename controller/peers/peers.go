@@ -1,0 +1,100 @@
+// Package peers tells how the senders of a pod's connections could know the pod's own address.
+//
+// Clients of a Service's address are cut off by the barrier. Whoever has the pod's address from
+// elsewhere goes on sending until its own source tells it otherwise, and has to be waited for.
+// What can't be told counts as the latter.
+package peers
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// Cluster is what a Classifier looks up, from caches.
+type Cluster interface {
+	// PodsAt gives the pods whose own address is ip: more than one where an address has just
+	// passed on.
+	PodsAt(ip netip.Addr) []Pod
+	// IsNode reports whether ip is a node's.
+	IsNode(ip netip.Addr) bool
+}
+
+// Pod is what is known of a pod that sends.
+type Pod struct {
+	Namespace, Name, ServiceAccount string
+	// Class is what its containers say; PeerUnknown if nothing.
+	Class termination.PeerClass
+}
+
+// Target is what the peers send to.
+type Target struct {
+	Namespace string
+	Headless  bool // a headless Service gives out the pod's address by DNS
+}
+
+// Classifier tells the classes of peers.
+type Classifier struct {
+	cluster Cluster
+	rights  *rights
+}
+
+// New gives a Classifier. Without a reviewer every pod may know the address.
+func New(cluster Cluster, reviewer Reviewer) *Classifier {
+	c := &Classifier{cluster: cluster}
+	if reviewer != nil {
+		c.rights = newRights(reviewer)
+	}
+	return c
+}
+
+// Classify gives each address its class. What can't be told before ctx is done is PeerUnknown.
+func (c *Classifier) Classify(ctx context.Context, target Target, addresses []netip.Addr) []hubapi.Peer {
+	classified := make([]hubapi.Peer, 0, len(addresses))
+	for _, address := range addresses {
+		address = address.Unmap()
+		peer := hubapi.Peer{Address: address}
+		switch pods := c.cluster.PodsAt(address); {
+		case c.cluster.IsNode(address):
+			peer.Class = termination.PeerNode
+		case len(pods) == 0:
+			peer.Class = termination.PeerOutside
+		default:
+			peer.Class, peer.Name = c.strongest(ctx, target, pods)
+		}
+		classified = append(classified, peer)
+	}
+	return classified
+}
+
+// strongest is the class of the pod that is to be waited for, if several have had the address.
+func (c *Classifier) strongest(ctx context.Context, target Target, pods []Pod) (class termination.PeerClass, name string) {
+	for i, pod := range pods {
+		found := c.class(ctx, target, pod)
+		if i == 0 || found.MayKnow() && !class.MayKnow() {
+			class, name = found, pod.Namespace+"/"+pod.Name
+		}
+	}
+	return class, name
+}
+
+func (c *Classifier) class(ctx context.Context, target Target, pod Pod) termination.PeerClass {
+	switch {
+	case pod.Class != termination.PeerUnknown:
+		return pod.Class
+	case target.Headless:
+		return termination.PeerResolver
+	case c.rights == nil:
+		return termination.PeerUnknown
+	}
+	may, ok := c.rights.may(ctx, right{pod.Namespace, pod.ServiceAccount, target.Namespace})
+	switch {
+	case !ok:
+		return termination.PeerUnknown
+	case may:
+		return termination.PeerWatcher
+	}
+	return termination.PeerClient
+}

@@ -1,0 +1,94 @@
+package peers
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
+
+// programs are known by a container's name, or by the end of its image's path. Only those are
+// proxies here that a control plane tells the addresses of pods, so that their own ServiceAccount
+// need not be allowed to read them; a proxy that is configured with a Service's name is an ordinary
+// client.
+var programs = map[termination.PeerClass][]string{
+	termination.PeerProxy: {
+		"envoy", "envoy-distroless", "proxyv2", "istio-proxy", "ztunnel", "cilium-envoy",
+		"linkerd-proxy", "consul-dataplane", "kuma-dp", "kuma-sidecar", "daprd", "mosn",
+		"nginx-gateway-fabric/nginx", "nginx-gateway-fabric/nginx-plus",
+		"kong", "kong-gateway", "apisix", "gateway/higress", "higress-gateway", "queue-proxy", "activator",
+	},
+	termination.PeerScraper: {
+		"prometheus", "vmagent", "vmsingle", "alloy", "grafana-agent", "otelcol", "opentelemetry-collector",
+		"opentelemetry-collector-contrib", "opentelemetry-collector-k8s", "telegraf", "metricbeat",
+	},
+}
+
+// ambient marks a pod whose traffic a mesh takes over outside of its containers.
+var ambient = map[string]string{
+	"ambient.istio.io/redirection": "enabled",
+}
+
+// mark is the annotation in which Mark leaves a pod's class. What the pod's author wrote there is
+// overwritten.
+const mark = "peer.lameduck.dev/class"
+
+// Mark notes in slim, which a cache keeps of a pod, what the pod's containers say of its class.
+func Mark(slim, pod *corev1.Pod) {
+	class := ClassOf(pod)
+	delete(slim.Annotations, mark)
+	if class == termination.PeerUnknown {
+		return
+	}
+	if slim.Annotations == nil {
+		slim.Annotations = map[string]string{}
+	}
+	slim.Annotations[mark] = string(class)
+}
+
+// Describe gives what is known of a pod that was marked.
+func Describe(pod *corev1.Pod) Pod {
+	account := pod.Spec.ServiceAccountName
+	if account == "" {
+		account = "default"
+	}
+	return Pod{pod.Namespace, pod.Name, account, termination.PeerClass(pod.Annotations[mark])}
+}
+
+// ClassOf tells what a pod's containers say of its class; PeerUnknown if they say nothing. A
+// proxy beside a scraper is a proxy.
+func ClassOf(pod *corev1.Pod) termination.PeerClass {
+	for key, value := range ambient {
+		if pod.Annotations[key] == value {
+			return termination.PeerProxy
+		}
+	}
+	class := termination.PeerUnknown
+	for _, c := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
+		switch {
+		case runs(c, termination.PeerProxy):
+			return termination.PeerProxy
+		case runs(c, termination.PeerScraper):
+			class = termination.PeerScraper
+		}
+	}
+	return class
+}
+
+func runs(c corev1.Container, class termination.PeerClass) bool {
+	image := "/" + imagePath(c.Image)
+	return slices.ContainsFunc(programs[class], func(program string) bool {
+		return c.Name == program || strings.HasSuffix(image, "/"+program)
+	})
+}
+
+// imagePath is an image's name without tag and digest.
+func imagePath(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if tag := strings.LastIndexByte(image, ':'); tag > strings.LastIndexByte(image, '/') {
+		image = image[:tag]
+	}
+	return image
+}

@@ -1,0 +1,101 @@
+package peers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+	authorizationv1 "k8s.io/api/authorization/v1"
+)
+
+// Reviewer has the API server say what somebody may do.
+type Reviewer interface {
+	ReviewAccess(ctx context.Context, review *authorizationv1.SubjectAccessReview) (*authorizationv1.SubjectAccessReview, error)
+}
+
+const (
+	// A right that was found is believed for longer than its absence: to have waited for a peer in
+	// vain costs seconds, not to have waited loses requests.
+	rememberRight   = 10 * time.Minute
+	rememberNoRight = time.Minute
+	// maxRights bounds what is remembered: ServiceAccounts times the namespaces they send to.
+	maxRights = 20_000
+	// Reviews a second, and at once: four for each ServiceAccount that was not seen lately.
+	reviewRate  = 50
+	reviewBurst = 400
+)
+
+// addresses are what tells a reader the addresses of pods.
+var addresses = []authorizationv1.ResourceAttributes{
+	{Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices"},
+	{Verb: "watch", Group: "discovery.k8s.io", Resource: "endpointslices"},
+	{Verb: "list", Resource: "endpoints"},
+	{Verb: "list", Resource: "pods"},
+}
+
+// rights remembers which ServiceAccounts may read the addresses of a namespace's pods.
+type rights struct {
+	reviewer Reviewer
+	limit    *rate.Limiter
+
+	mu    sync.Mutex
+	known map[right]finding
+}
+
+// right is asked of one ServiceAccount about one namespace.
+type right struct{ accountNamespace, account, namespace string }
+
+type finding struct {
+	may   bool
+	until time.Time
+}
+
+func newRights(reviewer Reviewer) *rights {
+	return &rights{reviewer: reviewer, limit: rate.NewLimiter(reviewRate, reviewBurst), known: map[right]finding{}}
+}
+
+// may reports whether r holds; ok is false where that could not be found out in time.
+func (rs *rights) may(ctx context.Context, r right) (may, ok bool) {
+	rs.mu.Lock()
+	found, there := rs.known[r]
+	rs.mu.Unlock()
+	if there && time.Now().Before(found.until) {
+		return found.may, true
+	}
+	for _, what := range addresses {
+		if !rs.limit.Allow() {
+			return false, false
+		}
+		what.Namespace = r.namespace
+		review, err := rs.reviewer.ReviewAccess(ctx, &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User:               "system:serviceaccount:" + r.accountNamespace + ":" + r.account,
+			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + r.accountNamespace, "system:authenticated"},
+			ResourceAttributes: &what,
+		}})
+		if err != nil || review.Status.EvaluationError != "" && !review.Status.Allowed {
+			return false, false
+		}
+		if review.Status.Allowed {
+			rs.keep(r, finding{true, time.Now().Add(rememberRight)})
+			return true, true
+		}
+	}
+	rs.keep(r, finding{false, time.Now().Add(rememberNoRight)})
+	return false, true
+}
+
+func (rs *rights) keep(r right, f finding) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if len(rs.known) >= maxRights {
+		for old, found := range rs.known {
+			if time.Now().After(found.until) {
+				delete(rs.known, old)
+			}
+		}
+	}
+	if len(rs.known) < maxRights {
+		rs.known[r] = f
+	}
+}
