@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -180,6 +181,27 @@ func (e *Env) Targets(ctx context.Context, node string) (map[netip.Addr]bool, er
 		return nil, err
 	}
 	return n.Targets(ctx)
+}
+
+// senders lists the nodes whose rules send new connections to the address.
+func (e *Env) senders(ctx context.Context, ip netip.Addr) ([]string, error) {
+	var mu sync.Mutex
+	var names []string
+	var errs []error
+	var looking sync.WaitGroup
+	for _, node := range e.NodeNames() {
+		looking.Go(func() {
+			targets, err := e.Targets(ctx, node)
+			mu.Lock()
+			defer mu.Unlock()
+			if targets[ip] {
+				names = append(names, node)
+			}
+			errs = append(errs, err)
+		})
+	}
+	looking.Wait()
+	return names, errors.Join(errs...)
 }
 
 // Close takes the cluster down and removes what was built. It can be called again.

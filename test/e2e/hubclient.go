@@ -26,9 +26,10 @@ import (
 
 // hubClient asks the hub as a pod's agent does: with a token bound to the pod, in sealed bodies.
 type hubClient struct {
-	client kubernetes.Interface
-	key    hpke.PublicKey
-	http   http.Client
+	client  kubernetes.Interface
+	key     hpke.PublicKey
+	http    http.Client
+	address func(context.Context) (string, error)
 }
 
 func newHubClient(ctx context.Context, client kubernetes.Interface) (*hubClient, error) {
@@ -40,7 +41,18 @@ func newHubClient(ctx context.Context, client kubernetes.Interface) (*hubClient,
 	if err != nil {
 		return nil, fmt.Errorf("reading the hub's key: %w", err)
 	}
-	return &hubClient{client: client, key: private.PublicKey(), http: http.Client{Timeout: hubapi.MaxWait + 5*time.Second}}, nil
+	h := &hubClient{client: client, key: private.PublicKey(), http: http.Client{Timeout: hubapi.MaxWait + 5*time.Second}}
+	h.address = h.installed
+	return h, nil
+}
+
+// installed is the address of the hub that is installed.
+func (h *hubClient) installed(ctx context.Context) (string, error) {
+	slice, err := h.client.DiscoveryV1().EndpointSlices(deploy.Namespace).Get(ctx, deploy.HubService, metav1.GetOptions{})
+	if err != nil {
+		return "", err
+	}
+	return net.JoinHostPort(slice.Endpoints[0].Addresses[0], fmt.Sprint(*slice.Ports[0].Port)), nil
 }
 
 func (h *hubClient) token(ctx context.Context, pod *corev1.Pod) (string, error) {
@@ -61,7 +73,7 @@ func (h *hubClient) token(ctx context.Context, pod *corev1.Pod) (string, error) 
 func (h *hubClient) confirm(ctx context.Context, token string) (hubapi.ConfirmResponse, error) {
 	var last error
 	for ctx.Err() == nil {
-		response, err := h.ask(ctx, token)
+		response, err := h.ask(ctx, token, 5*time.Second)
 		switch {
 		case err != nil:
 			last = err
@@ -77,13 +89,14 @@ func (h *hubClient) confirm(ctx context.Context, token string) (hubapi.ConfirmRe
 	return hubapi.ConfirmResponse{}, fmt.Errorf("asking the hub: %w", errors.Join(ctx.Err(), last))
 }
 
-func (h *hubClient) ask(ctx context.Context, token string) (hubapi.ConfirmResponse, error) {
+// ask asks once; the hub may hold its answer for wait.
+func (h *hubClient) ask(ctx context.Context, token string, wait time.Duration) (hubapi.ConfirmResponse, error) {
 	var response hubapi.ConfirmResponse
-	slice, err := h.client.DiscoveryV1().EndpointSlices(deploy.Namespace).Get(ctx, deploy.HubService, metav1.GetOptions{})
+	address, err := h.address(ctx)
 	if err != nil {
 		return response, err
 	}
-	plain, err := json.Marshal(hubapi.ConfirmRequest{Token: token, WaitSeconds: 5})
+	plain, err := json.Marshal(hubapi.ConfirmRequest{Token: token, WaitSeconds: int(wait / time.Second)})
 	if err != nil {
 		return response, err
 	}
@@ -91,7 +104,6 @@ func (h *hubClient) ask(ctx context.Context, token string) (hubapi.ConfirmRespon
 	if err != nil {
 		return response, err
 	}
-	address := net.JoinHostPort(slice.Endpoints[0].Addresses[0], fmt.Sprint(*slice.Ports[0].Port))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+hubapi.ConfirmPath, bytes.NewReader(sealed))
 	if err != nil {
 		return response, err

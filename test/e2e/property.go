@@ -228,7 +228,7 @@ func (r *propertyRun) terminate(ctx context.Context, pod *corev1.Pod) error {
 		return err
 	}
 	took := time.Since(began)
-	senders, err := r.senders(ctx, ip)
+	senders, err := r.env.senders(ctx, ip)
 	if err != nil {
 		return err
 	}
@@ -256,27 +256,6 @@ func (r *propertyRun) terminate(ctx context.Context, pod *corev1.Pod) error {
 		err = nil
 	}
 	return err
-}
-
-// senders lists the nodes whose rules send new connections to the address.
-func (r *propertyRun) senders(ctx context.Context, ip netip.Addr) ([]string, error) {
-	var mu sync.Mutex
-	var names []string
-	var errs []error
-	var looking sync.WaitGroup
-	for _, node := range r.env.NodeNames() {
-		looking.Go(func() {
-			targets, err := r.env.Targets(ctx, node)
-			mu.Lock()
-			defer mu.Unlock()
-			if targets[ip] {
-				names = append(names, node)
-			}
-			errs = append(errs, err)
-		})
-	}
-	looking.Wait()
-	return names, errors.Join(errs...)
 }
 
 // watchOut gives a channel that is closed when a slice shows the pod to be no longer ready.
@@ -311,7 +290,7 @@ func (r *propertyRun) lookNaively(ctx context.Context, out <-chan struct{}, ip n
 		return nil
 	case <-out:
 	}
-	senders, err := r.senders(ctx, ip)
+	senders, err := r.env.senders(ctx, ip)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil && len(senders) > 0 {
@@ -335,7 +314,11 @@ func property(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seed %d: %w", seed, err)
 	}
-	return []Outcome{found.outcome(name)}, nil
+	apart, err := e.CheckApart(ctx, apartRounds, seed)
+	if err != nil {
+		return nil, fmt.Errorf("seed %d: %w", seed, err)
+	}
+	return append(apart.outcomes(name), found.outcome(name)), nil
 }
 
 func number(variable string, otherwise uint64) (uint64, error) {

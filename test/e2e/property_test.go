@@ -24,10 +24,16 @@ func TestProperty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outcome := found.outcome(t.Name())
-	t.Log(outcome.Line())
 	t.Logf("seed %d, disturbances %v, unconfirmed %q", found.Seed, found.Havoc, found.Unconfirmed)
-	if !outcome.Pass() {
-		t.Fail()
+	apart, err := e.CheckApart(t.Context(), 2, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(apart.line())
+	for _, outcome := range append(apart.outcomes(t.Name()), found.outcome(t.Name())) {
+		t.Log(outcome.Line())
+		if !outcome.Pass() {
+			t.Fail()
+		}
 	}
 }

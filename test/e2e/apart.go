@@ -1,0 +1,241 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+)
+
+// All pods of a Service leave, a second apart. The first are out and confirmed while the last is
+// still ready; then that leaves too, and kube-proxy falls back to all of them. Whoever asks must be
+// told what is so then. Three hubs are asked the same: the one that is installed, one whose watch is
+// behind, and one whose watch is behind and which does not ask how far it is.
+const (
+	apartRounds  = 6
+	apartPods    = 3
+	apartGap     = time.Second
+	apartFor     = 9 * time.Second // how long the pods are asked about, from the first deletion
+	apartEvery   = 250 * time.Millisecond
+	apartBehind  = 3 * time.Second
+	apartLatest  = 4 * time.Second // of an agent's first call, after its pod's deletion
+	barrierLate  = "zzzz-property-late"
+	barrierNaive = "zzzz-property-naive"
+)
+
+// heard is what one hub's answers were worth.
+type heard struct {
+	name       string
+	asked      int
+	confirmed  int
+	violations []string // confirmed, while a node's rules sent to the pod before and after
+}
+
+// Apart is what three hubs answered while pods left a second apart.
+type Apart struct {
+	env    *Env
+	hubs   []*hubClient
+	random *rand.Rand
+
+	mu    sync.Mutex
+	heard []heard
+	// kept counts the pods that an answer given once would have called out while a node's rules
+	// sent to them: the control for judging each answer when it is given.
+	kept map[string]bool
+}
+
+// CheckApart has all pods of a Service leave a second apart, time and again, and looks at every node's
+// rules before and after each answer.
+func (e *Env) CheckApart(ctx context.Context, rounds int, seed uint64) (_ *Apart, err error) {
+	e.say("property: all pods a second apart, %d times, seed %d", rounds, seed)
+	installed, err := newHubClient(ctx, e.Client)
+	if err != nil {
+		return nil, err
+	}
+	r := &Apart{env: e, hubs: []*hubClient{installed}, random: rand.New(rand.NewPCG(seed, 2<<32)), kept: map[string]bool{}}
+	for _, own := range []struct {
+		namespace string
+		credulous bool
+	}{{barrierLate, false}, {barrierNaive, true}} {
+		h, err := e.startHub(ctx, own.namespace, apartBehind, own.credulous)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, h.end(context.WithoutCancel(ctx))) }()
+		r.hubs = append(r.hubs, h.hubClient)
+	}
+	r.heard = []heard{{name: "installed"}, {name: "behind"}, {name: "behind and credulous"}}
+	namespace := propertyNamespaces[0]
+	_, err = e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return nil, fmt.Errorf("preparing the property: %w", err)
+	}
+	app := App{Namespace: namespace, Name: "apart", Protection: Sleep35}
+	services := e.Client.CoreV1().Services(namespace)
+	if _, err := services.Create(ctx, app.service(), metav1.CreateOptions{}); err != nil {
+		return nil, fmt.Errorf("preparing the property: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, services.Delete(context.WithoutCancel(ctx), app.Name, metav1.DeleteOptions{}))
+	}()
+	for i := range rounds {
+		if err := r.round(ctx, app, i); err != nil {
+			return nil, fmt.Errorf("round %d: %w", i, err)
+		}
+		e.say("property: round %d of %d: %s", i+1, rounds, r.line())
+	}
+	return r, nil
+}
+
+func (r *Apart) line() string {
+	text := fmt.Sprintf("an answer kept: %d violations", len(r.kept))
+	for _, h := range r.heard {
+		text += fmt.Sprintf("; %s: %d asked, %d confirmed, %d violations", h.name, h.asked, h.confirmed, len(h.violations))
+	}
+	return text
+}
+
+// round has pods of no controller leave: nobody puts others in their place.
+func (r *Apart) round(ctx context.Context, app App, number int) (err error) {
+	all := r.env.Client.CoreV1().Pods(app.Namespace)
+	defer func() {
+		left := all.DeleteCollection(context.WithoutCancel(ctx), metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)}, metav1.ListOptions{LabelSelector: app.Selector()})
+		err = errors.Join(err, left)
+	}()
+	template := app.deployment().Spec.Template
+	for i := range apartPods {
+		pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
+		pod.Namespace, pod.Name = app.Namespace, fmt.Sprintf("apart-%d-%d", number, i)
+		if _, err := all.Create(ctx, pod, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	if err := await(ctx, "the pods to be offered", func(ctx context.Context) (string, error) { return r.lacks(ctx, app) }); err != nil {
+		return err
+	}
+	list, err := all.List(ctx, metav1.ListOptions{LabelSelector: app.Selector()})
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	errs := make([]error, len(list.Items))
+	var agents sync.WaitGroup
+	for i := range list.Items {
+		leaves := began.Add(time.Duration(i) * apartGap)
+		first := leaves // the first pod's agent asks at once, those of the others may be late
+		if i > 0 {
+			first = leaves.Add(time.Duration(r.random.Int64N(int64(apartLatest))))
+		}
+		agents.Go(func() { errs[i] = r.leave(ctx, &list.Items[i], leaves, first, began.Add(apartFor)) })
+	}
+	agents.Wait()
+	return errors.Join(errs...)
+}
+
+// lacks says what is missing until all pods are offered.
+func (r *Apart) lacks(ctx context.Context, app App) (string, error) {
+	list, err := r.env.Client.DiscoveryV1().EndpointSlices(app.Namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + app.Name})
+	if err != nil {
+		return "", err
+	}
+	offered := 0
+	for _, slice := range list.Items {
+		for _, endpoint := range slice.Endpoints {
+			if ptr.Deref(endpoint.Conditions.Ready, false) {
+				offered++
+			}
+		}
+	}
+	if offered != apartPods {
+		return fmt.Sprintf("%d of %d", offered, apartPods), nil
+	}
+	return "", nil
+}
+
+// leave deletes the pod and asks about it, from the first call until the end.
+func (r *Apart) leave(ctx context.Context, pod *corev1.Pod, leaves, first, end time.Time) error {
+	ip, err := netip.ParseAddr(pod.Status.PodIP)
+	if err != nil {
+		return err
+	}
+	token, err := r.hubs[0].token(ctx, pod)
+	if err != nil {
+		return err
+	}
+	time.Sleep(time.Until(leaves))
+	if err := r.env.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{}); err != nil {
+		return err
+	}
+	time.Sleep(time.Until(first))
+	told := false // by the installed hub, that it is confirmed
+	for time.Now().Before(end) && ctx.Err() == nil {
+		confirmed, sending, err := r.look(ctx, pod, ip, token)
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		if told && sending {
+			r.kept[pod.Name] = true
+		}
+		r.mu.Unlock()
+		told = told || confirmed
+		time.Sleep(apartEvery)
+	}
+	return ctx.Err()
+}
+
+// look asks every hub, without a wait, between two looks at the rules. A node that sends in both
+// sent when the answers were given.
+func (r *Apart) look(ctx context.Context, pod *corev1.Pod, ip netip.Addr, token string) (confirmed, sending bool, err error) {
+	before, err := r.env.senders(ctx, ip)
+	if err != nil {
+		return false, false, err
+	}
+	var confirms []bool
+	for _, hub := range r.hubs {
+		answer, err := hub.ask(ctx, token, 0)
+		if err != nil {
+			return false, false, err
+		}
+		confirms = append(confirms, answer.Confirmed)
+	}
+	after, err := r.env.senders(ctx, ip)
+	if err != nil {
+		return false, false, err
+	}
+	still := slices.DeleteFunc(before, func(node string) bool { return !slices.Contains(after, node) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, confirmed := range confirms {
+		h := &r.heard[i]
+		if h.asked++; confirmed {
+			h.confirmed++
+		}
+		if confirmed && len(still) > 0 {
+			h.violations = append(h.violations, fmt.Sprintf("%s at %s: the hub (%s) confirmed, and %v send to it", pod.Name, ip, h.name, still))
+		}
+	}
+	return confirms[0], len(still) > 0, nil
+}
+
+// outcomes counts answers as requests, and violations as what was lost.
+func (r *Apart) outcomes(name string) []Outcome {
+	installed, behind, credulous := r.heard[0], r.heard[1], r.heard[2]
+	return []Outcome{{
+		Name: join(name, "apart"), Requests: uint64(installed.asked), Lost: uint64(len(installed.violations)), Faults: installed.violations,
+		Control: "answer kept", ControlLost: uint64(len(r.kept)),
+	}, {
+		Name: join(name, "behind"), Requests: uint64(behind.asked), Lost: uint64(len(behind.violations)), Faults: behind.violations,
+		Control: "view not asked", ControlLost: uint64(len(credulous.violations)),
+	}}
+}

@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/agent/seal"
+	propagation "github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller/hub"
+	"github.com/lameduck-dev/lameduck/controller/view"
+)
+
+// ownHub is a hub in this process: the controller's packages, and a watch of EndpointSlices that is
+// late. It has a barrier of its own.
+type ownHub struct {
+	*hubClient
+	namespace string // of its barrier
+	view      *view.View
+	pods      cache.Store
+	late      chan lateEvent
+	// credulous takes out a condition, as the control: the hub's view counts as having taken in
+	// each write of the barrier at once, as if nobody had asked how far it is.
+	credulous bool
+
+	stop    context.CancelFunc
+	working sync.WaitGroup
+}
+
+// lateEvent is what the watch has brought, and when the hub is to hear of it.
+type lateEvent struct {
+	due  time.Time
+	tell func()
+}
+
+// startHub gives a hub that hears of slices so much later; end ends it.
+func (e *Env) startHub(ctx context.Context, namespace string, behind time.Duration, credulous bool) (_ *ownHub, err error) {
+	_, err = e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return nil, fmt.Errorf("preparing a hub: %w", err)
+	}
+	private, _, err := seal.GenerateKey()
+	if err != nil {
+		return nil, err
+	}
+	key, err := seal.ParsePrivate(private)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("preparing a hub: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	o := &ownHub{namespace: namespace, view: view.New(), late: make(chan lateEvent, 100_000), credulous: credulous, stop: stop}
+	o.hubClient = &hubClient{client: e.Client, key: key.PublicKey(), http: http.Client{Timeout: hubapi.MaxWait}}
+	o.address = func(context.Context) (string, error) { return listener.Addr().String(), nil }
+
+	lanes, asker, err := o.startBarrier(ctx)
+	if err != nil {
+		stop()
+		return nil, errors.Join(err, listener.Close())
+	}
+	h := hub.New(hub.Config{
+		View:     o.view,
+		Barriers: func(corev1.IPFamily) hub.Barrier { return lanes },
+		Late:     func(of string) bool { return propagation.Late(namespace, of) },
+		Cluster:  o,
+		Observer: o,
+		Log:      slog.New(slog.DiscardHandler),
+	})
+	server := &http.Server{Handler: hub.NewServer(h, key, hub.NewIdentities(o)), ReadHeaderTimeout: 5 * time.Second}
+	o.working.Go(func() { _ = server.Serve(listener) })
+	o.working.Go(func() {
+		<-ctx.Done()
+		_ = server.Close()
+		h.Close()
+		asker.Close()
+	})
+	return o, o.watch(ctx, h, behind)
+}
+
+// end ends the hub and removes its barrier.
+func (o *ownHub) end(ctx context.Context) error {
+	o.stop()
+	o.working.Wait()
+	return o.client.CoreV1().Namespaces().Delete(ctx, o.namespace, metav1.DeleteOptions{})
+}
+
+func (o *ownHub) startBarrier(ctx context.Context) (*propagation.Lanes, *propagation.HTTPAsker, error) {
+	nodes, err := o.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("preparing a hub: %w", err)
+	}
+	var objects []*corev1.Node
+	for i := range nodes.Items {
+		objects = append(objects, &nodes.Items[i])
+	}
+	members := propagation.Nodes(objects, corev1.IPv4Protocol)
+	asker := propagation.NewHTTPAsker()
+	lanes := propagation.NewLanes(len(members), func(lane int) propagation.Config {
+		return propagation.Config{Store: ownStore{propagation.NewKubeStore(o.client, o.namespace, corev1.IPv4Protocol, lane), o}, Asker: asker}
+	})
+	lanes.SetNodes(members)
+	o.working.Go(func() { _ = lanes.Run(ctx) })
+	return lanes, asker, nil
+}
+
+type ownStore struct {
+	*propagation.KubeStore
+	hub *ownHub
+}
+
+func (s ownStore) Write(ctx context.Context, service propagation.Service, slice propagation.Slice) (uint64, error) {
+	version, err := s.KubeStore.Write(ctx, service, slice)
+	if err == nil && s.hub.credulous {
+		s.hub.view.Mark(fmt.Sprint(service.Name, slice.Index), version)
+	}
+	return version, err
+}
+
+// watch feeds the view as the controller does, but later.
+func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) error {
+	factory := informers.NewSharedInformerFactory(o.client, 0)
+	pods := factory.Core().V1().Pods().Informer()
+	o.pods = pods.GetStore()
+	later := func(tell func()) { o.late <- lateEvent{time.Now().Add(behind), tell} }
+	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
+		factory.Core().V1().Services().Informer(): each(o.view.SetService, func(service *corev1.Service) { o.view.DropService(service.Namespace, service.Name) }),
+		factory.Discovery().V1().EndpointSlices().Informer(): each(
+			func(slice *discoveryv1.EndpointSlice) { later(func() { o.setSlice(slice) }) },
+			func(slice *discoveryv1.EndpointSlice) { later(func() { o.dropSlice(slice) }) }),
+		pods: each(func(pod *corev1.Pod) {
+			if pod.DeletionTimestamp != nil {
+				_ = h.Follow(pod) // it only fails when the hub ends
+			}
+		}, func(pod *corev1.Pod) { h.Gone(string(pod.UID)) }),
+	} {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return err
+		}
+	}
+	o.working.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case event := <-o.late:
+				time.Sleep(time.Until(event.due))
+				event.tell()
+			}
+		}
+	})
+	factory.Start(ctx.Done())
+	o.working.Go(factory.Shutdown)
+	factory.WaitForCacheSync(ctx.Done())
+	return ctx.Err()
+}
+
+// each gives a handler that sets every object as it is, and drops what is gone.
+func each[T any](set, drop func(T)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { set(object.(T)) },
+		UpdateFunc: func(_, object any) { set(object.(T)) },
+		DeleteFunc: func(object any) {
+			if last, inexact := object.(cache.DeletedFinalStateUnknown); inexact {
+				object = last.Obj
+			}
+			drop(object.(T))
+		},
+	}
+}
+
+func (o *ownHub) setSlice(slice *discoveryv1.EndpointSlice) {
+	if slice.Namespace != o.namespace {
+		o.view.SetSlice(slice)
+		return
+	}
+	if version, err := strconv.ParseUint(slice.ResourceVersion, 10, 64); err == nil {
+		o.view.Mark(slice.Name, version)
+	}
+}
+
+func (o *ownHub) dropSlice(slice *discoveryv1.EndpointSlice) {
+	if slice.Namespace != o.namespace {
+		o.view.DropSlice(slice, false)
+	}
+}
+
+// Pod, Now and Event are the hub's Cluster.
+
+func (o *ownHub) Pod(namespace, name string) *corev1.Pod {
+	object, there, err := o.pods.GetByKey(namespace + "/" + name)
+	if err != nil || !there {
+		return nil
+	}
+	return object.(*corev1.Pod)
+}
+
+func (o *ownHub) Now(ctx context.Context) (uint64, error) {
+	list, err := o.client.DiscoveryV1().EndpointSlices(o.namespace).List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(list.ResourceVersion, 10, 64)
+}
+
+func (o *ownHub) Event(*corev1.Pod, string, string, string) {}
+
+// Began, Settled and Gone are its Observer.
+
+func (o *ownHub) Began()                             {}
+func (o *ownHub) Settled(hub.Outcome, time.Duration) {}
+func (o *ownHub) Gone()                              {}
+
+// Review has the API server check a token.
+func (o *ownHub) Review(ctx context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+	return o.client.AuthenticationV1().TokenReviews().Create(ctx, review, metav1.CreateOptions{})
+}
