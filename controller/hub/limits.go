@@ -9,7 +9,7 @@ import (
 )
 
 // What callers may take of the hub, and how it stays fair among them:
-// docs/decisions/0012-what-a-caller-may-take.md.
+// docs/decisions/0014-what-a-caller-may-take.md.
 const (
 	// An address has the calls of one pod, or of all pods of a node that hides their addresses.
 	connectionsEach, connectionsFew, connectionsTotal = 1024, 8, 12_000
