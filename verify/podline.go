@@ -156,8 +156,11 @@ func (ps *podLines) seeHookLog(at time.Time, uid types.UID, line []byte) {
 	text := strings.TrimSpace(string(line))
 	var told termination.Timeline
 	switch {
-	case strings.HasPrefix(text, "lameduck: "):
-	case strings.HasPrefix(text, "{") && json.Unmarshal(line, &told) == nil && told.Pod.Name == p.Pod.Name && len(told.Steps) > 0:
+	case strings.HasPrefix(text, linePrefix):
+		if began, ok := DrainBegan(text, at); ok {
+			p.drained = &began
+		}
+	case strings.HasPrefix(text, "{") && json.Unmarshal(line, &told) == nil && (told.Pod.Name == "" || told.Pod.Name == p.Pod.Name) && len(told.Steps) > 0:
 		for _, step := range told.Steps {
 			if step.Phase == termination.Draining {
 				p.drained = &step.Time

@@ -4,12 +4,18 @@ package main
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/lameduck-dev/lameduck/agent/command"
 )
 
 // version is stamped by the linker.
 var version = "dev"
+
+// The agent runs within the limits of the application's container. Where no thread can be started
+// the Go runtime ends the program at once, and the hook with it: one processor keeps them to seven,
+// on a machine of any size.
+func init() { runtime.GOMAXPROCS(1) }
 
 func main() {
 	os.Exit(command.Main(os.Args[1:], version, os.Stdout, os.Stderr))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/agent/seal"
 )
 
 // The agent is copied into every pod and started in each of their ends: its size and its
@@ -19,6 +22,7 @@ import (
 const (
 	maxSize  = 4_000_000 // bytes, stripped
 	maxRSS   = 8 << 10   // KiB
+	maxTasks = 8         // threads; a container whose pids limit leaves fewer loses the hook
 	maxStart = 10 * time.Millisecond
 )
 
@@ -156,6 +160,45 @@ func TestPrestopWaitsAndSaysSo(t *testing.T) {
 	}
 	if rss == 0 || rss > maxRSS {
 		t.Errorf("%d KiB resident, must be at most %d", rss, maxRSS)
+	}
+}
+
+// TestThreads counts them where a machine has many processors, with a hub that never answers, since
+// a call in progress takes a thread.
+func TestThreads(t *testing.T) {
+	hub, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hub.Close()
+	_, key, err := seal.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("token"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary(t), "prestop", "--port=1", "--grace=6s", "--hub="+hub.Addr().String(), "--hub-key="+key, "--token-file="+token)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=64")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); cmd.Wait() }()
+	most := 0
+	for running := true; running; {
+		select {
+		case <-ended:
+			running = false
+		case <-time.After(5 * time.Millisecond):
+			tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
+			most = max(most, len(tasks))
+		}
+	}
+	t.Logf("%d threads", most)
+	if code := cmd.ProcessState.ExitCode(); code != 0 || most == 0 || most > maxTasks {
+		t.Errorf("%d threads, must be at most %d (exit code %d)", most, maxTasks, code)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/lameduck-dev/lameduck/registry/command"
@@ -14,6 +16,13 @@ import (
 
 // version is stamped by the linker.
 var version = "dev"
+
+// It runs beside an application whose limits it shares: one processor keeps its threads few, early
+// collection its heap small.
+func init() {
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(20)
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

@@ -3,6 +3,11 @@ package main
 import (
 	"bufio"
 	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +52,62 @@ func TestBinary(t *testing.T) {
 			t.Error("it needs a dynamic linker, which images from scratch have not")
 		}
 	}
+	t.Run("reads lists within bounds", func(t *testing.T) { readsListsInBounds(t, path) })
 	t.Run("leaves until its input is closed", func(t *testing.T) { leavesUntilClosed(t, path) })
+}
+
+// maxRSS is in KiB, whatever a registry answers: it shares the memory of the application.
+const maxRSS = 20 << 10
+
+// readsListsInBounds has a registry answer with the longest list that is read, and with one of 50,000
+// instances, which is not.
+func readsListsInBounds(t *testing.T, path string) {
+	for _, instances := range []int{8_000, 50_000} {
+		var list strings.Builder
+		list.WriteString(`{"application":{"name":"ORDERS","instance":[`)
+		for i := range instances {
+			if i > 0 {
+				list.WriteString(",")
+			}
+			fmt.Fprintf(&list, `{"instanceId":"host-%d:orders:8080","hostName":"h%d","app":"ORDERS","ipAddr":"10.%d.%d.%d","status":"UP","port":{"$":8080,"@enabled":"true"},"securePort":{"$":443,"@enabled":"false"},"metadata":{"management.port":"8080","zone":"a-zone-of-some-cloud"}}`, i, i, i>>16, i>>8&255, i&255)
+		}
+		list.WriteString(`]}}`)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, list.String()) // without its length
+		}))
+		// The kernel's own high-water mark, while it runs: what wait gives counts this test, too.
+		cmd := exec.Command(path, "leave", "--ip=10.0.0.7", "--budget=200ms", "--registry=eureka service=orders server="+strings.TrimPrefix(server.URL, "http://"))
+		stdin, stdinErr := cmd.StdinPipe()
+		stdout, stdoutErr := cmd.StdoutPipe()
+		if err := errors.Join(stdinErr, stdoutErr, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		failed := false // that is when it has read the list: the server gives it for a single instance, too
+		for events := bufio.NewScanner(stdout); !failed && events.Scan(); {
+			failed = strings.Contains(events.Text(), string(wire.Failed))
+		}
+		if !failed {
+			t.Error("it does not say what it thinks of the list")
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdin.Close()
+		_ = cmd.Wait()
+		server.Close()
+		most := 0
+		for line := range strings.Lines(string(status)) {
+			if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+				_, _ = fmt.Sscan(value, &most)
+			}
+		}
+		t.Logf("%d instances, %d KiB: %d KiB resident", instances, list.Len()>>10, most)
+		if most == 0 || most > maxRSS {
+			t.Errorf("%d instances: %d KiB resident, must be at most %d", instances, most, maxRSS)
+		}
+	}
 }
 
 // leavesUntilClosed runs it as the agent does, with a registry that nobody serves.
