@@ -36,6 +36,7 @@ func (s *source) Surroundings(ctx context.Context, namespace string) (inject.Sur
 		return around, fmt.Errorf("reading the DrainPolicies of %s: %w", namespace, err)
 	}
 	around.NamespaceLabels, around.Policies = ns.Labels, policies.Items
+	around.Rights = inject.PolicyRights{Servers: s.options.Registries, Secrets: s.options.RegistrySecrets}
 	return around, nil
 }
 

@@ -24,6 +24,9 @@ func addAgent(pod *corev1.Pod, policy Policy, settings Settings) {
 	if settings.HubKey != "" {
 		pod.Spec.Volumes = append(pod.Spec.Volumes, tokenVolume())
 	}
+	if len(policy.Credentials) > 0 {
+		pod.Spec.Volumes = append(pod.Spec.Volumes, credentialsVolume(pod, policy.Credentials))
+	}
 	pod.Spec.InitContainers = slices.Insert(pod.Spec.InitContainers, 0, corev1.Container{
 		Name:            InitContainer,
 		Image:           settings.AgentImage,
@@ -50,6 +53,20 @@ func tokenVolume() corev1.Volume {
 				Audience: Audience, ExpirationSeconds: &seconds, Path: "token",
 			}}},
 		}},
+	}
+}
+
+// credentialsVolume holds registries' credentials. They are for the hook, which runs as its
+// container's user; that one is often known to the image alone. So anyone in a hooked container may
+// read them, unless the pod has a group for its volumes: then only that.
+func credentialsVolume(pod *corev1.Pod, from []corev1.VolumeProjection) corev1.Volume {
+	mode := int32(0o444)
+	if s := pod.Spec.SecurityContext; s != nil && s.FSGroup != nil {
+		mode = 0o440
+	}
+	return corev1.Volume{
+		Name:         CredentialsVolume,
+		VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: from, DefaultMode: &mode}},
 	}
 }
 

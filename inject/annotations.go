@@ -39,7 +39,7 @@ func (w *wishes) override(pod *corev1.Pod, policy *Policy) error {
 			}
 		case RegistryAnnotation:
 			policy.Registries, err = annotatedRegistries(value)
-			policy.Env = nil
+			policy.Credentials = nil
 		case FrameworkAnnotation:
 			policy.Framework = v1alpha1.Framework(value)
 			if policy.Framework != v1alpha1.SpringBoot {

@@ -30,6 +30,8 @@ const (
 	InitContainer = "lameduck-init"
 	Volume        = "lameduck"
 	TokenVolume   = "lameduck-token"
+	// CredentialsVolume is there only if a DrainPolicy names credentials.
+	CredentialsVolume = "lameduck-registry"
 
 	// Dir is where the agent is found in every hooked container.
 	Dir = "/lameduck"
@@ -42,6 +44,8 @@ const (
 	TokenDir = "/lameduck-token"
 	// TokenFile holds the token by which the hub knows the pod.
 	TokenFile = TokenDir + "/token"
+	// CredentialsDir holds registries' credentials: 0/password is the first one's.
+	CredentialsDir = "/lameduck-registry"
 	// Audience is whom that token is for: the hub alone accepts it.
 	Audience = "lameduck.dev/hub"
 

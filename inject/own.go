@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,13 +25,14 @@ func strip(pod *corev1.Pod, status *Status) error {
 		stripEnv(c, status.container(c.Name))
 		c.VolumeMounts = slices.DeleteFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
 			return m.Name == Volume && m.MountPath == Dir && hasVolume(spec, ownVolume) ||
-				m.Name == TokenVolume && m.MountPath == TokenDir && hasVolume(spec, ownTokenVolume)
+				m.Name == TokenVolume && m.MountPath == TokenDir && hasVolume(spec, ownTokenVolume) ||
+				m.Name == CredentialsVolume && m.MountPath == CredentialsDir && hasVolume(spec, ownCredentialsVolume)
 		})
 		if len(c.VolumeMounts) == 0 {
 			c.VolumeMounts = nil
 		}
 	}
-	spec.Volumes = slices.DeleteFunc(spec.Volumes, func(v corev1.Volume) bool { return ownVolume(v) || ownTokenVolume(v) })
+	spec.Volumes = slices.DeleteFunc(spec.Volumes, func(v corev1.Volume) bool { return ownVolume(v) || ownTokenVolume(v) || ownCredentialsVolume(v) })
 	if len(spec.InitContainers) == 0 {
 		spec.InitContainers = nil
 	}
@@ -71,19 +73,34 @@ func ownTokenVolume(v corev1.Volume) bool {
 	return token != nil && token.Audience == Audience
 }
 
+// ownCredentialsVolume knows the folders of registries, which are numbers.
+func ownCredentialsVolume(v corev1.Volume) bool {
+	return v.Name == CredentialsVolume && v.Projected != nil && !slices.ContainsFunc(v.Projected.Sources, func(s corev1.VolumeProjection) bool {
+		return s.Secret == nil || slices.ContainsFunc(s.Secret.Items, func(item corev1.KeyToPath) bool {
+			folder, _, _ := strings.Cut(item.Path, "/")
+			_, err := strconv.Atoi(folder)
+			return err != nil
+		})
+	})
+}
+
 func hasVolume(spec *corev1.PodSpec, is func(corev1.Volume) bool) bool {
 	return slices.ContainsFunc(spec.Volumes, is)
 }
 
 // reserve refuses a pod that uses our names or paths for something else.
-func reserve(pod *corev1.Pod, plans []plan) error {
+func reserve(pod *corev1.Pod, plans []plan, policy Policy) error {
+	volumes, dirs := []string{Volume, TokenVolume}, []string{Dir, TokenDir}
+	if len(policy.Credentials) > 0 {
+		volumes, dirs = append(volumes, CredentialsVolume), append(dirs, CredentialsDir)
+	}
 	for _, c := range pod.Spec.InitContainers {
 		if c.Name == InitContainer {
 			return taken([]string{"spec", "initContainers", "[" + c.Name + "]"}, "the name")
 		}
 	}
 	for _, v := range pod.Spec.Volumes {
-		if v.Name == Volume || v.Name == TokenVolume {
+		if slices.Contains(volumes, v.Name) {
 			return taken([]string{"spec", "volumes", "[" + v.Name + "]"}, "the name")
 		}
 	}
@@ -93,7 +110,7 @@ func reserve(pod *corev1.Pod, plans []plan) error {
 		}
 		for _, mount := range pod.Spec.Containers[p.index].VolumeMounts {
 			where := path.Clean("/" + mount.MountPath)
-			for _, own := range []string{Dir, TokenDir} {
+			for _, own := range dirs {
 				if where == own || strings.HasPrefix(where, own+"/") {
 					return taken([]string{"spec", "containers", "[" + p.name + "]", "volumeMounts", "[" + mount.MountPath + "]"}, "the path")
 				}

@@ -90,11 +90,13 @@ func (p *plan) apply(c *corev1.Container, policy Policy, settings Settings) {
 		c.Lifecycle.PreStop = &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: p.sleepSeconds(policy)}}
 		return
 	}
-	p.env = append(p.env, addEnv(c, policy.Env)...)
 	c.Lifecycle.PreStop = &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: p.command(policy)}}
 	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: Volume, MountPath: Dir, ReadOnly: true})
 	if settings.HubKey != "" {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: TokenVolume, MountPath: TokenDir, ReadOnly: true})
+	}
+	if len(policy.Credentials) > 0 {
+		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: CredentialsVolume, MountPath: CredentialsDir, ReadOnly: true})
 	}
 }
 

@@ -134,7 +134,7 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 		return nil, nil
 	}
 	if policy.Mode == v1alpha1.ModeAgent {
-		if err := reserve(pod, plans); err != nil {
+		if err := reserve(pod, plans, policy); err != nil {
 			return nil, err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 type Surroundings struct {
 	NamespaceLabels map[string]string
 	Policies        []v1alpha1.DrainPolicy // those of the pod's namespace, in any order
+	Rights          PolicyRights           // of these
 }
 
 // Policy is what is asked for one pod, with nothing left open.
@@ -37,7 +38,7 @@ type Policy struct {
 	AtAnnounce   bool     // own hooks run at announce, not right before the stop
 	Containers   []string // none: chosen by their ports
 	Registries   []registry.Spec
-	Env          []corev1.EnvVar // that the registries' credentials come by
+	Credentials  []corev1.VolumeProjection // the registries', as files below CredentialsDir
 	Framework    v1alpha1.Framework
 
 	Warnings []string
@@ -84,7 +85,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 
 	var asked wishes
 	if chosen != nil {
-		if asked, err = policy.adopt(chosen); err != nil {
+		if asked, err = policy.adopt(chosen, around.Rights); err != nil {
 			return policy, fmt.Errorf("DrainPolicy %s: %w", chosen.Name, err)
 		}
 	}
@@ -97,13 +98,13 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 // CheckPolicy reports what is wrong with a DrainPolicy, as an *Invalid. The API server
 // checks the same by the CRD; manifests that have not been there yet are checked here.
 func CheckPolicy(p *v1alpha1.DrainPolicy) error {
-	_, err := new(Policy).adopt(p)
+	_, err := new(Policy).adopt(p, PolicyRights{Any: true})
 	return err
 }
 
 // adopt checks a DrainPolicy and takes what it says over, but for what a pod's annotations can
 // still override: those are its wishes.
-func (policy *Policy) adopt(p *v1alpha1.DrainPolicy) (wishes, error) {
+func (policy *Policy) adopt(p *v1alpha1.DrainPolicy, rights PolicyRights) (wishes, error) {
 	if p.Spec.Selector == nil {
 		return wishes{}, &Invalid{[]string{"spec", "selector"}, "is missing", "write {} to select every pod of the namespace"}
 	}
@@ -121,9 +122,11 @@ func (policy *Policy) adopt(p *v1alpha1.DrainPolicy) (wishes, error) {
 		return wishes{}, &Invalid{[]string{"spec", "framework"}, fmt.Sprintf("is %q", p.Spec.Framework), "write spring-boot, or leave it out"}
 	}
 	var err error
-	if policy.Registries, policy.Env, err = policyRegistries(p); err != nil {
+	var warnings []string
+	if policy.Registries, policy.Credentials, warnings, err = policyRegistries(p, rights); err != nil {
 		return wishes{}, err
 	}
+	policy.Warnings = append(policy.Warnings, warnings...)
 	policy.From, policy.Framework = p.Name, p.Spec.Framework
 	asked := wishesOf(p)
 	return asked, asked.check()

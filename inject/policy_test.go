@@ -53,7 +53,7 @@ func TestWhoOptsIn(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Labels: tt.pod}}
-			got, err := Resolve(pod, Surroundings{tt.namespace, tt.policies})
+			got, err := Resolve(pod, Surroundings{NamespaceLabels: tt.namespace, Policies: tt.policies})
 			if err != nil || got.OptedIn != tt.want || got.Because != tt.because {
 				t.Errorf("opted in %t because of %q (%v), want %t, %q", got.OptedIn, got.Because, err, tt.want, tt.because)
 			}

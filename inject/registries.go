@@ -12,50 +12,105 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// credentialPrefix begins the variables by which a hooked container has a registry's
-// credentials: LAMEDUCK_REGISTRY_0_PASSWORD.
-const credentialPrefix = "LAMEDUCK_REGISTRY_"
-
 // leaveTime is what taking the pod out may need, on top of what consumers may cache.
 const leaveTime = 10 * time.Second
 
-// policyRegistries reads the registries of a DrainPolicy.
-func policyRegistries(p *v1alpha1.DrainPolicy) (specs []registry.Spec, env []corev1.EnvVar, err error) {
+// PolicyRights are what DrainPolicies may name: whoever writes one decides what pods do that
+// others have written. None means nothing but what is found in the pod itself, and Secrets called
+// lameduck-*.
+type PolicyRights struct {
+	Any     bool             // policies are of whoever writes the pods, too
+	Servers registry.Servers // that a registry may have
+	Secrets []string         // NAMESPACE/NAME, besides those called lameduck-*
+}
+
+// secretPrefix begins the names of Secrets that were made for lameduck.
+const secretPrefix = "lameduck-"
+
+func (r PolicyRights) secret(namespace, name string) bool {
+	return r.Any || strings.HasPrefix(name, secretPrefix) || slices.Contains(r.Secrets, namespace+"/"+name)
+}
+
+// bound gives a copy of a spec with what a policy may say, and what else it said. A registry stays
+// one whatever is left out: what is missing is found in the application's own settings, or is not,
+// and its consumers are waited for all the same.
+func (r PolicyRights) bound(spec registry.Spec) (within registry.Spec, problems []string) {
+	for _, key := range spec.Keys() {
+		switch registry.UseOf(key) {
+		case registry.Local, registry.One:
+			spec = spec.With(key, "")
+			problems = append(problems, key+" is for a pod's own annotation")
+		}
+	}
+	kind, err := registry.LookupKind(spec.Kind)
+	switch server, named := r.Servers.Of(spec); {
+	case err != nil || r.Any:
+	case kind.InPod && registry.InPod(spec):
+	case named && !kind.InPod:
+		spec = server.Within(spec)
+	default:
+		for _, key := range []string{"server", "context"} {
+			if value := spec.Get(key); value != "" {
+				spec = spec.With(key, "")
+				problems = append(problems, fmt.Sprintf("%s=%s is none that the installation names (lameduck install --registry-server)", key, value))
+			}
+		}
+	}
+	return spec, problems
+}
+
+// policyRegistries reads the registries of a DrainPolicy, and where their credentials are.
+func policyRegistries(p *v1alpha1.DrainPolicy, rights PolicyRights) (specs []registry.Spec, credentials []corev1.VolumeProjection, warnings []string, err error) {
 	for i, r := range p.Spec.Registries {
 		place := []string{"spec", "registries", fmt.Sprintf("[%d]", i)}
+		warn := func(problem string) {
+			warnings = append(warnings, fmt.Sprintf("DrainPolicy %s: %s: %s: left out", p.Name, FieldPath(place), problem))
+		}
 		text := r.Kind
 		for key, value := range r.Settings {
 			text += " " + key + "=" + registry.Quote(value)
 		}
 		spec, err := registry.ParseSpec(text)
 		if err != nil {
-			return nil, nil, &Invalid{place, "cannot be used: " + err.Error(), "see lameduck-registry help " + r.Kind}
+			return nil, nil, nil, &Invalid{place, "cannot be used: " + err.Error(), "see lameduck-registry help " + r.Kind}
 		}
-		if c := r.Credentials; c != nil {
-			for _, one := range []struct{ name, key string }{{"username", c.UsernameKey}, {"password", c.PasswordKey}, {"token", c.TokenKey}} {
-				if one.key == "" {
-					continue
-				}
-				variable := fmt.Sprintf("%s%d_%s", credentialPrefix, i, strings.ToUpper(one.name))
-				spec = spec.With(one.name+"-env", variable)
-				env = append(env, secretVariable(variable, c.SecretName, one.key))
-			}
+		spec, problems := rights.bound(spec)
+		for _, problem := range problems {
+			warn(problem)
+		}
+		switch c := r.Credentials; {
+		case c == nil:
+		case !rights.secret(p.Namespace, c.SecretName):
+			warn(fmt.Sprintf("Secret %s is none that the installation names (--registry-secret), and not called %s*", c.SecretName, secretPrefix))
+		default:
+			var projection corev1.VolumeProjection
+			spec, projection = withCredentials(spec, i, c)
 			if spec, err = registry.ParseSpec(spec.String()); err != nil {
-				return nil, nil, &Invalid{append(place, "credentials"), "cannot be used: " + err.Error(), "see lameduck-registry help " + r.Kind}
+				return nil, nil, nil, &Invalid{append(place, "credentials"), "cannot be used: " + err.Error(), "see lameduck-registry help " + r.Kind}
 			}
+			credentials = append(credentials, projection)
 		}
 		specs = append(specs, spec)
 	}
-	return specs, env, nil
+	return specs, credentials, warnings, nil
 }
 
-// secretVariable refers to a Secret that may be missing: then the registry is not left, which
-// the agent's log says, but the pod starts.
-func secretVariable(name, secret, key string) corev1.EnvVar {
+// withCredentials has a spec read its credentials from files, and says how these come there. The
+// Secret may be missing: then the registry is not left, which the agent's log says, but the pod
+// starts.
+func withCredentials(spec registry.Spec, i int, c *v1alpha1.Credentials) (registry.Spec, corev1.VolumeProjection) {
 	optional := true
-	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-		LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Key: key, Optional: &optional,
-	}}}
+	secret := &corev1.SecretProjection{LocalObjectReference: corev1.LocalObjectReference{Name: c.SecretName}, Optional: &optional}
+	for _, one := range []struct{ name, key string }{
+		{"username", c.UsernameKey}, {"password", c.PasswordKey}, {"token", c.TokenKey}, {"ca", c.CAKey}, {"cert", c.CertKey}, {"key", c.KeyKey},
+	} {
+		if one.key != "" {
+			file := fmt.Sprintf("%d/%s", i, one.name)
+			secret.Items = append(secret.Items, corev1.KeyToPath{Key: one.key, Path: file})
+			spec = spec.With(one.name+"-file", CredentialsDir+"/"+file)
+		}
+	}
+	return spec, corev1.VolumeProjection{Secret: secret}
 }
 
 // annotatedRegistries reads the annotation: one spec a line.

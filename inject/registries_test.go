@@ -2,6 +2,7 @@ package inject
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -24,16 +26,25 @@ func registryPolicy() Surroundings {
 		Credentials: &v1alpha1.Credentials{SecretName: "nacos", UsernameKey: "user", PasswordKey: "pass"},
 	}}
 	policy.Spec.Framework = v1alpha1.SpringBoot
-	return Surroundings{Policies: []v1alpha1.DrainPolicy{policy}}
+	return Surroundings{Policies: []v1alpha1.DrainPolicy{policy}, Rights: PolicyRights{Any: true}}
+}
+
+// projected is a Secret's part of a volume.
+func projected(secret string, items ...corev1.KeyToPath) corev1.VolumeProjection {
+	return corev1.VolumeProjection{Secret: &corev1.SecretProjection{
+		LocalObjectReference: corev1.LocalObjectReference{Name: secret}, Optional: ptr(true), Items: items,
+	}}
 }
 
 func TestPolicyRegistries(t *testing.T) {
 	pod := labelled("true")
 	pod.Spec.TerminationGracePeriodSeconds = ptr(int64(30))
 	pod.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "OWN", Value: "1"}}
+	pod.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080}}
+	pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: "portless", Image: "b"})
 	got := mustInject(t, pod, registryPolicy(), testSettings)
 
-	wantArg := "--registry=nacos password-env=LAMEDUCK_REGISTRY_0_PASSWORD server=nacos:8848 service=orders username-env=LAMEDUCK_REGISTRY_0_USERNAME"
+	wantArg := "--registry=nacos password-file=/lameduck-registry/0/password server=nacos:8848 service=orders username-file=/lameduck-registry/0/username"
 	if args := got.Spec.InitContainers[0].Args; !slices.Contains(args, wantArg) {
 		t.Errorf("%q lacks %q", args, wantArg)
 	}
@@ -41,9 +52,19 @@ func TestPolicyRegistries(t *testing.T) {
 		{Name: "OWN", Value: "1"},
 		{Name: "SERVER_SHUTDOWN", Value: "graceful"},
 		{Name: "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE", Value: "10000ms"},
-		secretVariable("LAMEDUCK_REGISTRY_0_USERNAME", "nacos", "user"),
-		secretVariable("LAMEDUCK_REGISTRY_0_PASSWORD", "nacos", "pass"),
 	}, got.Spec.Containers[0].Env)
+	// The Secret is a file of the hook's container, and of no other.
+	compare(t, corev1.Volume{Name: CredentialsVolume, VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
+		Sources:     []corev1.VolumeProjection{projected("nacos", corev1.KeyToPath{Key: "user", Path: "0/username"}, corev1.KeyToPath{Key: "pass", Path: "0/password"})},
+		DefaultMode: ptr(int32(0o444)),
+	}}}, got.Spec.Volumes[len(got.Spec.Volumes)-1])
+	compare(t, corev1.VolumeMount{Name: CredentialsVolume, MountPath: CredentialsDir, ReadOnly: true}, got.Spec.Containers[0].VolumeMounts[len(got.Spec.Containers[0].VolumeMounts)-1])
+	if other := got.Spec.Containers[1]; other.VolumeMounts != nil || other.Env != nil {
+		t.Errorf("a container without a hook got %+v, %+v", other.VolumeMounts, other.Env)
+	}
+	if mounts := got.Spec.InitContainers[0].VolumeMounts; len(mounts) != 1 {
+		t.Errorf("the init container got %+v", mounts)
+	}
 	// announce 3 s, 50 s for withdrawal and consumers' caches, drain 15 s, stop 10 s, margin 2 s.
 	compare(t, int64(80), *got.Spec.TerminationGracePeriodSeconds)
 
@@ -56,6 +77,98 @@ func TestPolicyRegistries(t *testing.T) {
 	out.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds
 	if !equality.Semantic.DeepEqual(pod, out) {
 		t.Errorf("something is left (-before +after):\n%s", cmp.Diff(pod, out))
+	}
+}
+
+// TestCredentialsOfAGroup: where the pod's volumes have a group, nobody else reads them.
+func TestCredentialsOfAGroup(t *testing.T) {
+	pod := labelled("true")
+	pod.Spec.SecurityContext = &corev1.PodSecurityContext{FSGroup: ptr(int64(2000))}
+	got := mustInject(t, pod, registryPolicy(), testSettings)
+	if mode := *got.Spec.Volumes[len(got.Spec.Volumes)-1].Projected.DefaultMode; mode != 0o440 {
+		t.Errorf("mode %o", mode)
+	}
+}
+
+// TestOlderCredentials: a pod that was injected when credentials were variables is renewed.
+func TestOlderCredentials(t *testing.T) {
+	pod := mustInject(t, labelled("true"), registryPolicy(), testSettings)
+	status := ReadStatus(pod.Annotations)
+	status.Containers[0].Env = append(status.Containers[0].Env, "LAMEDUCK_REGISTRY_0_PASSWORD")
+	if err := annotate(pod, *status); err != nil {
+		t.Fatal(err)
+	}
+	pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env, corev1.EnvVar{Name: "LAMEDUCK_REGISTRY_0_PASSWORD", ValueFrom: &corev1.EnvVarSource{
+		SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "nacos"}, Key: "pass"},
+	}})
+	renewed := mustInject(t, pod, registryPolicy(), testSettings)
+	for _, variable := range renewed.Spec.Containers[0].Env {
+		if strings.HasPrefix(variable.Name, "LAMEDUCK_") {
+			t.Errorf("%s is left", variable.Name)
+		}
+	}
+}
+
+// TestWhatAPolicyMayNotName: who may write DrainPolicies, and neither pods nor Secrets, can't have
+// pods send to a server of his what he could not read. Once a server of his was sent the pods'
+// service account token, by password-file.
+func TestWhatAPolicyMayNotName(t *testing.T) {
+	const token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+	nacos, err := registry.ParseServer("nacos server=nacos-0:8848,nacos-1:8848 context=/nacos secret=own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights := PolicyRights{Servers: registry.Servers{nacos}, Secrets: []string{"shop/orders"}}
+	credentials := func(secret string) *v1alpha1.Credentials {
+		return &v1alpha1.Credentials{SecretName: secret, TokenKey: "t", CAKey: "ca"}
+	}
+	const files = " ca-file=/lameduck-registry/0/ca"
+	for _, tt := range []struct {
+		name        string
+		kind        string
+		settings    map[string]string
+		credentials *v1alpha1.Credentials
+		want        string
+		warned      int
+	}{
+		{"one of the installation's servers", "nacos", map[string]string{"server": "nacos-1:8848", "service": "a"}, nil, "nacos context=/nacos server=nacos-0:8848,nacos-1:8848 service=a", 0},
+		{"by another path", "nacos", map[string]string{"server": "http://nacos-1:8848/evil", "context": "/evil"}, nil, "nacos context=/nacos server=nacos-0:8848,nacos-1:8848", 0},
+		{"a server of his own", "nacos", map[string]string{"server": "evil:80", "service": "a"}, nil, "nacos service=a", 1},
+		{"beside one of the installation's", "nacos", map[string]string{"server": "nacos-0:8848,evil:80", "context": "/x"}, nil, "nacos", 2},
+		{"a path alone", "nacos", map[string]string{"context": "/evil"}, nil, "nacos", 1},
+		{"files", "nacos", map[string]string{"server": "nacos-0:8848", "token-file": token, "ca-file": token, "cert-file": token, "key-file": token}, nil, "nacos context=/nacos server=nacos-0:8848,nacos-1:8848", 4},
+		{"variables", "nacos", map[string]string{"username-env": "HOME", "password-env": "DATABASE_PASSWORD"}, nil, "nacos", 2},
+		{"another's instance", "nacos", map[string]string{"ip": "10.0.0.8", "port": "80"}, nil, "nacos port=80", 1},
+		{"the pod itself", "dubbo", map[string]string{"server": "127.0.0.1:33333"}, nil, "dubbo server=127.0.0.1:33333", 0},
+		{"another pod's command port", "dubbo", map[string]string{"server": "10.0.0.8:22222"}, nil, "dubbo", 1},
+		{"an actuator that listens elsewhere", "actuator", map[string]string{"server": "evil:80", "context": "/x"}, nil, "actuator", 2},
+		{"a Secret of the installation's list", "nacos", nil, credentials("orders"), "nacos" + files + " token-file=/lameduck-registry/0/token", 0},
+		{"a Secret that was made for lameduck", "nacos", nil, credentials("lameduck-nacos"), "nacos" + files + " token-file=/lameduck-registry/0/token", 0},
+		{"any other Secret", "nacos", nil, credentials("database"), "nacos", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			around := registryPolicy()
+			around.Rights = rights
+			around.Policies[0].Namespace = "shop"
+			around.Policies[0].Spec.Registries = []v1alpha1.Registry{{Kind: tt.kind, Settings: tt.settings, Credentials: tt.credentials}}
+			result, err := Pod(labelled("true"), around, testSettings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			args := result.Pod.Spec.InitContainers[0].Args
+			if !slices.Contains(args, "--registry="+tt.want) {
+				t.Errorf("%q lacks %q", args, tt.want)
+			}
+			if confirm := "--confirm=" + max(30*time.Second, consumersNeed([]registry.Spec{{Kind: tt.kind}})).String(); !slices.Contains(args, confirm) {
+				t.Errorf("%q lacks %s: its consumers are not waited for", args, confirm)
+			}
+			if len(result.Warnings) != tt.warned {
+				t.Errorf("%d warnings, want %d: %q", len(result.Warnings), tt.warned, result.Warnings)
+			}
+			if text := fmt.Sprint(result.Pod.Spec); strings.Contains(text, "evil") || strings.Contains(text, token) || strings.Contains(text, "database") {
+				t.Errorf("the pod holds what the policy may not name: %s", text)
+			}
+		})
 	}
 }
 

@@ -122,7 +122,7 @@ func (in *input) around(namespace string) inject.Surroundings {
 	if _, said := labels[inject.Label]; in.options.All && !said {
 		labels = map[string]string{inject.Label: "true"}
 	}
-	return inject.Surroundings{NamespaceLabels: labels, Policies: in.policies[namespace]}
+	return inject.Surroundings{NamespaceLabels: labels, Policies: in.policies[namespace], Rights: inject.PolicyRights{Any: true}}
 }
 
 // templateOf is where a kind keeps the pod that it makes.

@@ -98,24 +98,31 @@ type Registry struct {
 	Kind string `json:"kind"`
 
 	// Settings are those of "lameduck-registry help KIND", such as server and service. For a
-	// Spring application what is not set is found in its own settings.
+	// Spring application what is not set is found in its own settings. The server must be one that
+	// the installation names (lameduck install --registry-server). Files and variables of the
+	// container (ca-file, password-env and the like) and what is one instance's own (ip, id,
+	// weight, ephemeral) are for a pod's annotation, and can't be said here.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(key, !key.endsWith('-file') && !key.endsWith('-env'))",message="files and variables of the container are for a pod's own annotation: put credentials and certificates in a Secret, and name it by credentials"
+	// +kubebuilder:validation:XValidation:rule="self.all(key, !(key in ['ip', 'id', 'weight', 'ephemeral']))",message="ip, id, weight and ephemeral are one instance's own: leave them away, each pod's instance is found by its address"
 	Settings map[string]string `json:"settings,omitempty"`
 
-	// Credentials are in a Secret of the pods' namespace. The containers refer to it; nothing
-	// copies it.
+	// Credentials are in a Secret of the pods' namespace. It is mounted into the containers that
+	// have the hook, and into no others; nothing copies it.
 	// +optional
 	Credentials *Credentials `json:"credentials,omitempty"`
 }
 
 // Credentials names a Secret, and the keys in it that hold what the registry asks for.
 type Credentials struct {
+	// SecretName begins with "lameduck-", which says that the Secret was made for this, or is one
+	// that the installation names (lameduck install --registry-secret).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	SecretName string `json:"secretName"`
 
-	// UsernameKey and PasswordKey go together.
+	// UsernameKey and PasswordKey go together, and hold a user's name and password.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	UsernameKey string `json:"usernameKey,omitempty"`
@@ -125,6 +132,18 @@ type Credentials struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	TokenKey string `json:"tokenKey,omitempty"`
+
+	// CAKey holds the certificate of the authority that signed the server's (PEM).
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	CAKey string `json:"caKey,omitempty"`
+	// CertKey and KeyKey hold the client's certificate and its key (PEM), and go together.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	CertKey string `json:"certKey,omitempty"`
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	KeyKey string `json:"keyKey,omitempty"`
 }
 
 // Framework is what an application is built with.
