@@ -35,7 +35,7 @@ func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Chang
 	changed := map[int]*Change{}
 	tried := map[string]bool{} // a finding that is still there after its fix is not mended again
 	for range maxRounds {
-		drafts, err := find(ctx, workload.Join(files), o.Options)
+		_, drafts, err := find(ctx, files, o.Options)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -28,8 +28,7 @@ type Options struct {
 // Run looks for every rule's flaw in a joined input. The findings come sorted
 // by file and place. The error is that of ctx.
 func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, error) {
-	set := workload.Join(in.Files)
-	drafts, err := find(ctx, set, o)
+	set, drafts, err := find(ctx, in.Files, o)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +79,8 @@ func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, 
 	return out, nil
 }
 
-// find runs the rules over the objects, in chunks spread over the processors.
-func find(ctx context.Context, set *workload.Set, o Options) ([]*Draft, error) {
+// look runs the rules over the objects, in chunks spread over the processors.
+func look(ctx context.Context, set *workload.Set, o Options) ([]*Draft, error) {
 	if o.Target == 0 {
 		o.Target = DefaultVersion
 	}

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,7 +30,8 @@ const (
 	appendDocument
 )
 
-// Replace puts another text, written as YAML, in place of a one-line scalar.
+// Replace puts another text, written as YAML, in place of a one-line scalar or
+// of nothing.
 func Replace(n *Node, text string) Edit { return Edit{kind: replace, node: n, text: text} }
 
 // Prefix puts text in front of a scalar's own, within its quotes or block.
@@ -52,7 +54,8 @@ func Rewrite(n *Node, key, value string) Edit {
 	return Edit{kind: rewrite, node: n, key: key, text: value}
 }
 
-// Remove takes an entry out of a block map, with the lines that it stands on.
+// Remove takes an entry out of a map: of a block map with the lines that it
+// stands on, of one in braces with its comma.
 func Remove(n *Node) Edit { return Edit{kind: remove, node: n} }
 
 // AppendDocument adds a document at the end of a file.
@@ -60,7 +63,7 @@ func AppendDocument(text string) Edit { return Edit{kind: appendDocument, text: 
 
 // Put replaces the value of a key, or adds the key where it is not.
 func Put(parent *Node, key, value string) Edit {
-	if n := parent.Get(key); n.Set() {
+	if n := parent.Get(key); n != nil {
 		return Replace(n, value)
 	}
 	return Insert(parent, key, value)
@@ -76,6 +79,10 @@ type splice struct {
 
 var errPlace = errors.New("the place cannot be edited safely (an alias, a tag, or a style that spans lines); edit it by hand")
 
+var errAppend = errors.New("a JSON file holds one document; add the other in a file of its own")
+
+var errPlaceholder = errors.New("a placeholder stands there, whose value is not known; edit it by hand")
+
 // Editable reports whether the edits' places are known well enough.
 func Editable(f *File, edits []Edit) bool {
 	if len(edits) == 0 || f.broken || f.Rendered {
@@ -90,7 +97,7 @@ func Editable(f *File, edits []Edit) bool {
 }
 
 // Apply makes the edits and proves the result: it is parsed again, and must
-// say what the edited tree says, in every document.
+// say what the edited tree says, in every document. JSON stays JSON.
 func Apply(f *File, edits []Edit) (string, error) {
 	if f.broken {
 		return "", errors.New("a part of the file cannot be read")
@@ -121,6 +128,9 @@ func Apply(f *File, edits []Edit) (string, error) {
 }
 
 func verify(f *File, edits []Edit, text string) error {
+	if json.Valid([]byte(f.Src)) && !json.Valid([]byte(text)) {
+		return errors.New("the edited text would be no JSON any more; edit it by hand")
+	}
 	after, problems := Parse(f.Path, text)
 	if len(problems) > 0 {
 		return fmt.Errorf("the edited text would not be readable: %w", problems[0])

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -70,7 +71,7 @@ func TestEdits(t *testing.T) {
 			{name: "two at one place", edits: func(r *Node) []Edit {
 				return []Edit{Insert(r.Get("spec"), "x", "1"), Insert(r.Get("spec", "last"), "y", "2")}
 			}, from: "    deep: true\n", to: "    deep: true\n    y: 2\n  x: 1\n"},
-			{name: "remove from flow", edits: func(r *Node) []Edit { return []Edit{Remove(r.Get("spec", "list").Index(1).Get("name"))} }, cannotPlace: true},
+			{name: "remove from flow", edits: func(r *Node) []Edit { return []Edit{Remove(r.Get("spec", "list").Index(1).Get("name"))} }, from: "{name: f, image: g}", to: "{image: g}"},
 			{name: "replace a block", edits: func(r *Node) []Edit { return []Edit{Replace(r.Get("spec", "script"), "x")} }, cannotPlace: true},
 		} {
 			f, problems := Parse("x.yaml", src)
@@ -123,8 +124,15 @@ func TestApplyProves(t *testing.T) {
 func FuzzApply(f *testing.F) {
 	f.Add(edited1, uint(3), uint8(0), "5")
 	f.Add(strings.ReplaceAll(edited1, "\n", "\r\n"), uint(9), uint8(2), "x: 1")
+	f.Add(strings.ReplaceAll(edited1, "\n", "\r"), uint(9), uint8(2), "x: 1")
+	f.Add("\ufeff"+edited1, uint(7), uint8(5), "")
 	for _, src := range fastDocuments {
 		f.Add("apiVersion: v1\nkind: X\n"+src, uint(4), uint8(4), "new")
+	}
+	for kind := range uint8(7) {
+		f.Add(`{"apiVersion":"v1","kind":"X","spec":{"a":1,"b":[{"c":"d"}],"e":null}}`, uint(5), kind, "x: y")
+		f.Add("{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n    {\n      \"apiVersion\": \"v1\",\n      \"kind\": \"X\",\n      \"a\": {}\n    }\n  ]\n}\n", uint(3), kind, "70")
+		f.Add("apiVersion: v1\nkind: X\nspec:\n  a: ${A}\n  b: '{{ b }}'\n  c:\n  d: 1\n  d: 2\n", uint(4), kind, "70")
 	}
 	f.Fuzz(func(t *testing.T, src string, which uint, kind uint8, value string) {
 		if len(src) > 1<<14 || len(value) > 1<<10 {
@@ -151,6 +159,9 @@ func FuzzApply(f *testing.F) {
 		}
 		if got[:s.start] != src[:s.start] || got[len(got)-(len(src)-s.end):] != src[s.end:] {
 			t.Fatalf("bytes beside the edit differ\nbefore %q\nafter  %q", src, got)
+		}
+		if json.Valid([]byte(src)) && !json.Valid([]byte(got)) {
+			t.Fatalf("no JSON any more\nbefore %q\nafter  %q", src, got)
 		}
 		if again, problems := Parse("x.yaml", got); len(problems) > 0 || len(again.Objects) < len(file.Objects)-1 {
 			t.Fatalf("after the edit: %v\n%q", problems, got)

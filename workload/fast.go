@@ -219,6 +219,7 @@ func (f *fast) keyEnd() int {
 func (f *fast) mapping(n *Node, indent, depth int) {
 	n.Kind = Map
 	last := &n.child
+	var keys keys
 	for !f.done && f.indent == indent {
 		if isDash(f.text) {
 			break
@@ -236,10 +237,8 @@ func (f *fast) mapping(n *Node, indent, depth int) {
 		} else if !plainStart(key) || isNull(key) || key == "<<" {
 			f.bail()
 		}
-		for c := n.child; c != nil; c = c.next {
-			if c.Key == key {
-				f.bail()
-			}
+		if !keys.add(n, key) {
+			f.bail()
 		}
 		v := f.arena.node()
 		v.Key, v.keyOff = key, int32(f.base+f.at)
@@ -274,4 +273,34 @@ func (f *fast) nested(v *Node, colon, indent, depth int) {
 		return
 	}
 	v.off, v.end = int32(f.base+colon+1), int32(f.base+colon+1)
+}
+
+// fewKeys is up to how many keys looking at each is faster than a table.
+const fewKeys = 32
+
+// keys are those of a map that is being read.
+type keys struct {
+	count int
+	table map[string]bool
+}
+
+// add reports false for a key that the map has already.
+func (k *keys) add(n *Node, key string) bool {
+	if k.count++; k.count <= fewKeys {
+		for c := n.child; c != nil; c = c.next {
+			if c.Key == key {
+				return false
+			}
+		}
+		return true
+	}
+	if k.table == nil {
+		k.table = make(map[string]bool, 2*k.count)
+		for c := n.child; c != nil; c = c.next {
+			k.table[c.Key] = true
+		}
+	}
+	there := k.table[key]
+	k.table[key] = true
+	return !there
 }

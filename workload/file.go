@@ -22,6 +22,8 @@ type File struct {
 	Template string
 	Pieces   []Piece // of a text that was put together from several files
 
+	Overruled []*Node // values that do not count, because their key stands again behind them
+
 	docs   []*Node // every document, ours or not
 	broken bool    // a part could not be read
 
@@ -144,12 +146,10 @@ type document struct {
 func split(src string) iter.Seq[document] {
 	return func(yield func(document) bool) {
 		start, startLine, fast := 0, 1, true
+		loneCR := strings.Count(src, "\r") > strings.Count(src, "\r\n")
 		line := 1
 		for pos := 0; pos < len(src); line++ {
-			next := len(src)
-			if i := strings.IndexByte(src[pos:], '\n'); i >= 0 {
-				next = pos + i + 1
-			}
+			next := nextLine(src, pos, loneCR)
 			if rest, marker := afterMarker(src[pos:next]); marker {
 				if !yield(document{start, startLine, src[start:pos], fast}) {
 					return
@@ -164,6 +164,22 @@ func split(src string) iter.Seq[document] {
 		}
 		yield(document{start, startLine, src[start:], fast})
 	}
+}
+
+// nextLine is where the line behind pos starts.
+func nextLine(src string, pos int, loneCR bool) int {
+	ends := "\n"
+	if loneCR {
+		ends = "\r\n"
+	}
+	i := strings.IndexAny(src[pos:], ends)
+	switch {
+	case i < 0:
+		return len(src)
+	case strings.HasPrefix(src[pos+i:], "\r\n"):
+		i++
+	}
+	return pos + i + 1
 }
 
 // afterMarker is what stands on a marker's line behind it.
@@ -193,7 +209,8 @@ func parse(path, src string, a *arena) (*File, []Problem) {
 	skipped := len(f.Src) - len(src)
 	var problems []Problem
 	for d := range split(src) {
-		root, err := d.parse(skipped, a)
+		root, overruled, err := d.parse(skipped, a)
+		f.Overruled = append(f.Overruled, overruled...)
 		if err != nil {
 			p := Problem{Path: path, Line: d.line, Text: err.Error()}
 			if at := (*problemAt)(nil); errors.As(err, &at) {
@@ -209,13 +226,13 @@ func parse(path, src string, a *arena) (*File, []Problem) {
 	return f, problems
 }
 
-func (d document) parse(skipped int, a *arena) (*Node, error) {
+func (d document) parse(skipped int, a *arena) (root *Node, overruled []*Node, err error) {
 	if d.fast {
 		if root, ok := parseFast(d.text, d.off+skipped, a); ok {
-			return root, nil
+			return root, nil, nil
 		}
 	}
-	return parseSlow(d.text, d.off+skipped, a)
+	return readSlow(d.text, d.off+skipped, a)
 }
 
 const bom = "\ufeff"

@@ -41,7 +41,8 @@ func (p *flow) value(n *Node, depth int) {
 		p.items(n, ']', depth, func(*Node) {})
 	case '{':
 		n.Kind, n.Style = Map, Flow
-		p.items(n, '}', depth, func(item *Node) { p.key(n, item) })
+		var keys keys
+		p.items(n, '}', depth, func(item *Node) { p.key(n, item, &keys) })
 	default:
 		s := p.plainItem()
 		if isNull(s) {
@@ -73,7 +74,7 @@ func (p *flow) items(n *Node, shut byte, depth int, before func(*Node)) {
 	p.i++
 }
 
-func (p *flow) key(parent, item *Node) {
+func (p *flow) key(parent, item *Node, keys *keys) {
 	c := p.peek()
 	item.keyOff = p.offset()
 	if c == '"' || c == '\'' {
@@ -84,10 +85,8 @@ func (p *flow) key(parent, item *Node) {
 	if item.Key == "" || c != '"' && c != '\'' && isNull(item.Key) || item.Key == "<<" {
 		p.bail()
 	}
-	for c := parent.child; c != nil; c = c.next {
-		if c.Key == item.Key {
-			p.bail()
-		}
+	if !keys.add(parent, item.Key) {
+		p.bail()
 	}
 	if p.i >= len(p.text) || p.text[p.i] != ':' {
 		p.bail()

@@ -29,7 +29,6 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"broken", "a: b\n c: d\n", 7, "mapping values are not allowed"},
 		{"tab", "a:\n\tb: c\n", 7, "indented with a tab; YAML allows only spaces"},
-		{"duplicate key", "a: 1\nb: 2\na: 3\n", 8, `key "a" stands twice in one mapping (first on line 1)`},
 		{"bomb", bomb, -1, "aliases expand to more than"},
 		{"deep", deep, -1, "nested more than"},
 		{"template", "a: {{ .Values.a }}\n", -1, "looks like a template"},

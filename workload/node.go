@@ -43,6 +43,8 @@ type Node struct {
 
 	Kind  Kind
 	Style Style
+
+	shared bool // an alias or a merged key repeats it: its place is theirs
 }
 
 // Get walks down by keys and returns the value there, or nil.
@@ -167,7 +169,7 @@ func Equal(a, b *Node) bool {
 	if a.Kind != b.Kind || a.Value != b.Value || a.Key != b.Key {
 		return false
 	}
-	if a.Kind == Scalar && (a.Style == Plain) != (b.Style == Plain) {
+	if a.Kind == Scalar && (a.Style == Plain) != (b.Style == Plain) && !isWord(a.Value) {
 		return false
 	}
 	x, y := a.child, b.child
@@ -178,6 +180,22 @@ func Equal(a, b *Node) bool {
 		x, y = x.next, y.next
 	}
 	return x == nil && y == nil
+}
+
+// isWord reports whether every YAML reader takes a text for a string even
+// without quotes.
+func isWord(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i] | 0x20
+		if (c < 'a' || c > 'z') && (i == 0 || s[i] != '-' && s[i] != ' ' && (s[i] < '0' || s[i] > '9')) {
+			return false
+		}
+	}
+	switch strings.ToLower(s) {
+	case "", "y", "n", "yes", "no", "on", "off", "true", "false", "null":
+		return false
+	}
+	return true
 }
 
 // String writes the tree in one line, for messages and tests.

@@ -215,7 +215,7 @@ func propertiesValue(text, property string) (value string, found bool) {
 // yamlValue reads the documents that hold for every profile.
 func yamlValue(text, property string) (value string, found bool) {
 	for d := range split(text) {
-		root, err := d.parse(0, &arena{})
+		root, _, err := d.parse(0, &arena{})
 		if err != nil || root == nil || root.Get("spring", "config", "activate") != nil || root.Get("spring", "profiles") != nil {
 			continue
 		}

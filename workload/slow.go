@@ -31,48 +31,66 @@ type slow struct {
 	lines []int // start of each line in src
 	arena *arena
 	nodes int
+
+	line, column, at int     // where offset was last, for long lines
+	overruled        []*Node // values whose key stands again behind them
 }
 
 // parseSlow reads one document with the full YAML parser.
 // A nil root without an error is an empty document.
 func parseSlow(src string, base int, a *arena) (*Node, error) {
+	root, _, err := readSlow(src, base, a)
+	return root, err
+}
+
+// readSlow is parseSlow, and tells which values do not count because their key
+// stands again.
+func readSlow(src string, base int, a *arena) (root *Node, overruled []*Node, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(src), &doc); err != nil {
-		return nil, explain(err, src)
+		return nil, nil, explain(err, src)
 	}
 	if doc.Kind == 0 || len(doc.Content) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	s := &slow{src: src, base: base, arena: a, lines: lineStarts(src)}
-	root := a.node()
+	root = a.node()
 	root.keyOff = -1
-	if err := s.convert(root, doc.Content[0], 0, false); err != nil {
-		return nil, explain(err, src)
+	if err := s.convert(root, doc.Content[0], 0, nil); err != nil {
+		return nil, nil, explain(err, src)
 	}
 	if root.Kind == Null {
-		return nil, nil
+		return nil, s.overruled, nil
 	}
-	return root, nil
+	return root, s.overruled, nil
 }
 
 func (s *slow) offset(n *yaml.Node) int32 {
 	if n.Line < 1 || n.Line > len(s.lines) {
 		return -1
 	}
-	at := s.lines[n.Line-1]
-	for i := 1; i < n.Column; i++ {
-		if at >= len(s.src) {
+	if s.line != n.Line {
+		s.line, s.column, s.at = n.Line, 1, s.lines[n.Line-1]
+	}
+	// A minified file is one line: what is asked for is near what was asked for last.
+	for ; s.column > n.Column; s.column-- {
+		_, size := utf8.DecodeLastRuneInString(s.src[:s.at])
+		s.at -= size
+	}
+	for ; s.column < n.Column; s.column++ {
+		if s.at >= len(s.src) {
+			s.line = 0
 			return -1
 		}
-		_, size := utf8.DecodeRuneInString(s.src[at:])
-		at += size
+		_, size := utf8.DecodeRuneInString(s.src[s.at:])
+		s.at += size
 	}
-	return int32(s.base + at)
+	return int32(s.base + s.at)
 }
 
-// convert fills to with what from says. A shared node is one that an alias
-// repeats: it has no text of its own.
-func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared bool) error {
+// convert fills to with what from says. What an alias repeats has no text of
+// its own: it stands where the alias does.
+func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared *yaml.Node) error {
 	if s.nodes++; s.nodes > maxNodes {
 		return &problemAt{from.Line, fmt.Sprintf("the document's aliases expand to more than %d values; write them out", maxNodes)}
 	}
@@ -80,18 +98,17 @@ func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared bool) error 
 		return &problemAt{from.Line, fmt.Sprintf("nested more than %d levels deep", maxDepth)}
 	}
 	to.off, to.end = -1, -1
-	if !shared {
+	if to.shared = shared != nil; !to.shared {
 		to.off = s.offset(from)
+	} else {
+		to.off = s.offset(shared)
 	}
 	switch from.Kind {
 	case yaml.AliasNode:
-		if err := s.convert(to, from.Alias, depth+1, true); err != nil {
-			return err
+		if shared == nil {
+			shared = from
 		}
-		if !shared {
-			to.off = s.offset(from)
-		}
-		return nil
+		return s.convert(to, from.Alias, depth+1, shared)
 	case yaml.ScalarNode:
 		s.scalar(to, from)
 		return nil
@@ -118,14 +135,18 @@ func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared bool) error 
 	if from.Style&yaml.FlowStyle != 0 {
 		to.Style, to.end = Flow, s.closing(to.off)
 	}
-	if shared || from.Anchor != "" || from.Style&yaml.TaggedStyle != 0 {
+	if shared != nil || from.Anchor != "" || from.Style&yaml.TaggedStyle != 0 {
 		to.end = -1
 	}
 	return nil
 }
 
-func (s *slow) mapping(to *Node, from *yaml.Node, depth int, shared bool) error {
+func (s *slow) mapping(to *Node, from *yaml.Node, depth int, shared *yaml.Node) error {
 	last := &to.child
+	counts := make(map[string]int, len(from.Content)/2) // the place of the entry that counts
+	for i := 0; i+1 < len(from.Content); i += 2 {
+		counts[from.Content[i].Value] = i
+	}
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(from.Content); i += 2 {
 		key, value := from.Content[i], from.Content[i+1]
@@ -136,24 +157,23 @@ func (s *slow) mapping(to *Node, from *yaml.Node, depth int, shared bool) error 
 		if key.Kind != yaml.ScalarNode {
 			return &problemAt{key.Line, "a mapping's key must be a plain text"}
 		}
-		for j := 0; j < i; j += 2 {
-			if from.Content[j].Value == key.Value && from.Content[j].Tag != "!!merge" {
-				return &problemAt{key.Line, fmt.Sprintf("key %q stands twice in one mapping (first on line %d)", key.Value, from.Content[j].Line)}
-			}
-		}
 		n := s.arena.node()
 		if err := s.convert(n, value, depth+1, shared); err != nil {
 			return err
 		}
 		n.Key, n.keyOff = key.Value, -1
-		if !shared {
+		if shared == nil {
 			n.keyOff = s.offset(key)
 		}
-		*last, last = n, &n.next
 		to.end = n.end
+		if counts[key.Value] != i {
+			s.overruled = append(s.overruled, n)
+			continue // of two equal keys the last counts, as for kubectl
+		}
+		*last, last = n, &n.next
 	}
 	for _, m := range merges {
-		if err := s.merge(to, &last, m, depth); err != nil {
+		if err := s.merge(to, &last, m, depth, counts); err != nil {
 			return err
 		}
 	}
@@ -161,9 +181,9 @@ func (s *slow) mapping(to *Node, from *yaml.Node, depth int, shared bool) error 
 }
 
 // merge adds the keys of << that are not there yet.
-func (s *slow) merge(to *Node, last **(*Node), from *yaml.Node, depth int) error {
+func (s *slow) merge(to *Node, last **(*Node), from *yaml.Node, depth int, there map[string]int) error {
 	var n Node
-	if err := s.convert(&n, from, depth+1, true); err != nil {
+	if err := s.convert(&n, from, depth+1, from); err != nil {
 		return err
 	}
 	sources := []*Node{&n}
@@ -178,9 +198,10 @@ func (s *slow) merge(to *Node, last **(*Node), from *yaml.Node, depth int) error
 			return &problemAt{from.Line, "<< needs a mapping or a list of mappings"}
 		}
 		for c := range source.All() {
-			if to.Get(c.Key) != nil {
+			if _, known := there[c.Key]; known {
 				continue
 			}
+			there[c.Key] = -1
 			added := s.arena.node()
 			*added = *c
 			added.next, added.keyOff = nil, -1
@@ -206,7 +227,7 @@ func (s *slow) scalar(to *Node, from *yaml.Node) {
 	case from.Tag == "!!null":
 		to.Kind, to.Value = Null, ""
 	}
-	if to.off < 0 || from.Anchor != "" || from.Style&yaml.TaggedStyle != 0 {
+	if to.shared || to.off < 0 || from.Anchor != "" || from.Style&yaml.TaggedStyle != 0 {
 		return
 	}
 	if to.Style == Quoted {
@@ -218,22 +239,31 @@ func (s *slow) scalar(to *Node, from *yaml.Node) {
 
 // unquote finds the end of the quoted scalar that starts at off.
 func (s *slow) unquote(off int32) int32 {
-	at := int(off) - s.base
-	if at >= len(s.src) {
+	end := quotedEnd(s.src, int(off)-s.base)
+	if end < 0 {
 		return -1
 	}
-	q := s.src[at]
+	return int32(s.base + end)
+}
+
+// quotedEnd is the offset behind the quoted text that starts at an offset, -1
+// if there is none.
+func quotedEnd(src string, at int) int {
+	if at >= len(src) {
+		return -1
+	}
+	q := src[at]
 	if q != '"' && q != '\'' {
 		return -1
 	}
-	for i := at + 1; i < len(s.src); i++ {
+	for i := at + 1; i < len(src); i++ {
 		switch {
-		case q == '"' && s.src[i] == '\\':
+		case q == '"' && src[i] == '\\':
 			i++
-		case s.src[i] == q && q == '\'' && i+1 < len(s.src) && s.src[i+1] == q:
+		case src[i] == q && q == '\'' && i+1 < len(src) && src[i+1] == q:
 			i++
-		case s.src[i] == q:
-			return int32(s.base + i + 1)
+		case src[i] == q:
+			return i + 1
 		}
 	}
 	return -1

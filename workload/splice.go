@@ -1,80 +1,224 @@
 package workload
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // splice finds the bytes that an edit changes.
 func (e Edit) splice(f *File) (splice, error) {
 	n := e.node
 	if e.kind == appendDocument {
+		if slices.ContainsFunc(f.docs, func(d *Node) bool { return d != nil && d.isJSON(f.Src) }) {
+			return splice{}, errAppend
+		}
 		return splice{start: len(f.Src), end: len(f.Src), text: f.document(e.text)}, nil
 	}
 	if n == nil {
 		return splice{}, errPlace
 	}
+	root, parent := f.around(n)
+	if root == nil {
+		return splice{}, errPlace
+	}
+	w := writer{f, root.isJSON(f.Src)}
 	switch e.kind {
-	case replace:
-		if !n.Located() || n.Kind != Scalar || n.Style == Block {
-			return splice{}, errPlace
-		}
-		return splice{start: int(n.off), end: int(n.end), text: e.text}, nil
-	case prefix:
-		return f.prefix(n, e.text)
 	case insert:
 		if n.Style == Flow {
-			return f.insertFlow(n, e)
+			return w.insertFlow(n, e)
 		}
-		return f.insertBlock(n, e)
+		return w.insertBlock(n, e)
+	case prefix:
+		return w.prefix(n, e.text)
 	case insertBefore:
-		return f.insertBefore(n, e)
-	case rewrite:
-		return f.rewrite(n, e)
+		return w.insertBefore(parent, n, e)
 	}
-	return f.remove(n)
+	if n.unfilled() {
+		return splice{}, errPlaceholder
+	}
+	switch e.kind {
+	case replace:
+		return w.replace(n, e.text)
+	case rewrite:
+		return w.rewrite(parent, n, e)
+	}
+	if parent != nil && parent.Style == Flow {
+		return w.removeFlow(parent, n)
+	}
+	return w.remove(n)
 }
 
-func (f *File) newline() string {
-	if strings.Contains(f.Src, "\r\n") {
-		return "\r\n"
+// around finds the document that a node's text stands in, and what holds the
+// node. A node without a text of its own has neither.
+func (f *File) around(n *Node) (root, parent *Node) {
+	at := n.start()
+	if at < 0 || n.shared {
+		return nil, nil
 	}
-	return "\n"
+	for _, d := range f.docs {
+		if d != nil && d.start() <= at {
+			root = d
+		}
+	}
+	for here := root; here != nil; {
+		if here == n {
+			return root, parent
+		}
+		var next *Node
+		for c := here.child; c != nil; c = c.next {
+			if c == n {
+				return root, here
+			}
+			if s := c.start(); s >= 0 && s <= at && !c.shared {
+				next = c
+			}
+		}
+		here, parent = next, here
+	}
+	return nil, nil
+}
+
+// Holds reports whether a node's text lies within that of an object's root, one
+// of those in the file.
+func (f *File) Holds(root, n *Node) bool {
+	var owner *Node
+	for _, o := range f.Objects {
+		if s := o.Root.start(); s >= 0 && s <= n.start() && (owner == nil || s > owner.start()) {
+			owner = o.Root
+		}
+	}
+	return owner == root
+}
+
+// start is where a node's text begins, with its key.
+func (n *Node) start() int32 {
+	if n.keyOff >= 0 {
+		return n.keyOff
+	}
+	return n.off
+}
+
+func (n *Node) isJSON(src string) bool {
+	return n.Style == Flow && (n.child == nil || n.Kind == List || n.child.keyOff >= 0 && src[n.child.keyOff] == '"')
+}
+
+// writer makes the bytes of edits in one document's way of writing.
+type writer struct {
+	*File
+	json bool
 }
 
 // lineEnd is the offset of the line's end, before its newline.
 func (f *File) lineEnd(off int) int {
-	i := strings.IndexByte(f.Src[off:], '\n')
+	i := strings.IndexAny(f.Src[off:], "\r\n")
 	if i < 0 {
 		return len(f.Src)
-	}
-	if i > 0 && f.Src[off+i-1] == '\r' {
-		i--
 	}
 	return off + i
 }
 
-func (f *File) lineStart(off int) int { return strings.LastIndexByte(f.Src[:off], '\n') + 1 }
+func (f *File) lineStart(off int) int { return strings.LastIndexAny(f.Src[:off], "\r\n") + 1 }
+
+func (f *File) newline() string {
+	end := f.lineEnd(0)
+	if nl := f.newlineAt(end); nl != "" {
+		return nl
+	}
+	return "\n"
+}
+
+func (f *File) newlineAt(off int) string {
+	for _, nl := range []string{"\r\n", "\n", "\r"} {
+		if strings.HasPrefix(f.Src[off:], nl) {
+			return nl
+		}
+	}
+	return ""
+}
 
 func (f *File) document(text string) string {
 	nl := f.newline()
 	lead := "---" + nl
-	if f.Src != "" && !strings.HasSuffix(f.Src, "\n") {
+	if f.Src != "" && f.lineStart(len(f.Src)) != len(f.Src) {
 		lead = nl + lead
 	}
 	return lead + strings.ReplaceAll(text, "\n", nl)
 }
 
-func (f *File) prefix(n *Node, text string) (splice, error) {
-	if n.off < 0 || n.Kind != Scalar {
+// indentBefore is the white space before an offset, and whether there is
+// nothing else on its line but dashes.
+func (f *File) indentBefore(off int) (lead string, first bool) {
+	lead = f.Src[f.lineStart(off):off]
+	return strings.Repeat(" ", len(lead)), strings.Trim(lead, " -") == ""
+}
+
+func (w writer) prefix(n *Node, text string) (splice, error) {
+	if n.off < 0 || n.Kind != Scalar || w.json && n.Style != Quoted {
 		return splice{}, errPlace
 	}
 	at := int(n.off)
-	switch n.Style {
-	case Block:
-		at = f.lineEnd(at)
-		at += len(f.Src[at:]) - len(strings.TrimLeft(f.Src[at:], " \r\n"))
-	case Quoted:
+	switch {
+	case n.Style == Block:
+		at = w.lineEnd(at)
+		at += len(w.Src[at:]) - len(strings.TrimLeft(w.Src[at:], " \r\n"))
+	case n.Style == Quoted:
+		if w.Src[at] == '"' {
+			text = strings.Trim(quoteJSON(text), `"`)
+			if strings.HasSuffix(text, `\`) {
+				text += `"`
+			}
+		} else {
+			text = strings.ReplaceAll(text, "'", "''")
+		}
 		at++
 	}
 	return splice{start: at, end: at, text: text}, nil
+}
+
+// replace puts a value in place of a scalar, or behind the key that has none.
+func (w writer) replace(n *Node, text string) (splice, error) {
+	if w.json {
+		value, err := fragment(text)
+		if err != nil {
+			return splice{}, err
+		}
+		text = w.value(value)
+	}
+	switch {
+	case n.Kind == Null && n.keyOff >= 0:
+		at := w.colon(n) + 1
+		if at == 0 {
+			return splice{}, errPlace
+		}
+		rest := w.Src[at:w.lineEnd(at)]
+		if said := strings.TrimLeft(rest, " "); n.Located() && n.end > n.off && strings.HasPrefix(said, w.Src[n.off:n.end]) {
+			return splice{start: int(n.off), end: int(n.end), text: text}, nil
+		}
+		return splice{start: at, end: at, text: " " + text}, nil
+	case !n.Located() || n.Kind != Scalar || n.Style == Block:
+		return splice{}, errPlace
+	}
+	return splice{start: int(n.off), end: int(n.end), text: text}, nil
+}
+
+// colon is the offset of the colon behind a node's key, -1 if there is none.
+func (f *File) colon(n *Node) int {
+	at := int(n.keyOff)
+	if q := f.Src[at]; q == '"' || q == '\'' {
+		at = quotedEnd(f.Src, at)
+	} else if strings.HasPrefix(f.Src[at:], n.Key) {
+		at += len(n.Key)
+	} else {
+		return -1
+	}
+	if at < 0 {
+		return -1
+	}
+	at += len(f.Src[at:]) - len(strings.TrimLeft(f.Src[at:], " "))
+	if at >= len(f.Src) || f.Src[at] != ':' {
+		return -1
+	}
+	return at
 }
 
 // textEnd is where the text of a value ends, -1 if that is not known.
@@ -85,108 +229,7 @@ func textEnd(n *Node) int {
 	if n.Style == Flow || n.child == nil {
 		return int(n.end)
 	}
-	last := n.child
-	for last.next != nil {
-		last = last.next
-	}
-	return textEnd(last)
-}
-
-func (f *File) insertBlock(parent *Node, e Edit) (splice, error) {
-	if parent.Kind != Map || parent.child == nil || parent.child.keyOff < 0 {
-		return splice{}, errPlace
-	}
-	end := textEnd(parent)
-	if end < 0 {
-		return splice{}, errPlace
-	}
-	first := int(parent.child.keyOff)
-	lead := f.Src[f.lineStart(first):first]
-	if strings.Trim(lead, " -") != "" {
-		return splice{}, errPlace
-	}
-	indent, nl := strings.Repeat(" ", len(lead)), f.newline()
-	entry := indent + e.entry(indent, nl)
-	// A literal block ends at the start of a line, any other value within one.
-	if end > 0 && end == f.lineStart(end) {
-		return splice{end, end, entry + nl, len(lead)}, nil
-	}
-	end = f.lineEnd(end)
-	return splice{end, end, nl + entry, len(lead)}, nil
-}
-
-// entry is the key and value in block style.
-func (e Edit) entry(indent, nl string) string {
-	if !strings.Contains(e.text, "\n") && !strings.Contains(e.text, ": ") {
-		return e.key + ": " + e.text
-	}
-	entry := e.key + ":"
-	for line := range strings.SplitSeq(strings.TrimRight(e.text, "\n"), "\n") {
-		entry += nl + indent + "  " + line
-	}
-	return entry
-}
-
-// insertBefore adds a line, or within a flow collection an entry, in front of
-// a key.
-func (f *File) insertBefore(sibling *Node, e Edit) (splice, error) {
-	if sibling.keyOff < 0 {
-		return splice{}, errPlace
-	}
-	at := int(sibling.keyOff)
-	lead := f.Src[f.lineStart(at):at]
-	if strings.Trim(lead, " -") == "" {
-		indent := strings.Repeat(" ", len(lead))
-		return splice{start: at, end: at, text: e.entry(indent, f.newline()) + f.newline() + indent}, nil
-	}
-	value, err := fragment(e.text)
-	if err != nil {
-		return splice{}, err
-	}
-	return splice{start: at, end: at, text: e.key + ": " + value.String() + ", "}, nil
-}
-
-// rewrite replaces an entry from its key to the end of its value. It reads
-// what stands around the key to tell block style from flow.
-func (f *File) rewrite(n *Node, e Edit) (splice, error) {
-	end := textEnd(n)
-	if n.keyOff < 0 || end < 0 {
-		return splice{}, errPlace
-	}
-	start := int(n.keyOff)
-	lead := f.Src[f.lineStart(start):start]
-	if strings.Trim(lead, " -") != "" {
-		value, err := fragment(e.text)
-		if err != nil {
-			return splice{}, err
-		}
-		return splice{start: start, end: end, text: e.key + ": " + value.String()}, nil
-	}
-	text := e.entry(strings.Repeat(" ", len(lead)), f.newline())
-	if end > start && end == f.lineStart(end) {
-		text += f.newline()
-	}
-	return splice{start: start, end: end, text: text}, nil
-}
-
-func (f *File) insertFlow(parent *Node, e Edit) (splice, error) {
-	value, err := fragment(e.text)
-	if err != nil {
-		return splice{}, err
-	}
-	if !parent.Located() || parent.Kind != Map {
-		return splice{}, errPlace
-	}
-	at := int(parent.end) - 1
-	text := e.key + ": " + value.String()
-	if parent.child != nil {
-		at = textEnd(parent.last())
-		text = ", " + text
-	}
-	if at < 0 {
-		return splice{}, errPlace
-	}
-	return splice{start: at, end: at, text: text}, nil
+	return textEnd(n.last())
 }
 
 func (n *Node) last() *Node {
@@ -195,35 +238,4 @@ func (n *Node) last() *Node {
 		c = c.next
 	}
 	return c
-}
-
-// remove takes whole lines, so the entry must have them to itself.
-func (f *File) remove(n *Node) (splice, error) {
-	end := textEnd(n)
-	if n.keyOff < 0 || end < 0 {
-		return splice{}, errPlace
-	}
-	start := f.lineStart(int(n.keyOff))
-	if strings.Trim(f.Src[start:n.keyOff], " ") != "" {
-		return splice{}, errPlace
-	}
-	if end > start && end == f.lineStart(end) {
-		return splice{start: start, end: end}, nil
-	}
-	rest := strings.TrimSpace(f.Src[end:f.lineEnd(end)])
-	if rest != "" && rest[0] != '#' {
-		return splice{}, errPlace
-	}
-	end = f.lineEnd(end)
-	end += len(f.newlineAt(end))
-	return splice{start: start, end: end}, nil
-}
-
-func (f *File) newlineAt(off int) string {
-	for _, nl := range []string{"\r\n", "\n"} {
-		if strings.HasPrefix(f.Src[off:], nl) {
-			return nl
-		}
-	}
-	return ""
 }

@@ -98,6 +98,7 @@ func All() []*check.Rule {
 		meshProxyExitsFirst,
 
 		removedAPI,
+		duplicateKey,
 	}
 	return append(all, ignoreAnnotation(all))
 }
