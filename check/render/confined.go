@@ -45,6 +45,9 @@ func confine(top string) (*confined, error) {
 	return &confined{root: root, top: top}, nil
 }
 
+// close gives the folder back; there is nothing to be done about a failure.
+func (c *confined) close() { _ = c.root.Close() }
+
 func (c *confined) refuse(err error) error {
 	if c.refused == nil {
 		c.refused = err

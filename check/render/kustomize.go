@@ -63,7 +63,7 @@ func (r *Renderer) kustomize(dir string) ([]*workload.File, []workload.Problem) 
 	if build.disk, err = confine(r.top(build.dir)); err != nil {
 		return nil, problem(path, err)
 	}
-	defer build.disk.root.Close()
+	defer build.disk.close()
 	build.disk.check = build.local
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(build.disk, build.dir)
 	if build.disk.refused != nil {

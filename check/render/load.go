@@ -24,7 +24,7 @@ func (r *Renderer) loadChart(dir string) (*chart.Chart, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer disk.root.Close()
+	defer disk.close()
 	rules := ignore.Empty()
 	switch text, err := disk.ReadFile(filepath.Join(dir, ignore.HelmIgnore)); {
 	case err == nil:

@@ -31,8 +31,8 @@ func (r *reading) local(path string, text []byte) ([]byte, error) {
 		return text, nil
 	}
 	var k types.Kustomization
-	if k.Unmarshal(text) != nil {
-		return text, nil // kustomize says what is wrong with it
+	if err := k.Unmarshal(text); err != nil {
+		return text, nil //nolint:nilerr // kustomize says what is wrong with it
 	}
 	k.FixKustomization()
 	if rel, err := filepath.Rel(r.disk.top, path); err == nil {
@@ -74,10 +74,10 @@ func named(k *types.Kustomization) map[string][]string {
 	for _, p := range k.Patches {
 		out["patches"] = append(out["patches"], p.Path)
 	}
-	for _, p := range k.PatchesJson6902 {
+	for _, p := range k.PatchesJson6902 { //nolint:staticcheck // deprecated, and still read
 		out["patchesJson6902"] = append(out["patchesJson6902"], p.Path)
 	}
-	for _, p := range k.PatchesStrategicMerge {
+	for _, p := range k.PatchesStrategicMerge { //nolint:staticcheck // deprecated, and still read
 		out["patchesStrategicMerge"] = append(out["patchesStrategicMerge"], string(p))
 	}
 	for _, p := range k.Replacements {

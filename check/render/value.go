@@ -101,11 +101,12 @@ func candidates(values map[string]any, field, now string) [][]string {
 	walk = func(values map[string]any, under []string) {
 		for key, value := range values {
 			name := append(slices.Clone(under), key)
-			if strings.HasPrefix(key, "_") {
+			switch {
+			case strings.HasPrefix(key, "_"):
 				name = nil // a chart's own: what is below it is set without it
-			} else if strings.HasPrefix(strings.ToLower(key), strings.ToLower(field)) {
+			case strings.HasPrefix(strings.ToLower(key), strings.ToLower(field)):
 				named = append(named, name)
-			} else if now != "" && fmt.Sprint(value) == now {
+			case now != "" && fmt.Sprint(value) == now:
 				holding = append(holding, name)
 			}
 			if below, ok := value.(map[string]any); ok {

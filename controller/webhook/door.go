@@ -40,7 +40,7 @@ func (d *door) Accept() (net.Conn, error) {
 		v.from = from.Addr()
 	}
 	if out := d.enter(v); out != nil {
-		out.Close()
+		_ = out.Close()
 	}
 	return v, nil
 }

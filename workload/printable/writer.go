@@ -34,7 +34,7 @@ func (w *Writer) Unwrap() io.Writer { return w.to }
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text := append(w.rest, p...)
+	text := slices.Concat(w.rest, p)
 	var out bytes.Buffer
 	for len(text) > 0 {
 		n := w.next(&out, text)
