@@ -17,6 +17,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/controller/pace"
 )
 
 // Identity is the pod that a token was issued for.
@@ -49,8 +50,8 @@ var errBusy = errors.New("too many tokens to check at once; ask again in a secon
 type Identities struct {
 	reviewer  Reviewer
 	all       *rate.Limiter
-	addresses *paces[netip.Addr]
-	pods      *paces[claimant]
+	addresses *pace.Paces[netip.Addr]
+	pods      *pace.Paces[claimant]
 
 	mu     sync.Mutex
 	known  map[[sha256.Size]byte]verdict
@@ -75,8 +76,8 @@ func NewIdentities(reviewer Reviewer) *Identities {
 	return &Identities{
 		reviewer:  reviewer,
 		all:       rate.NewLimiter(reviewRate, reviewBurst),
-		addresses: newPaces[netip.Addr](addressRate, addressBurst),
-		pods:      newPaces[claimant](podRate, podBurst),
+		addresses: pace.New[netip.Addr](addressRate, addressBurst),
+		pods:      pace.New[claimant](podRate, podBurst),
 		known:     map[[sha256.Size]byte]verdict{},
 	}
 }
@@ -91,7 +92,7 @@ func (i *Identities) Of(ctx context.Context, from netip.Addr, claimed Identity, 
 	if there && time.Now().Before(found.until) {
 		return found.identity, found.err
 	}
-	if !i.pods.allow(claimant{from, claimed.UID}) || !i.addresses.allow(from) || !i.all.Allow() {
+	if !i.pods.Allow(claimant{from, claimed.UID}) || !i.addresses.Allow(from) || !i.all.Allow() {
 		return Identity{}, errBusy
 	}
 	review, err := i.reviewer.Review(ctx, &authenticationv1.TokenReview{

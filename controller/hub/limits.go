@@ -4,8 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-
-	"golang.org/x/time/rate"
 )
 
 // What callers may take of the hub, and how it stays fair among them:
@@ -19,8 +17,6 @@ const (
 	callsEach, callsFew, callsTotal = 16, 2, 10_000
 	// Calls of one address a second, and at once. Opening one takes some 0.1 ms.
 	callRate, callBurst = 500, 2000
-	// maxPaces bounds the memory of paces.
-	maxPaces = 20_000
 )
 
 // share bounds how much of something may be held at once. When all together hold the total, one
@@ -54,45 +50,6 @@ func (s *share[K]) give(who K) {
 	s.sum--
 	if s.held[who]--; s.held[who] == 0 {
 		delete(s.held, who)
-	}
-}
-
-// paces bounds how often each of many may do something.
-type paces[K comparable] struct {
-	limit rate.Limit // a second
-	burst int
-
-	mu sync.Mutex
-	of map[K]*rate.Limiter
-}
-
-func newPaces[K comparable](limit rate.Limit, burst int) *paces[K] {
-	return &paces[K]{limit: limit, burst: burst, of: map[K]*rate.Limiter{}}
-}
-
-func (p *paces[K]) allow(who K) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	pace := p.of[who]
-	if pace == nil {
-		if len(p.of) >= maxPaces {
-			p.forget()
-		}
-		if len(p.of) >= maxPaces {
-			return false
-		}
-		pace = rate.NewLimiter(p.limit, p.burst)
-		p.of[who] = pace
-	}
-	return pace.Allow()
-}
-
-// forget drops those that may do all at once again: they lose nothing by beginning anew.
-func (p *paces[K]) forget() {
-	for who, pace := range p.of {
-		if pace.Tokens() >= float64(p.burst) {
-			delete(p.of, who)
-		}
 	}
 }
 

@@ -52,28 +52,6 @@ func TestShare(t *testing.T) {
 	}
 }
 
-func TestPacesForgetWhoIsQuiet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPaces[int](1, 2)
-		for who := range maxPaces {
-			p.allow(who)
-		}
-		if p.allow(-1) {
-			t.Error("more are remembered than may be")
-		}
-		if p.allow(0); p.allow(0) {
-			t.Error("three at once")
-		}
-		time.Sleep(time.Second)
-		if !p.allow(-1) {
-			t.Error("who was quiet is not forgotten")
-		}
-		if p.allow(0); p.allow(0) {
-			t.Error("who was not quiet is forgotten")
-		}
-	})
-}
-
 // wire is a listener whose connections stay within the test, so that its clock counts.
 type wire struct {
 	conns chan net.Conn

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/controller/pace"
 )
 
 // Server is the hub's HTTP handler: it bounds what callers take, opens their calls, finds out
@@ -23,7 +24,7 @@ type Server struct {
 	hub        *Hub
 	key        hpke.PrivateKey
 	identities *Identities
-	rate       *paces[netip.Addr]
+	rate       *pace.Paces[netip.Addr]
 	strangers  *share[netip.Addr] // calls whose pod is not known yet
 	calls      *share[string]     // by the pod's uid
 	mux        http.ServeMux
@@ -33,7 +34,7 @@ type Server struct {
 func NewServer(h *Hub, key hpke.PrivateKey, identities *Identities) *Server {
 	s := &Server{
 		hub: h, key: key, identities: identities,
-		rate:      newPaces[netip.Addr](callRate, callBurst),
+		rate:      pace.New[netip.Addr](callRate, callBurst),
 		strangers: newShare[netip.Addr](strangersEach, strangersFew, strangersTotal),
 		calls:     newShare[string](callsEach, callsFew, callsTotal),
 	}
@@ -84,7 +85,7 @@ type call struct {
 // no answer can be sealed.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, path string) (c call, status int, err error) {
 	from := source(r.RemoteAddr)
-	if !s.rate.allow(from) || !s.strangers.take(from) {
+	if !s.rate.Allow(from) || !s.strangers.take(from) {
 		return c, http.StatusTooManyRequests, errors.New("too many calls from this address")
 	}
 	defer s.strangers.give(from)

@@ -147,13 +147,17 @@ func TestReviewsAreBounded(t *testing.T) {
 			pods[address.String()], all = []*corev1.Pod{p}, append(all, address)
 		}
 		unknown := 0
-		for _, peer := range New(pods, r).Classify(t.Context(), Target{Namespace: "shop"}, all) {
+		c := New(pods, r)
+		for _, peer := range c.Classify(t.Context(), Target{Namespace: "shop"}, all) {
 			if peer.Class == termination.PeerUnknown {
 				unknown++
 			}
 		}
 		if r.asked != reviewBurst || unknown != len(all)-reviewBurst/len(addresses) {
 			t.Errorf("%d reviews, %d unknown", r.asked, unknown)
+		}
+		if other := c.Classify(t.Context(), Target{Namespace: "other"}, all[:1]); other[0].Class != termination.PeerClient {
+			t.Errorf("another namespace's peer is %q: it has to pay for the first", other[0].Class)
 		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/time/rate"
 	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/lameduck-dev/lameduck/controller/pace"
 )
 
 // Reviewer has the API server say what somebody may do.
@@ -21,9 +23,11 @@ const (
 	rememberNoRight = time.Minute
 	// maxRights bounds what is remembered: ServiceAccounts times the namespaces they send to.
 	maxRights = 20_000
-	// Reviews a second, and at once: four for each ServiceAccount that was not seen lately.
-	reviewRate  = 50
-	reviewBurst = 400
+	// Reviews a second, and at once, of one namespace's pods: four for each ServiceAccount that was
+	// not seen lately. A namespace that uses up its own takes nothing from the others.
+	reviewRate, reviewBurst = 20, 200
+	// Of all namespaces.
+	allRate, allBurst = 200, 2000
 )
 
 // addresses are what tells a reader the addresses of pods.
@@ -37,6 +41,7 @@ var addresses = []authorizationv1.ResourceAttributes{
 // rights remembers which ServiceAccounts may read the addresses of a namespace's pods.
 type rights struct {
 	reviewer Reviewer
+	limits   *pace.Paces[string] // by the namespace of the pod that is sent to
 	limit    *rate.Limiter
 
 	mu    sync.Mutex
@@ -52,7 +57,7 @@ type finding struct {
 }
 
 func newRights(reviewer Reviewer) *rights {
-	return &rights{reviewer: reviewer, limit: rate.NewLimiter(reviewRate, reviewBurst), known: map[right]finding{}}
+	return &rights{reviewer: reviewer, limits: pace.New[string](reviewRate, reviewBurst), limit: rate.NewLimiter(allRate, allBurst), known: map[right]finding{}}
 }
 
 // may reports whether r holds; ok is false where that could not be found out in time.
@@ -64,7 +69,7 @@ func (rs *rights) may(ctx context.Context, r right) (may, ok bool) {
 		return found.may, true
 	}
 	for _, what := range addresses {
-		if !rs.limit.Allow() {
+		if !rs.limits.Allow(r.namespace) || !rs.limit.Allow() {
 			return false, false
 		}
 		what.Namespace = r.namespace
