@@ -7,9 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -50,9 +48,10 @@ func (l *Loader) Load(ctx context.Context, names ...string) (*Input, error) {
 			w.add(name)
 			continue
 		}
-		w.visit(name, true)
+		w.named(name)
 	}
 	in.Problems = w.problems
+	var seen seenFiles
 	results := make([]result, len(w.paths))
 	if err := l.readAll(ctx, w.paths, results); err != nil {
 		return nil, err
@@ -61,6 +60,9 @@ func (l *Loader) Load(ctx context.Context, names ...string) (*Input, error) {
 		if done := w.rendered[i]; done != nil {
 			in.Files = append(in.Files, done.files...)
 			in.Problems = append(in.Problems, done.problems...)
+			continue
+		}
+		if seen.again(r.info) {
 			continue
 		}
 		in.Problems = append(in.Problems, r.problems...)
@@ -74,6 +76,7 @@ func (l *Loader) Load(ctx context.Context, names ...string) (*Input, error) {
 type result struct {
 	file     *File
 	problems []Problem
+	info     fs.FileInfo // of a regular file
 }
 
 func (l *Loader) readAll(ctx context.Context, paths []string, results []result) error {
@@ -104,30 +107,31 @@ func (l *Loader) readAll(ctx context.Context, paths []string, results []result) 
 }
 
 func (l *Loader) read(path string, nodes *arena) result {
-	src, err := l.bytes(path)
+	src, info, err := l.bytes(path)
 	if err != nil {
-		return result{problems: []Problem{{Path: path, Text: reason(err)}}}
+		return result{problems: []Problem{{Path: path, Text: reason(err)}}, info: info}
 	}
 	f, problems := parse(path, src, nodes)
-	return result{f, problems}
+	return result{f, problems, info}
 }
 
-func (l *Loader) bytes(path string) (string, error) {
+func (l *Loader) bytes(path string) (string, fs.FileInfo, error) {
 	if path == "-" {
 		data, err := io.ReadAll(io.LimitReader(l.Stdin, MaxBytes+1))
-		return l.bounded(data, err)
+		src, err := l.bounded(data, err)
+		return src, nil, err
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if info.Size() > MaxBytes {
-		return "", tooLarge(info.Size())
+		return "", info, tooLarge(info.Size())
 	}
 	// One byte more than the file has: a read that leaves it free has found the
 	// end, if the file has a size at all (those of /proc have none).
@@ -137,11 +141,11 @@ func (l *Loader) bytes(path string) (string, error) {
 		data = data[:len(data)+n]
 		switch {
 		case err == io.EOF, err == nil && n > 0 && int64(len(data)) == info.Size():
-			return unsafe.String(unsafe.SliceData(data), len(data)), nil
+			return unsafe.String(unsafe.SliceData(data), len(data)), info, nil
 		case err != nil:
-			return "", err
+			return "", nil, err
 		case len(data) > MaxBytes:
-			return "", tooLarge(int64(len(data)))
+			return "", info, tooLarge(int64(len(data)))
 		case len(data) == cap(data):
 			data = append(data, 0)[:len(data)]
 		}
@@ -174,93 +178,4 @@ func reason(err error) string {
 		return "not readable by this user"
 	}
 	return pathErr.Err.Error()
-}
-
-// walk collects the paths to read.
-type walk struct {
-	loader   *Loader
-	paths    []string
-	seen     map[string]bool // folders by their real path
-	problems []Problem
-	rendered map[int]*renderedFolder
-}
-
-type renderedFolder struct {
-	files    []*File
-	problems []Problem
-}
-
-func (w *walk) add(path string) { w.paths = append(w.paths, path) }
-
-func (w *walk) fail(path string, err error) {
-	w.problems = append(w.problems, Problem{Path: path, Text: reason(err)})
-}
-
-// visit takes a file or a folder; a file found in a folder must look like a
-// manifest, one that the user named is read whatever its name is.
-func (w *walk) visit(path string, named bool) {
-	info, err := os.Stat(path)
-	if err != nil {
-		if named || isManifest(path) {
-			w.fail(path, err)
-		}
-		return
-	}
-	switch {
-	case info.IsDir():
-		w.folder(path)
-	case !info.Mode().IsRegular() && !named:
-	case named || isManifest(path):
-		w.add(path)
-	}
-}
-
-func (w *walk) folder(path string) {
-	real, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		real, err = filepath.Abs(real)
-	}
-	if err != nil {
-		w.fail(path, err)
-		return
-	}
-	if w.seen[real] {
-		return
-	}
-	w.seen[real] = true
-	if w.loader.Render != nil {
-		if files, problems, took := w.loader.Render(path); took {
-			if w.rendered == nil {
-				w.rendered = map[int]*renderedFolder{}
-			}
-			w.rendered[len(w.paths)] = &renderedFolder{files, problems}
-			w.add("")
-			return
-		}
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		w.fail(path, err)
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		child := filepath.Join(path, e.Name())
-		if e.Type().IsRegular() {
-			if isManifest(child) {
-				w.add(child)
-			}
-			continue
-		}
-		w.visit(child, false)
-	}
-}
-
-func isManifest(path string) bool {
-	switch filepath.Ext(path) {
-	case ".yaml", ".yml", ".json":
-		return true
-	}
-	return false
 }

@@ -162,6 +162,56 @@ func TestLoadFolder(t *testing.T) {
 	}
 }
 
+// TestLoadEachFileOnce: a file with several names is read once, and no link leads
+// out of the folder that was named.
+func TestLoadEachFileOnce(t *testing.T) {
+	dir := t.TempDir()
+	inside, outside := filepath.Join(dir, "inside"), filepath.Join(dir, "outside")
+	for _, path := range []string{"inside/.hidden", "inside/sub", "outside"} {
+		if err := os.MkdirAll(filepath.Join(dir, path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"inside/.hidden/kept.yaml", "inside/sub/a.yaml", "inside/b.yaml", "outside/c.yaml"} {
+		if err := os.WriteFile(filepath.Join(dir, path), []byte(goodObject), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{
+		"out": outside, "out.yaml": filepath.Join(outside, "c.yaml"), "up": "../outside",
+		"kept.yaml": ".hidden/kept.yaml", "b-again.yaml": "b.yaml", "sub-again": "sub",
+	} {
+		if err := os.Symlink(target, filepath.Join(inside, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(filepath.Join(inside, "b.yaml"), filepath.Join(inside, "sub", "hard.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	in, err := (&Loader{}).Load(context.Background(), inside, filepath.Join(inside, "sub", "a.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files, problems []string
+	for _, f := range in.Files {
+		files = append(files, strings.TrimPrefix(f.Path, inside+"/"))
+	}
+	for _, p := range in.Problems {
+		problems = append(problems, strings.ReplaceAll(p.Error(), inside, "."))
+	}
+	if got := strings.Join(files, " "); got != "b-again.yaml kept.yaml sub/a.yaml" {
+		t.Errorf("files %q", got)
+	}
+	const text = ": a symbolic link that leaves .; name what it leads to, if it is to be read"
+	if got, want := strings.Join(problems, "\n"), "./out"+text+"\n./out.yaml"+text+"\n./up"+text; got != want {
+		t.Errorf("problems\n%s\nwant\n%s", got, want)
+	}
+	// A link that the user named is meant.
+	if in, err = (&Loader{}).Load(context.Background(), filepath.Join(inside, "out")); err != nil || len(in.Files) != 1 || len(in.Problems) != 0 {
+		t.Errorf("a link that was named: %v, %v", err, in)
+	}
+}
+
 func TestLoadStopsWhenCancelled(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(goodObject), 0o644); err != nil {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -142,35 +141,4 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 	}
 	in, err := l.Load(cmd.Context(), names...)
 	return in, &renderer, err
-}
-
-// replaceFile writes a file so that no one ever sees half of it, and keeps the
-// permissions of the one that was there. A link stays a link, and what is no file, such as a
-// terminal or /dev/null, is written to and stays what it is.
-func replaceFile(path, text string) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(path); err == nil {
-		if mode = info.Mode().Perm(); !info.Mode().IsRegular() {
-			return os.WriteFile(path, []byte(text), mode)
-		}
-	}
-	writing.Lock()
-	defer writing.Unlock()
-	temp, err := os.CreateTemp(filepath.Dir(path), ".lameduck-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer func() { _ = os.Remove(temp.Name()) }() // it is gone if it was renamed
-	_, err = temp.WriteString(text)
-	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
 }
