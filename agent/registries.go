@@ -10,6 +10,7 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/guard"
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/registry/caches"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
@@ -26,11 +27,10 @@ const (
 	withdrawTime = 10 * time.Second
 	// recordEvery bounds how long a new leader does not know what a withdrawal will leave behind.
 	recordEvery = 5 * time.Second
-	// What holds when nobody says how long consumers cache: the longest of those known,
-	// Eureka's, and more than the pause of a consumer that is not idle.
-	unknownStale = 95 * time.Second
-	unknownQuiet = 5 * time.Second
 )
+
+// What holds when nobody says how long consumers cache.
+var unknownStale, unknownQuiet = caches.Unknown, caches.Quiet
 
 // registryState is what is known of one registry.
 type registryState struct {

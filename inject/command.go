@@ -66,7 +66,7 @@ func restartGrace(c corev1.Container) time.Duration {
 		if probe == nil || probe.TerminationGracePeriodSeconds == nil {
 			continue
 		}
-		own := time.Duration(*probe.TerminationGracePeriodSeconds) * time.Second
+		own := period(*probe.TerminationGracePeriodSeconds)
 		if grace == 0 || own < grace {
 			grace = own
 		}

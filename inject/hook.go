@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
@@ -34,7 +35,7 @@ func keep(hook *corev1.LifecycleHandler, c *corev1.Container, atAnnounce bool) o
 	case hook == nil:
 		return ownHook{}
 	case hook.Sleep != nil:
-		return sleeps(time.Duration(hook.Sleep.Seconds) * time.Second)
+		return sleeps(period(hook.Sleep.Seconds))
 	case hook.Exec != nil:
 		return keepExec(hook.Exec.Command, atAnnounce)
 	case hook.HTTPGet != nil:
@@ -147,7 +148,7 @@ func sleepsIn(command []string) time.Duration {
 }
 
 func asDuration(seconds float64) time.Duration {
-	return time.Duration(min(seconds, longest.Seconds()) * float64(time.Second))
+	return time.Duration(min(seconds, termination.MaxWait.Seconds()) * float64(time.Second))
 }
 
 // script is what a command runs: the text that it gives to a shell, or itself.

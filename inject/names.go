@@ -68,7 +68,4 @@ const (
 
 	// tokenSeconds is the token's life; the kubelet renews it at 80 % of it.
 	tokenSeconds = 3600
-
-	// longest bounds every duration that is asked for.
-	longest = 24 * time.Hour
 )

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -145,7 +146,7 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 	if grace.After != present {
 		changes = append(changes, fmt.Sprintf("raised the grace period from %d s to %d s", present, grace.After))
 	}
-	policy.Budget = policy.Budget.Split(time.Duration(grace.After) * time.Second)
+	policy.Budget = policy.Budget.Split(period(grace.After))
 
 	for i := range plans {
 		if p := &plans[i]; p.hook {
@@ -183,6 +184,12 @@ func graceOf(pod *corev1.Pod) int64 {
 		return *set
 	}
 	return defaultGrace
+}
+
+// period is a time in seconds as the API has it, as far as it can be told to the agent: longer ones
+// mean nothing.
+func period(seconds int64) time.Duration {
+	return time.Duration(min(seconds, int64(termination.MaxGrace/time.Second))) * time.Second
 }
 
 // maxAnnotations is the API server's bound on all annotations of an object, keys included.

@@ -6,6 +6,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -87,12 +88,12 @@ func (w wishes) apply(policy *Policy) error {
 
 func (w wishes) check() error {
 	for _, one := range []wish{w.minWait, w.stop, w.fallbackWait} {
-		if one.value < 0 || one.value > longest {
+		if one.value < 0 || one.value > termination.MaxWait {
 			return &Invalid{one.path, "is " + one.value.String(), "write a duration from 0s to 24h"}
 		}
 	}
 	for _, one := range []wish{w.maxWait, w.quietFloor, w.quietCeiling} {
-		if one.there() && (one.value <= 0 || one.value > longest) {
+		if one.there() && (one.value <= 0 || one.value > termination.MaxWait) {
 			return &Invalid{one.path, "is " + one.value.String(), "write a duration above 0s, up to 24h"}
 		}
 	}

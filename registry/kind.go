@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/registry/caches"
 )
 
 // Key is one setting of a spec.
@@ -60,25 +62,8 @@ var (
 	}
 )
 
-// springStale is Spring Cloud LoadBalancer's cache (35 s), and what a push takes; leastQuiet
-// is longer than the pause between two requests of a consumer that is not idle.
-const (
-	springStale = 40 * time.Second
-	leastQuiet  = 5 * time.Second
-)
-
-// dubboStale is what a consumer of Dubbo's takes that missed a push and polls its registry: 10 s,
-// the Nacos client's at most, and half as much again. The last request after offline was seen
-// after 0 to 1.9 s.
-const dubboStale = 15 * time.Second
-
-// etcdStale is twice the time after which a Kitex client asks etcd anew (5 s, by its balancer's
-// cache); a client of go-kratos watches, and knows at once. What is read of etcd is what the
-// majority of its members has: that lags by nothing.
-const (
-	etcdStale = 10 * time.Second
-	etcdLag   = 0
-)
+// etcdLag is none: what is read of etcd is what the majority of its members has.
+const etcdLag = 0
 
 // zookeeperLag is none because each server catches up before it is asked: of three, all were
 // seen to agree 10 ms after a node was deleted.
@@ -88,11 +73,8 @@ const zookeeperLag = 0
 const polarisLag = time.Second
 
 func kind(name, about string, stale, lag time.Duration, keys ...[]Key) Kind {
-	return Kind{Name: name, About: about, Stale: stale, Quiet: leastQuiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
+	return Kind{Name: name, About: about, Stale: stale, Quiet: caches.Quiet, Lag: lag, Keys: slices.Concat(append(keys, everyKind)...)}
 }
-
-// eurekaCache is how often a Eureka server renews what it gives consumers.
-const eurekaCache = 30 * time.Second
 
 func cached(by time.Duration, k Kind) Kind {
 	k.Cache = by
@@ -106,10 +88,9 @@ func inPod(k Kind) Kind {
 
 // Kinds are the registries that can be spoken to, in the order of the help.
 //
-// Where Stale comes from: Spring Cloud LoadBalancer caches 35 s; Eureka's servers 30 s and its
-// clients 30 s more; Nacos pushes within 0.6 s; Dubbo is notified within 1 s. Lag was measured.
+// Where Stale comes from, package caches says. Lag was measured.
 var Kinds = []Kind{
-	kind("nacos", "Nacos 1.x, 2.x and 3.x: the instance is disabled", springStale, 700*time.Millisecond,
+	kind("nacos", "Nacos 1.x, 2.x and 3.x: the instance is disabled", caches.Spring.Most, 700*time.Millisecond,
 		serverKeys, instanceKeys, passwordKeys, tokenKeys, []Key{
 			{"namespace", "namespace's id, not its name (public)"},
 			{"group", "group (DEFAULT_GROUP)"},
@@ -119,40 +100,40 @@ var Kinds = []Kind{
 			{"weight", "in a record: the weight that was found"},
 			{"ephemeral", "in a record: whether it is kept by beats"},
 		}),
-	cached(eurekaCache, kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", 95*time.Second, 500*time.Millisecond,
+	cached(caches.EurekaServer, kind("eureka", "Eureka: the instance's status is overridden by OUT_OF_SERVICE", caches.Eureka.Most, 500*time.Millisecond,
 		serverKeys, instanceKeys, passwordKeys, []Key{
 			{"id", "the instance's id (that of the instance with the pod's address)"},
 		})),
-	kind("zookeeper", "ZooKeeper with the layouts of Spring Cloud and Dubbo: the instance's nodes are deleted", springStale, zookeeperLag,
+	kind("zookeeper", "ZooKeeper with the layouts of Spring Cloud and Dubbo: the instance's nodes are deleted", caches.Spring.Most, zookeeperLag,
 		serverKeys, instanceKeys, passwordKeys, []Key{
 			{"layout", "spring or dubbo (spring)"},
 			{"root", "path of the services, or of Dubbo's interfaces (/services, /dubbo)"},
 		}),
 	// The interface's node was seen to go after 0.05 s and the application's after 1.0 s.
-	inPod(kind("dubbo", "Dubbo 2.7 and 3 by QoS in the pod: the application takes its services out, whatever its registry", dubboStale, time.Second,
+	inPod(kind("dubbo", "Dubbo 2.7 and 3 by QoS in the pod: the application takes its services out, whatever its registry", caches.Dubbo.Most, time.Second,
 		[]Key{
 			{"server", "the application's QoS, host:port (127.0.0.1:22222, or the port found in Spring's settings)"},
 			{"service", "the application's name, for the log (found in Spring's settings)"},
 		})),
 	// Deregistered, it was out of the leader's answers after 1.1 to 1.5 ms, through another agent.
-	kind("consul", "Consul: the instance is deregistered at its agent, or put into maintenance", springStale, 100*time.Millisecond,
+	kind("consul", "Consul: the instance is deregistered at its agent, or put into maintenance", caches.Spring.Most, 100*time.Millisecond,
 		serverKeys, instanceKeys, tokenKeys, []Key{
 			{"by", "deregister or maintenance (deregister: maintenance is not seen by consumers that take instances in any state, as Spring Cloud's do by default)"},
 			{"id", "the instance's id (that of the instance with the pod's address)"},
 		}),
 	// Its consumers are those of the registry behind it; unknown, of the slowest.
-	inPod(kind("actuator", "Spring Boot's endpoint serviceregistry in the pod: the application sets its status in its registry", 95*time.Second, 700*time.Millisecond,
+	inPod(kind("actuator", "Spring Boot's endpoint serviceregistry in the pod: the application sets its status in its registry", caches.Eureka.Most, 700*time.Millisecond,
 		[]Key{
 			{"server", "the application's actuator, host:port or URL (127.0.0.1 and the port found in Spring's settings)"},
 			{"service", "the application's name, for the log (found in Spring's settings)"},
 			{"backend", "its registry: eureka, nacos, consul or zookeeper (found in Spring's settings, or by the answer)"},
 			{"context", "path of the actuator (/actuator, or that found in Spring's settings)"},
 		}, tlsKeys, passwordKeys)),
-	kind("polaris", "Polaris: the instance is isolated", springStale, polarisLag,
+	kind("polaris", "Polaris: the instance is isolated", caches.Spring.Most, polarisLag,
 		serverKeys, instanceKeys, tokenKeys, []Key{
 			{"namespace", "namespace (default)"},
 		}),
-	kind("etcd", "etcd 3.4 and later, as go-kratos and Kitex register in it: the instance's key is deleted", etcdStale, etcdLag,
+	kind("etcd", "etcd 3.4 and later, as go-kratos and Kitex register in it: the instance's key is deleted", caches.Etcd.Most, etcdLag,
 		[]Key{
 			{"server", "all members, host:port or URL, separated by commas"},
 			{"service", "the service's name"},

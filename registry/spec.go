@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/lameduck-dev/lameduck/registry/caches"
 )
 
 // Spec names one service in one registry. Its text form is the same in a flag, an annotation
@@ -234,7 +236,7 @@ func (s Spec) Lag() time.Duration { return s.kind().Lag }
 func (s Spec) kind() Kind {
 	k, err := LookupKind(s.Kind)
 	if err != nil { // of a text that was not understood: as careful as for most
-		return Kind{Stale: springStale, Quiet: leastQuiet}
+		return Kind{Stale: caches.Spring.Most, Quiet: caches.Quiet}
 	}
 	if behind, err := LookupKind(s.values["backend"]); err == nil { // what consumers do is up to that one
 		k.Stale, k.Lag = behind.Stale, behind.Lag

@@ -122,7 +122,7 @@ func (o *options) addProbe(text string) error {
 func (o *options) addRestart(text string) error {
 	container, periodText, found := strings.Cut(text, "/")
 	period, err := time.ParseDuration(periodText)
-	if !found || container == "" || err != nil || period <= 0 || period > longest {
+	if !found || container == "" || err != nil || period <= 0 || period > termination.MaxGrace {
 		return fmt.Errorf("not CONTAINER/PERIOD, such as app/10s")
 	}
 	if o.restarts == nil {
@@ -154,12 +154,12 @@ func (o *options) addNodeAddresses(text string) error {
 func (o *options) settings() (agent.Config, *hubclient.Client, error) {
 	config := o.config
 	for name, part := range map[string]time.Duration{"announce": o.parts.Announce, "confirm": o.parts.Confirm, "drain": o.parts.Drain, "stop": o.parts.Stop, "margin": o.parts.Margin} {
-		if part < 0 || part > longest {
-			return agent.Default(), nil, fmt.Errorf("%s is %v, must be from 0 to %v", name, part, longest)
+		if part < 0 || part > termination.MaxGrace {
+			return agent.Default(), nil, fmt.Errorf("%s is %v, must be from 0 to %v", name, part, termination.MaxGrace)
 		}
 	}
-	if o.grace > longest {
-		return agent.Default(), nil, fmt.Errorf("grace is %v, must be at most %v", o.grace, longest)
+	if o.grace > termination.MaxGrace {
+		return agent.Default(), nil, fmt.Errorf("grace is %v, must be at most %v", o.grace, termination.MaxGrace)
 	}
 	config.Budget = o.parts.Split(o.grace)
 	if err := config.Validate(); err != nil {
@@ -179,6 +179,3 @@ func (o *options) settings() (agent.Config, *hubclient.Client, error) {
 	}
 	return config, &hubclient.Client{Addresses: o.hubs, Key: key, TokenFile: o.tokenFile}, nil
 }
-
-// longest is beyond any grace period that makes sense, and keeps sums of durations from overflowing.
-const longest = 366 * 24 * time.Hour

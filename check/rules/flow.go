@@ -1,8 +1,10 @@
 package rules
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/lameduck-dev/lameduck/registry/caches"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -56,12 +58,12 @@ func routersOf(w *workload.Workload) []router {
 		if !ok {
 			continue
 		}
-		stale := router{registry.name + "'s consumers", balancerCache, "the default cache of Spring Cloud LoadBalancer", nil}
+		stale := router{registry.name + "'s consumers", seconds(caches.Spring.Seen), "the default cache of Spring Cloud LoadBalancer", nil}
 		switch registry.name {
 		case "Eureka":
-			stale = router{"Eureka's consumers", eurekaStale, "22 to 58 s seen, 95 s at worst", nil}
+			stale = router{"Eureka's consumers", seconds(caches.Eureka.Seen), fmt.Sprintf("22 to 58 s seen, %d s at worst", seconds(caches.Eureka.Most)), nil}
 		case dubbo:
-			stale = router{"Dubbo's consumers", dubboStale, "1 to 3 s seen", nil}
+			stale = router{"Dubbo's consumers", seconds(caches.Dubbo.Seen), "1 to 3 s seen", nil}
 		}
 		if onlyWaits(c.PreStop) {
 			wait, _ := c.PreStop.Wait()

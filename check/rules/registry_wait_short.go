@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/registry/caches"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -17,9 +19,10 @@ var registryWaitShort = &check.Rule{
 		"server's (30 s), the client's (30 s) and Spring Cloud LoadBalancer's (35 s); consumers were seen to go on for 22 to 58 s. Nacos, Consul " +
 		"and ZooKeeper tell in a second, and the load balancer's cache holds on all the same. Dubbo's consumers stop 1 to 3 s after /offline. " +
 		"What is sent after SIGTERM is refused.",
-	Remedy: "Wait until the caches have run out between the withdrawal and the end of the hook (Eureka by default 60 s, and 95 s in the worst " +
-		"case; Nacos, Consul and ZooKeeper 36 s; Dubbo 3 s), or shorten spring.cloud.loadbalancer.cache.ttl and eureka.client.registry-fetch-interval-seconds at the " +
+	Remedy: fmt.Sprintf("Wait until the caches have run out between the withdrawal and the end of the hook (Eureka by default %d s, and %d s in the worst "+
+		"case; Nacos, Consul and ZooKeeper %d s; Dubbo %d s), or shorten spring.cloud.loadbalancer.cache.ttl and eureka.client.registry-fetch-interval-seconds at the "+
 		"consumers, and raise terminationGracePeriodSeconds accordingly.",
+		seconds(caches.Eureka.Seen), seconds(caches.Eureka.Most), seconds(caches.Spring.Seen), seconds(caches.Dubbo.Seen)),
 	Source: "https://docs.spring.io/spring-cloud-commons/reference/spring-cloud-commons/loadbalancer.html and measurements with the real servers",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Containers {

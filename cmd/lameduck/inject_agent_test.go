@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +64,27 @@ func TestAgentTakesWhatInjectWrites(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestAgentTakesEveryGrace: whatever grace period a pod may have, the agent understands what it is
+// told. Once the two had bounds of their own.
+func TestAgentTakesEveryGrace(t *testing.T) {
+	for _, grace := range []int64{1, 30, 25 * 3600, 367 * 24 * 3600, math.MaxInt64} {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{inject.Label: "true"}, Annotations: map[string]string{inject.MaxWaitAnnotation: "24h"}},
+			Spec: corev1.PodSpec{TerminationGracePeriodSeconds: &grace, Containers: []corev1.Container{{
+				Name: "web", LivenessProbe: &corev1.Probe{
+					ProbeHandler:                  corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(80)}},
+					TerminationGracePeriodSeconds: &grace,
+				},
+			}}},
+		}
+		result, err := inject.Pod(pod, inject.Surroundings{}, inject.Settings{AgentImage: "agent"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		takesInstall(t, result.Pod.Spec.InitContainers[0])
 	}
 }
 

@@ -31,6 +31,13 @@ var Default = Budget{
 	Margin:   2 * time.Second,
 }
 
+// Bounds of what is understood. Longer waits can't be asked for; of a longer grace period only so
+// much is used, which keeps sums of durations from overflowing.
+const (
+	MaxWait  = 24 * time.Hour
+	MaxGrace = 366 * 24 * time.Hour
+)
+
 // Needs is the grace period that holds every part of b, in full seconds.
 func (b Budget) Needs() time.Duration {
 	sum := b.Announce + b.Confirm + b.Drain + b.Stop + b.Margin

@@ -60,7 +60,7 @@ var faults = []fault{
 				return
 			}
 		}
-	}, want: "the answer is longer than 8 MiB"},
+	}, want: "the answer is longer than 2 MiB"},
 	{name: "huge header", handle: func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 100<<10)) }, want: "exceeded"},
 	{name: "cut off", handle: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, want: "EOF"},
 	{name: "refused", server: "127.0.0.1:1", want: "connection refused"},
