@@ -14,9 +14,12 @@ import (
 // as the pod's status tells them. What only bears our names stays, for reserve to refuse.
 func strip(pod *corev1.Pod, status *Status) error {
 	spec := &pod.Spec
-	spec.InitContainers = slices.DeleteFunc(spec.InitContainers, func(c corev1.Container) bool {
+	ownInit := func(c corev1.Container) bool {
 		return c.Name == InitContainer && len(c.Command) == 1 && c.Command[0] == ImageAgentPath
-	})
+	}
+	injected := slices.ContainsFunc(spec.InitContainers, ownInit)
+	ownVolume := func(v corev1.Volume) bool { return injected && v.Name == Volume && v.EmptyDir != nil }
+	spec.InitContainers = slices.DeleteFunc(spec.InitContainers, ownInit)
 	for i := range spec.Containers {
 		c := &spec.Containers[i]
 		if err := stripHook(c, status.container(c.Name)); err != nil {
@@ -62,8 +65,6 @@ func stripHook(c *corev1.Container, status *ContainerStatus) error {
 	}
 	return nil
 }
-
-func ownVolume(v corev1.Volume) bool { return v.Name == Volume && v.EmptyDir != nil }
 
 func ownTokenVolume(v corev1.Volume) bool {
 	if v.Name != TokenVolume || v.Projected == nil || len(v.Projected.Sources) != 1 {

@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -211,5 +212,16 @@ func BenchmarkPod(b *testing.B) {
 		if _, err := Pod(pod, around, testSettings); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestOwnVolumeIsTheirs: a volume that only bears our name is the user's, and is not taken over.
+func TestOwnVolumeIsTheirs(t *testing.T) {
+	pod := labelled("true")
+	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: Volume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	pod.Spec.Containers[0].VolumeMounts = append(pod.Spec.Containers[0].VolumeMounts, corev1.VolumeMount{Name: Volume, MountPath: "/cache"})
+	var invalid *Invalid
+	if _, err := Pod(pod, Surroundings{}, testSettings); !errors.As(err, &invalid) {
+		t.Errorf("the user's volume was taken over: %v", err)
 	}
 }

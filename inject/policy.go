@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -18,6 +19,7 @@ type Surroundings struct {
 	NamespaceLabels map[string]string
 	Policies        []v1alpha1.DrainPolicy // those of the pod's namespace, in any order
 	Rights          PolicyRights           // of these
+	Because         string                 // what the labels stand for, if they are not the namespace's own
 }
 
 // Policy is what is asked for one pod, with nothing left open.
@@ -72,7 +74,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 		if err != nil {
 			return policy, err
 		}
-		policy.Because = "label on the namespace"
+		policy.Because = cmp.Or(around.Because, "label on the namespace")
 		if fromNamespace == unsaid {
 			policy.Because = "not asked for"
 		}

@@ -57,6 +57,7 @@ func Join(files []*File) *Set {
 			w.PDBs = append(w.PDBs, pdb)
 		}
 	}
+	s.joinRollouts()
 	s.joinScalers()
 	s.joinRoutes()
 	return s
@@ -92,6 +93,10 @@ func (s *Set) joinScalers() {
 	for _, w := range s.Workloads {
 		key := name{w.Kind, w.Namespace, w.Name}
 		byName[key] = append(byName[key], w)
+		if w.Rollout != nil {
+			key = name{w.Rollout.Kind, w.Rollout.Namespace, w.Rollout.Name}
+			byName[key] = append(byName[key], w)
+		}
 	}
 	for _, h := range s.HPAs {
 		kind, target := h.Target()

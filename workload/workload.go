@@ -25,29 +25,20 @@ type Workload struct {
 	PDBs     []*PDB
 	HPAs     []*HPA
 	Input    *Set
-}
 
-// templates says where each kind keeps its pod template.
-var templates = map[string]struct {
-	groups string
-	path   []string
-}{
-	"Deployment":            {"apps extensions", []string{"spec", "template"}},
-	"StatefulSet":           {"apps", []string{"spec", "template"}},
-	"DaemonSet":             {"apps extensions", []string{"spec", "template"}},
-	"ReplicaSet":            {"apps extensions", []string{"spec", "template"}},
-	"ReplicationController": {"", []string{"spec", "template"}},
-	"Job":                   {"batch", []string{"spec", "template"}},
-	"CronJob":               {"batch", []string{"spec", "jobTemplate", "spec", "template"}},
-	"Rollout":               {"argoproj.io", []string{"spec", "template"}},
-	"Pod":                   {"", nil},
+	// Rollout is the Argo Rollout whose pods are made of this Deployment's
+	// template, nil if there is none.
+	Rollout *Object
 }
 
 // newWorkload returns nil for an object that has no pod template, that another
 // one controls, or that is only a patch: containers without an image.
 func newWorkload(o *Object) *Workload {
-	kind, ok := templates[o.Kind]
-	if !ok || o.Group() != "" && !strings.Contains(kind.groups, o.Group()) {
+	path, ok := TemplatePath(o.APIVersion, o.Kind)
+	if !ok && shaped(o) {
+		path, ok = []string{"spec", "template"}, true
+	}
+	if !ok {
 		return nil
 	}
 	for owner := range o.Root.Get("metadata", "ownerReferences").All() {
@@ -55,7 +46,7 @@ func newWorkload(o *Object) *Workload {
 			return nil // its owner's template is what can be changed
 		}
 	}
-	template := o.Root.Get(kind.path...)
+	template := o.Root.Get(path...)
 	w := &Workload{Object: o, Meta: template.Get("metadata"), Pod: template.Get("spec")}
 	for n := range w.Pod.Get("containers").All() {
 		w.Containers = append(w.Containers, newContainer(w, n, Main))
@@ -121,14 +112,20 @@ func (w *Workload) LongestWait() (seconds int64, c *Container) {
 // Scales reports whether the kind keeps a number of interchangeable pods.
 func (w *Workload) Scales() bool {
 	switch w.Kind {
-	case "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout":
+	case "Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout", "CloneSet", "DeploymentConfig":
 		return true
 	}
 	return false
 }
 
 // Finite reports whether the pods are meant to end on their own.
-func (w *Workload) Finite() bool { return w.Kind == "Job" || w.Kind == "CronJob" }
+func (w *Workload) Finite() bool {
+	if w.Kind == "Pod" {
+		return false
+	}
+	restart := w.Pod.Get("restartPolicy").Str()
+	return w.Kind == "Job" || w.Kind == "CronJob" || restart == "Never" || restart == "OnFailure"
+}
 
 // Replicas is the least number of pods that the manifests ask for: the
 // autoscaler's minimum, or spec.replicas, 1 by default. The node is where it
@@ -138,6 +135,9 @@ func (w *Workload) Replicas() (n int64, at *Node) {
 		return h.Min()
 	}
 	at = w.Spec("replicas")
+	if w.Rollout != nil {
+		at = w.Rollout.Spec("replicas")
+	}
 	if i, ok := at.Int(); ok {
 		return i, at
 	}

@@ -99,6 +99,7 @@ func All() []*check.Rule {
 
 		removedAPI,
 		duplicateKey,
+		podsNotRead,
 	}
 	return append(all, ignoreAnnotation(all))
 }

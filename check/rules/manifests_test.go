@@ -65,3 +65,31 @@ func TestPlaceholders(t *testing.T) {
 		t.Errorf("the same with known values: %v, %+v", err, result.Summary)
 	}
 }
+
+// TestPodsAreFound: pods are found in the kinds of OpenKruise and Argo, and in those
+// that have a pod template where nearly all have it.
+func TestPodsAreFound(t *testing.T) {
+	cloneset := read(t, "../testdata/cloneset.yaml")
+	for name, c := range map[string]struct {
+		src  string
+		want []string
+	}{
+		"CloneSet":         {cloneset, []string{"no-prestop", "no-readiness", "max-unavailable-all"}},
+		"a kind not known": {strings.NewReplacer("apps.kruise.io/v1alpha1", "example.com/v1", "CloneSet", "Shop").Replace(cloneset), []string{"no-prestop", "no-readiness"}},
+		"workloadRef":      {read(t, "../testdata/rollout-workloadref.yaml"), []string{"no-prestop", "no-readiness", "max-unavailable-all"}},
+	} {
+		result, err := check.Run(context.Background(), parse(t, name, c.src), check.Options{Rules: All()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for _, f := range result.Findings {
+			found[f.Rule] = true
+		}
+		for _, rule := range c.want {
+			if !found[rule] {
+				t.Errorf("%s: no %s in %v", name, rule, found)
+			}
+		}
+	}
+}

@@ -14,13 +14,19 @@ var maxUnavailableAll = &check.Rule{
 	Remedy: "Set maxUnavailable to 0 or to a small part of the replicas, with maxSurge of at least 1.",
 	Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable",
 	Workload: func(p *check.Pass, w *workload.Workload) {
+		o := w.Object
 		var at *workload.Node
-		switch w.Kind {
-		case "Deployment":
+		switch {
+		case w.Rollout != nil:
+			o = w.Rollout
+			at = o.Spec("strategy", "canary", "maxUnavailable")
+		case w.Kind == "CloneSet":
+			at = w.Spec("updateStrategy", "maxUnavailable")
+		case w.Kind == "Deployment":
 			at = w.Spec("strategy", "rollingUpdate", "maxUnavailable")
-		case "Rollout":
+		case w.Kind == "Rollout":
 			at = w.Spec("strategy", "canary", "maxUnavailable")
-		case "StatefulSet":
+		case w.Kind == "StatefulSet":
 			at = w.Spec("updateStrategy", "rollingUpdate", "maxUnavailable")
 		}
 		if !at.Set() || !serves(w) {
@@ -28,11 +34,11 @@ var maxUnavailableAll = &check.Rule{
 		}
 		n, _ := w.Replicas()
 		if taken, ok := workload.Amount(at, n, false); ok && n > 0 && taken >= n {
-			d := p.Report(w.Object, at, "maxUnavailable %s of %d replicas lets a rolling update take all of them", at.Str(), n)
+			d := p.Report(o, at, "maxUnavailable %s of %d replicas lets a rolling update take all of them", at.Str(), n)
 			if n == 1 {
 				d.As(findings.Warning, findings.Certain) // of one pod a drain takes all as well
 			}
-			if w.Kind == "Deployment" && surges(w, n) {
+			if w.Kind == "Deployment" && w.Rollout == nil && surges(w, n) {
 				d.FixIfAllowed(workload.Replace(at, "0"))
 			}
 		}

@@ -31,7 +31,11 @@ var singleReplica = &check.Rule{
 			if !slices.ContainsFunc(servingContainers(w), answers) {
 				return // two of a store are no copy of one; what is only scraped is scraped again
 			}
-			d := p.Report(w.Object, at, "%s serves %s with one replica%s", w, w.Serving[0], said)
+			o := w.Object
+			if w.Rollout != nil {
+				o = w.Rollout
+			}
+			d := p.Report(o, at, "%s serves %s with one replica%s", w, w.Serving[0], said)
 			if ownVolume(w) {
 				d.Do("Its volume may belong to one pod alone: make sure that two can share it or keep their own, before you run two replicas; else plan for the outage.")
 			}

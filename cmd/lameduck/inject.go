@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,11 +51,12 @@ type injectFlags struct {
 func newInject() *cobra.Command {
 	var flags injectFlags
 	cmd := &cobra.Command{
-		Use:     "inject -f FILE|DIR|-",
-		Short:   "Inject the agent into manifests",
-		Long:    injectHelp,
-		Example: "  lameduck inject -f app.yaml | kubectl apply -f -\n  kubectl get deployment web -o yaml | lameduck inject --all -f -",
-		Args:    cobra.NoArgs,
+		Use:   "inject -f FILE|DIR|-",
+		Short: "Inject the agent into manifests",
+		Long:  injectHelp,
+		Example: "  lameduck inject --agent-image registry.example/lameduck-agent:v1 -f app.yaml | kubectl apply -f -\n" +
+			"  kubectl get deployment web -o yaml | lameduck inject --all -f -",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runInject(cmd, flags)
 		},
@@ -104,6 +106,10 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		if !flags.quiet || len(report.Warnings) > 0 {
 			printable.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, report)
 		}
+	}
+	injected := slices.ContainsFunc(reports, func(r manifest.Report) bool { return r.OptedIn && len(r.Changes) > 0 })
+	if injected && !flags.quiet && strings.HasPrefix(flags.settings.AgentImage, localRegistry+"/") {
+		printable.Fprintf(cmd.ErrOrStderr(), "no --agent-image: %s can be pulled from no registry unless you put it there; new pods would wait in Init:ImagePullBackOff\n", flags.settings.AgentImage)
 	}
 	if flags.settings.HubKey == "" && !flags.quiet {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub and wait by local evidence only")

@@ -15,8 +15,11 @@ import (
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
+// localRegistry is where a build that nobody published has its images.
+const localRegistry = "registry.local"
+
 // imageRepository is where the images are; the linker stamps it in a release.
-var imageRepository = "registry.local"
+var imageRepository = localRegistry
 
 func defaultImage() string      { return imageRepository + "/lameduck:" + version }
 func defaultAgentImage() string { return imageRepository + "/lameduck-agent:" + version }

@@ -55,14 +55,16 @@ func editMap(node *yaml.Node, from, to map[string]any) error {
 	return nil
 }
 
-// index is where a mapping's key stands among its content, or -1.
+// index is where a mapping's key stands among its content, or -1. Of two equal
+// keys the last one counts.
 func index(node *yaml.Node, key string) int {
+	found := -1
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		if node.Content[i].Value == key {
-			return i
+			found = i
 		}
 	}
-	return -1
+	return found
 }
 
 func editList(node *yaml.Node, from, to []any) error {

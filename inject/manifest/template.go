@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -13,6 +14,7 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/inject"
+	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // change injects into every template of a document and gives it its new text.
@@ -55,14 +57,17 @@ func equal(a, b string) bool {
 }
 
 func (in *input) changeObject(d *document, object *yaml.Node) (bool, error) {
-	path, ok := templateOf(text(object, "apiVersion"), text(object, "kind"))
+	path, ok := workload.TemplatePath(text(object, "apiVersion"), text(object, "kind"))
 	template := get(object, path...)
-	if !ok || template == nil {
-		return false, nil
-	}
 	meta := get(object, "metadata")
 	namespace := in.namespace(text(meta, "namespace"))
 	name := text(object, "kind") + " " + namespace + "/" + text(meta, "name") + text(meta, "generateName")
+	if !ok || template == nil {
+		if why := leftOut(object); why != "" && in.around(namespace).NamespaceLabels[inject.Label] == "true" {
+			in.reports = append(in.reports, Report{Path: d.path, Line: d.line + object.Line - 1, Object: name, Result: inject.Result{OptedIn: true, Skipped: why}})
+		}
+		return false, nil
+	}
 
 	var pod corev1.Pod
 	if err := decode(template, &pod); err != nil {
@@ -97,6 +102,32 @@ func (in *input) changeObject(d *document, object *yaml.Node) (bool, error) {
 	return true, nil
 }
 
+// leftOut says why nothing is injected into an object that makes pods; empty if it makes none.
+func leftOut(object *yaml.Node) string {
+	group, _, _ := strings.Cut(text(object, "apiVersion"), "/")
+	switch kind := text(object, "kind"); {
+	case group == "argoproj.io" && kind == "Rollout" && get(object, "spec", "workloadRef") != nil:
+		ref := get(object, "spec", "workloadRef")
+		return "its pods are made of the template of " + text(ref, "kind") + " " + text(ref, "name")
+	case group == "serving.knative.dev":
+		return "Knative refuses preStop hooks; its own proxy drains"
+	case strings.Contains(group, ".") && kind != "CustomResourceDefinition" && holdsContainers(get(object, "spec")):
+		return "how a " + kind + " makes its pods is not known; where the webhook is installed, it injects them when they are made"
+	}
+	return ""
+}
+
+// holdsContainers reports whether there is a list of containers at or below a node.
+func holdsContainers(node *yaml.Node) bool {
+	if node == nil {
+		return false
+	}
+	if list := get(node, "containers"); list != nil && list.Kind == yaml.SequenceNode && len(list.Content) > 0 && text(list.Content[0], "image") != "" {
+		return true
+	}
+	return slices.ContainsFunc(node.Content, holdsContainers)
+}
+
 // values are the pod's fields as its JSON has them, without what that always has for every
 // container: a file need not say that there is nothing.
 func values(pod *corev1.Pod) (map[string]any, error) {
@@ -118,24 +149,11 @@ func values(pod *corev1.Pod) (map[string]any, error) {
 }
 
 func (in *input) around(namespace string) inject.Surroundings {
-	labels := in.namespaces[namespace]
-	if _, said := labels[inject.Label]; in.options.All && !said {
-		labels = map[string]string{inject.Label: "true"}
+	around := inject.Surroundings{NamespaceLabels: in.namespaces[namespace], Policies: in.policies[namespace], Rights: inject.PolicyRights{Any: true}}
+	if _, said := around.NamespaceLabels[inject.Label]; in.options.All && !said {
+		around.NamespaceLabels, around.Because = map[string]string{inject.Label: "true"}, "--all"
 	}
-	return inject.Surroundings{NamespaceLabels: labels, Policies: in.policies[namespace], Rights: inject.PolicyRights{Any: true}}
-}
-
-// templateOf is where a kind keeps the pod that it makes.
-func templateOf(version, kind string) ([]string, bool) {
-	switch version + "/" + kind {
-	case "v1/Pod":
-		return nil, true
-	case "apps/v1/Deployment", "apps/v1/StatefulSet", "apps/v1/DaemonSet", "apps/v1/ReplicaSet", "v1/ReplicationController", "batch/v1/Job":
-		return []string{"spec", "template"}, true
-	case "batch/v1/CronJob":
-		return []string{"spec", "jobTemplate", "spec", "template"}, true
-	}
-	return nil, false
+	return around
 }
 
 // decode reads a tree into an API type, as the API server would read its text.
