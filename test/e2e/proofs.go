@@ -41,6 +41,7 @@ func Proofs() []Proof {
 				Proof{"leader-killed", proxy, against(Bare, leaderKilled)},
 				Proof{"hub-absent", proxy, hubAbsent},
 				Proof{"webhook-absent", proxy, webhookAbsent},
+				Proof{"hostile", proxy, hostile},
 				Proof{"cost", proxy, cost},
 				Proof{"stream", proxy, streams},
 				Proof{"router/late-3s", proxy, against(Bare, behind(3*time.Second))},
