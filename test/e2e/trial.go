@@ -121,7 +121,28 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.Protection == Lameduck {
+		e.sayLosses(result)
+	}
 	return judge(result, routes), nil
+}
+
+// sayLosses says of the first losses what they were, and what the agents of their pods wrote: a proof
+// that fails has to show where to look.
+func (e *Env) sayLosses(result *verify.Result) {
+	const said = 8
+	for _, loss := range result.Losses[:min(len(result.Losses), said)] {
+		e.say("lost: %s %s, %s of %v (%s), due %s, seen %s: %s", loss.Lane, loss.Kind, loss.Phase, loss.Pods, loss.Confidence,
+			loss.Intended.Format("05.000"), loss.Seen.Format("05.000"), loss.Detail)
+	}
+	for _, pod := range result.Pods {
+		if len(result.Losses) > 0 && pod.Losses > 0 {
+			for _, step := range pod.Steps {
+				e.say("%s: %s at %s", pod.Pod.Name, step.Phase, step.Time.Format("05.000"))
+			}
+			e.say("%s: %s", pod.Pod.Name, pod.HookLog)
+		}
+	}
 }
 
 // judge reads from the result what else a termination has to keep besides its requests.
