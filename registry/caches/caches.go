@@ -26,19 +26,20 @@ type Times struct {
 	Seen time.Duration
 }
 
-// Spring's consumers are told at once, and then go by the load balancer's cache: Nacos, Consul,
+// Spring has consumers that are told at once, and then go by the load balancer's cache: Nacos, Consul,
 // ZooKeeper, Polaris.
 var Spring = Times{"Nacos, Consul, ZooKeeper, Polaris", Balancer + 5*Push, Balancer + Push}
 
-// Eureka's consumers go by three caches one after the other. The sum was never seen.
+// Eureka has consumers that go by three caches one after the other. The sum was never seen.
 var Eureka = Times{"Eureka", EurekaServer + EurekaFetch + Balancer, 60 * time.Second}
 
-// Dubbo's have a balancer of their own that does not cache. The application's node went 1.0 s after
+// Dubbo has a balancer of its own that does not cache. The application's node went 1.0 s after
 // /offline, the last request came 0 to 1.9 s later. Most is that of one that missed a push and polls
 // its registry: 10 s, the Nacos client's at most, and half as much again.
 var Dubbo = Times{"Dubbo", 15 * time.Second, 3 * time.Second}
 
-// Etcd's: Kitex asks every 5 s, by its balancer's cache; twice that is waited. go-kratos watches.
+// Etcd has two kinds of consumers: Kitex asks every 5 s, by its balancer's cache, and twice that is
+// waited; go-kratos watches.
 var Etcd = Times{"etcd", 10 * time.Second, 5 * time.Second}
 
 // All are the rows of the table.

@@ -212,7 +212,7 @@ func (a *attack) stall(ctx context.Context, body []byte) {
 		return
 	}
 	secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
-	defer secure.Close()
+	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	a.stalled.Add(1)
 	_, err = fmt.Fprintf(secure, "POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", reviewSize)
