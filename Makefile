@@ -61,7 +61,7 @@ fuzz-briefly: ## check's fuzz targets (loader, splice, fix) for 10,000 inputs ea
 bench: ## benchmarks, ready for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),6) $(or $(PKG),./...)
 
-bench-check: ## check on 10,000 files with 30,000 objects, and on ten times as many: time and most memory
+bench-check: ## check on 30,000 objects, written in five ways, and on ten times as many: time and most memory
 	@go test -run '^$$' -bench '^BenchmarkCheckCommand$$' -benchtime 5x ./cmd/lameduck
 
 cluster-test: ## the short proofs on a real cluster: low rates, nothing may be lost

@@ -79,6 +79,7 @@ type Draft struct {
 	at         *workload.Node
 	text       string // what to point at within a value of several lines
 	nth        int
+	start      int // offset in the file, once the rules are through
 	message    string
 	remedy     string
 	severity   findings.Severity

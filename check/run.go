@@ -32,7 +32,7 @@ func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, 
 	if err != nil {
 		return nil, err
 	}
-	out := &findings.Result{}
+	out := &findings.Result{Findings: make([]findings.Finding, 0, len(drafts))}
 	for _, r := range o.Rules {
 		out.Rules = append(out.Rules, r.Text())
 	}
@@ -146,10 +146,13 @@ func order(set *workload.Set, drafts []*Draft) {
 			rank[o.File] = len(rank)
 		}
 	}
+	for _, d := range drafts {
+		d.start = d.span().Start
+	}
 	slices.SortStableFunc(drafts, func(a, b *Draft) int {
 		return cmp.Or(
 			cmp.Compare(rank[a.object.File], rank[b.object.File]),
-			cmp.Compare(a.span().Start, b.span().Start),
+			cmp.Compare(a.start, b.start),
 			cmp.Compare(a.rule.Name, b.rule.Name),
 		)
 	})

@@ -7,7 +7,7 @@ import (
 
 // The fast path reads the part of YAML that manifests are written in: block
 // maps and lists indented by spaces, scalars of one line, literal blocks,
-// flow collections of one line. It is about twenty times as fast as the full
+// flow collections of one line, JSON. It is about twenty times as fast as the full
 // parser because a value is a piece of the file and not a copy of it.
 //
 // It must never disagree with the full parser: on anything that it does not
@@ -57,6 +57,11 @@ func parseFast(src string, base int, a *arena) (root *Node, ok bool) {
 	}
 	root = f.arena.node()
 	root.keyOff = -1
+	if f.text[0] == '{' {
+		p := &fastJSON{f, f.at}
+		p.document(root)
+		return root, true
+	}
 	f.block(root, 0, 0)
 	if !f.done {
 		return nil, false

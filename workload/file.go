@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -28,7 +28,7 @@ type File struct {
 	broken bool    // a part could not be read
 
 	once  sync.Once
-	lines []int
+	lines []int32
 }
 
 // Piece says from which file the lines of a rendered text come, from one on.
@@ -100,7 +100,7 @@ func (f *File) span(start, end int) Span {
 
 func (f *File) position(off int) (line, column int) {
 	f.once.Do(func() { f.lines = lineStarts(f.Src) })
-	line = sort.SearchInts(f.lines, off+1)
+	line, _ = slices.BinarySearch(f.lines, int32(off)+1)
 	return line, utf8.RuneCountInString(f.Src[f.lines[line-1]:off]) + 1
 }
 
@@ -112,7 +112,7 @@ func (f *File) Line(line int) string {
 	}
 	end := len(f.Src)
 	if line < len(f.lines) {
-		end = f.lines[line]
+		end = int(f.lines[line])
 	}
 	return strings.TrimRight(f.Src[f.lines[line-1]:end], "\r\n")
 }

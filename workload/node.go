@@ -109,8 +109,8 @@ func (n *Node) Str() string {
 
 // Int reads an unquoted decimal integer.
 func (n *Node) Int() (int64, bool) {
-	if n == nil || n.Kind != Scalar || n.Style != Plain {
-		return 0, false
+	if n == nil || n.Kind != Scalar || n.Style != Plain || n.Value == "" || n.Value[0] > '9' {
+		return 0, false // an error of ParseInt costs memory
 	}
 	i, err := strconv.ParseInt(n.Value, 10, 64)
 	return i, err == nil

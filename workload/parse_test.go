@@ -72,6 +72,8 @@ var fastDocuments = []string{
 	"\"a b\": 1\n'c': http://x/y?z=1&w=2\nd: a:b\ne: -x\nf: a#b\n",
 	"a: \"say \\\"hi\\\"\\n\"\nb: ünï → ok\n",
 	"- a: 1\n  b: 2\n- c\n-   d: 3\n    e: 4\n",
+	`{"a":1,"b":[true,null,{"c":"d \\u003c \\n"}],"e":{},"f":-1.5}`,
+	"{\n  \"a\": [\n    {\"b\": []},\n    \"c\"\n  ],\n  \"d\": null\n}\n\n",
 }
 
 func TestFastPathReadsCommonManifests(t *testing.T) {
@@ -90,6 +92,8 @@ func FuzzFastAgreesWithFull(f *testing.F) {
 		"a: &x 1\nb: *x\n", "a: !!str 1\n", "a: >\n  b\n  c\n", "a:\n\t- b\n", "a: b: c\n", "a: 'b\n  c'\n",
 		"a: b\n  c\n", "? a\n: b\n", "a: |2\n   x\n", "a: |+\n  x\n\n", "a: [1,\n 2]\n", "- - a\n  - b\n", "a: 1\na: 2\n",
 		"<<: {a: 1}\n", "--- {a: 1}\n...\nb: 2\n", "a: @b\n", "a: {b:1}\n", "a:   # c\n  b: 1\n", "%YAML 1.1\n---\na: 1\n",
+		"{\"a\"\n:1}", "{\"a\" : 1}", "{\"a\":\n1}", "{\"a\":1,}", "{\"a\":1}\n# c\n", "{\"a\":1}\nb: 1\n", "{\"a\":1.2.3}", "{\"a\":[1\n,2]}", "{a: 1}\n",
+		"{\"a\":\"\\/\"}", "{\"a\":01}", "  {\"a\":1}\n", "{\"a\":1}: b\n", "{}\n", "{\"a\":{\"b\":1}\n}\n",
 		"a: \"b\" # c\n", "a: [b]#c\n", "a: 'it''s'\n", "-a: 1\n", "a: - b\n", "a:b\n", "a: |\n\n\n", "a: |\n  b\n c\n",
 	} {
 		f.Add(src)

@@ -28,7 +28,7 @@ func (e *problemAt) Error() string { return fmt.Sprintf("line %d: %s", e.line, e
 type slow struct {
 	src   string
 	base  int
-	lines []int // start of each line in src
+	lines []int32 // start of each line in src
 	arena *arena
 	nodes int
 
@@ -70,7 +70,7 @@ func (s *slow) offset(n *yaml.Node) int32 {
 		return -1
 	}
 	if s.line != n.Line {
-		s.line, s.column, s.at = n.Line, 1, s.lines[n.Line-1]
+		s.line, s.column, s.at = n.Line, 1, int(s.lines[n.Line-1])
 	}
 	// A minified file is one line: what is asked for is near what was asked for last.
 	for ; s.column > n.Column; s.column-- {
@@ -300,12 +300,15 @@ func (s *slow) closing(off int32) int32 {
 	return -1
 }
 
-func lineStarts(src string) []int {
-	starts := []int{0}
-	for i := 0; i < len(src); i++ {
-		switch {
-		case src[i] == '\n', src[i] == '\r' && (i+1 == len(src) || src[i+1] != '\n'):
-			starts = append(starts, i+1)
+func lineStarts(src string) []int32 {
+	starts := make([]int32, 1, strings.Count(src, "\n")+2)
+	for i := 0; i < len(src); {
+		n := strings.IndexAny(src[i:], "\r\n")
+		if n < 0 {
+			break
+		}
+		if i += n + 1; src[i-1] == '\n' || i == len(src) || src[i] != '\n' {
+			starts = append(starts, int32(i))
 		}
 	}
 	return starts

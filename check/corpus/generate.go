@@ -4,8 +4,6 @@ package corpus
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -34,20 +32,6 @@ func File(i int) string {
 		v.grace = 60
 	}
 	return v.text()
-}
-
-// Write makes n files in the folders of 200 teams.
-func Write(dir string, n int) error {
-	for i := range n {
-		team := filepath.Join(dir, fmt.Sprintf("team-%03d", i%200))
-		if err := os.MkdirAll(team, 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(team, fmt.Sprintf("app-%05d.yaml", i)), []byte(File(i)), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 type values struct {

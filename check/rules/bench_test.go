@@ -17,7 +17,7 @@ func BenchmarkCheck(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		b.Run(fmt.Sprintf("files=%d", n), func(b *testing.B) {
 			dir := b.TempDir()
-			if err := corpus.Write(dir, n); err != nil {
+			if err := corpus.Write(dir, corpus.Shapes[0], n); err != nil {
 				b.Fatal(err)
 			}
 			o := check.Options{Rules: All()}

@@ -22,10 +22,18 @@ func BenchmarkCheckCommand(b *testing.B) {
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("building: %v\n%s", err, out)
 	}
-	for _, n := range []int{10_000, 100_000} {
-		b.Run(fmt.Sprintf("files=%d", n), func(b *testing.B) {
+	type size struct {
+		shape string
+		files int
+	}
+	sizes := []size{{corpus.Shapes[0], 100_000}}
+	for _, shape := range corpus.Shapes {
+		sizes = append(sizes, size{shape, 10_000})
+	}
+	for _, s := range sizes {
+		b.Run(fmt.Sprintf("%s/files=%d", s.shape, s.files), func(b *testing.B) {
 			dir := b.TempDir()
-			if err := corpus.Write(dir, n); err != nil {
+			if err := corpus.Write(dir, s.shape, s.files); err != nil {
 				b.Fatal(err)
 			}
 			var cpu float64
