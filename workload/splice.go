@@ -157,11 +157,11 @@ func (w writer) prefix(n *Node, text string) (splice, error) {
 		return splice{}, errPlace
 	}
 	at := int(n.off)
-	switch {
-	case n.Style == Block:
+	switch n.Style {
+	case Block:
 		at = w.lineEnd(at)
 		at += len(w.Src[at:]) - len(strings.TrimLeft(w.Src[at:], " \r\n"))
-	case n.Style == Quoted:
+	case Quoted:
 		if w.Src[at] == '"' {
 			text = strings.Trim(quoteJSON(text), `"`)
 			if strings.HasSuffix(text, `\`) {

@@ -64,24 +64,25 @@ func (w writer) flowEntry(e Edit) (string, error) {
 	if !w.json {
 		return e.key + ": " + value.String(), nil
 	}
-	return quoteJSON(e.key) + strings.TrimSuffix(": ", w.tight()) + w.value(value), nil
+	return quoteJSON(e.key) + w.between() + w.value(value), nil
 }
 
 // value is a tree in the document's way of writing JSON.
 func (w writer) value(n *Node) string {
 	var b strings.Builder
-	n.writeJSON(&b, strings.TrimSuffix(": ", w.tight()), w.comma())
+	n.writeJSON(&b, w.between(), w.comma())
 	return b.String()
 }
 
-func (w writer) comma() string { return strings.TrimSuffix(", ", w.tight()) }
+func (w writer) between() string { return ":" + w.space() }
+func (w writer) comma() string   { return "," + w.space() }
 
-// tight is the space that a minified text leaves out.
-func (w writer) tight() string {
+// space is what a minified text leaves out.
+func (w writer) space() string {
 	if w.json && !strings.Contains(w.Src, `": `) {
-		return " "
+		return ""
 	}
-	return ""
+	return " "
 }
 
 func (n *Node) writeJSON(b *strings.Builder, colon, comma string) {
