@@ -57,6 +57,12 @@ func (r *run) untilDrained(ctx context.Context) error {
 
 func (r *run) drained(now time.Time) bool {
 	took := now.Sub(r.draining)
+	// A confirmation that was taken back: kube-proxy sends to the pod again. Without one the fallback
+	// holds, as before the drain.
+	verdict := r.hub.now(now)
+	if !r.outcome.Late && now.Before(r.confirmBy()) && (verdict == waiting || verdict != confirmed && now.Sub(r.start) < r.fallback()) {
+		return false
+	}
 	if r.blind(now) {
 		return took >= drainUnseen
 	}
@@ -65,8 +71,7 @@ func (r *run) drained(now time.Time) bool {
 	}
 	// A connection that comes now was sent by a router that had been silent: back to
 	// waiting, as long as there is time for it.
-	// So does a confirmation that was taken back: kube-proxy sends to the pod again.
-	if !r.outcome.Late && now.Before(r.confirmBy()) && (!r.quiet() || r.hub.now(now) == waiting) {
+	if !r.outcome.Late && now.Before(r.confirmBy()) && !r.quiet() {
 		return false
 	}
 	return r.watch.calm >= calmLooks || now.Sub(r.watch.since) >= turnover && r.watch.answered()

@@ -95,3 +95,27 @@ func TestManyPeers(t *testing.T) {
 		t.Error("peers of whom nothing was told are taken for ones that can't know the address")
 	}
 }
+
+// What the hub takes back while the agent drains is heeded as before the drain: the fallback holds.
+func TestTakenBackInTheDrain(t *testing.T) {
+	final := hubapi.ConfirmResponse{Final: true, GraceSeconds: 60, Evidence: []termination.Evidence{fact(termination.StillOffered, "shop/cart")}}
+	for name, tt := range map[string]struct {
+		pod  pod
+		then hubapi.ConfirmResponse
+		from time.Duration
+	}{
+		"for good":                {pod{every: 10 * ms, until: 250 * ms, busy: 4 * s}, final, 15 * s},
+		"not yet":                 {pod{every: 10 * ms, until: 250 * ms, busy: 4 * s}, hubapi.ConfirmResponse{GraceSeconds: 60}, 33 * s},
+		"not yet, only by tables": {pod{tables: true, busy: 3 * s}, hubapi.ConfirmResponse{GraceSeconds: 60}, 33 * s},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			p := tt.pod
+			p.start = start
+			outcome, err := Run(t.Context(), config(), Parts{Hub: &hub{start: start, confirm: then(2*s, yes, tt.then)}, Sockets: &p})
+			if took := time.Since(start); err != nil || took < tt.from {
+				t.Errorf("%s: took %v, want %v: %v\n%s", name, took, tt.from, err, outcome)
+			}
+		})
+	}
+}

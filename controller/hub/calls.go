@@ -37,6 +37,10 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 		return refusal{err.Error()}
 	}
 	t.follow(pod)
+	// If the pod's end was told before it was followed, nobody tells it again.
+	if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now == nil || now.UID != pod.UID {
+		s.hub.Gone(string(pod.UID))
+	}
 	t.enterCall()
 	defer t.leaveCall()
 	var response hubapi.ConfirmResponse

@@ -22,6 +22,14 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 )
 
+// restoreRole is what an installation of an earlier version left in a namespace of its users.
+const restoreRole = `
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: lameduck-restore-nacos, namespace: shop, labels: {app.kubernetes.io/name: lameduck}}, rules: []}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: lameduck-restore-nacos, namespace: shop, labels: {app.kubernetes.io/name: lameduck}},
+ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: lameduck-restore-nacos}, subjects: []}
+`
+
 // TestAnInstallationsLife goes through what operators do and what befalls them: status, objects
 // that somebody deletes, an API server that is away, a second installation, taking it out.
 func TestAnInstallationsLife(t *testing.T) {
@@ -37,7 +45,10 @@ func TestAnInstallationsLife(t *testing.T) {
 	if err := e.Cluster.Apply(t.Context(), "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {lameduck.dev/inject: 'true'}}}"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Install(t.Context(), "--restore-secret=shop/nacos"); err != nil {
+	if err := e.Cluster.Apply(t.Context(), restoreRole); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Install(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []struct {
