@@ -80,6 +80,9 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	if !l.cache.WaitForCacheSync(ctx) || !toolscache.WaitForCacheSync(ctx.Done(), l.seen...) {
 		return nil
 	}
+	// What is begun here ends when serving does, also when that fails by itself: a replica that can't
+	// serve must not keep the lease.
+	ctx, stop := context.WithCancel(ctx)
 	barriers := l.startBarriers(ctx)
 	defer barriers.wait()
 	// The family of most clusters, and the first of the others: begun before anybody asks.
@@ -109,7 +112,6 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	defer l.set(nil)
 	var keeping sync.WaitGroup
 	defer keeping.Wait()
-	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	keeping.Go(func() { l.keep(ctx) })
 	keeping.Go(func() { barriers.tidy(ctx) })

@@ -59,12 +59,15 @@ type Termination struct {
 }
 
 func newTermination(h *Hub, object *corev1.Pod) *Termination {
-	t := &Termination{hub: h, object: object, began: time.Now(), ended: time.Now(), changed: make(chan struct{})}
-	t.pod = view.Pod{Namespace: object.Namespace, Name: object.Name, UID: string(object.UID), Node: object.Spec.NodeName}
+	return &Termination{hub: h, pod: viewOf(object), object: object, began: time.Now(), ended: time.Now(), changed: make(chan struct{})}
+}
+
+func viewOf(object *corev1.Pod) view.Pod {
+	pod := view.Pod{Namespace: object.Namespace, Name: object.Name, UID: string(object.UID), Node: object.Spec.NodeName}
 	for _, ip := range object.Status.PodIPs {
-		t.pod.IPs = append(t.pod.IPs, ip.IP)
+		pod.IPs = append(pod.IPs, ip.IP)
 	}
-	return t
+	return pod
 }
 
 // enter makes a transition; the mutex is held.
@@ -95,6 +98,7 @@ func (t *Termination) follow(object *corev1.Pod) {
 	switch t.state {
 	case unannounced:
 		t.began = time.Now()
+		t.pod = viewOf(object) // its address may be another than when a container was restarted
 		t.watch = t.hub.config.View.Watch(t.pod)
 		t.hub.config.Observer.Began()
 		t.begin()

@@ -11,6 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
@@ -277,6 +281,31 @@ func TestReportsAreBounded(t *testing.T) {
 		defer s.hub.mu.Unlock()
 		if len(s.hub.terminations) != 0 {
 			t.Errorf("%d terminations are kept of pods that were never deleted", len(s.hub.terminations))
+		}
+	})
+}
+
+// A pod whose container was restarted may have got another address since: it is followed by the one
+// that it has.
+func TestFollowedByThePresentAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.add("a")
+		if problem := s.report("a", time.Second, false); problem != "" {
+			t.Fatal(problem)
+		}
+		s.mu.Lock()
+		s.pods["shop/a"].Status.PodIPs = []corev1.PodIP{{IP: "10.1.0.2"}}
+		s.mu.Unlock()
+		s.view.SetSlice(&discoveryv1.EndpointSlice{
+			ObjectMeta:  metav1.ObjectMeta{Namespace: "shop", Name: "own", ResourceVersion: "100", Labels: map[string]string{discoveryv1.LabelServiceName: "own"}},
+			AddressType: discoveryv1.AddressTypeIPv4,
+			Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"10.1.0.2"}}},
+		})
+		time.Sleep(3 * time.Second)
+		s.delete("a", 60)
+		if answer := s.confirm("a", 5); says(answer) != "open" {
+			t.Errorf("%s, while a slice offers its address as ready", says(answer))
 		}
 	})
 }
