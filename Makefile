@@ -62,7 +62,7 @@ bench: ## benchmarks, ready for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),6) $(or $(PKG),./...)
 
 bench-check: ## check on 30,000 objects, written in five ways, and on ten times as many: time and most memory
-	@go test -run '^$$' -bench '^BenchmarkCheckCommand$$' -benchtime 5x ./cmd/lameduck
+	@go test -run '^$$' -bench '^BenchmarkCheckCommand$$' -benchtime 5x ./cmd/lameduck/command
 
 cluster-test: ## the short proofs on a real cluster: low rates, nothing may be lost
 	@hack/deps.sh

@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go generate ./workload/v1alpha1
-go test ./check/rules ./cmd/lameduck ./controller -run 'Page|Reference|Metrics|Docs' -update
+go test ./check/rules ./cmd/lameduck/command ./controller -run 'Page|Reference|Metrics|Docs' -update

@@ -1,0 +1,275 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/check/rules"
+	"github.com/lameduck-dev/lameduck/report/findings"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+const checkHelp = `Finds what in manifests will lose requests at a rollout, a drain, an eviction or a stop.
+
+Reads files, folders (*.yaml, *.yml, *.json in them, and in what is below) and standard input
+(-). All that is named is taken for one cluster: Services are joined with the pods that they
+select, budgets, autoscalers and ConfigMaps with theirs. Name what belongs together.
+
+A folder with a Chart.yaml is rendered as helm template does (--values lays files over its own
+values), one with a kustomization.yaml as kustomize build does; nothing is fetched, nothing is run,
+and nothing outside the named folder (or the working folder that holds it) is read. Findings in
+rendered text name the template or the base's file, and its line where that is plain.
+
+Each finding names file, line and column, says why requests are lost and what to do; for more,
+lameduck explain RULE. What can be mended is mended by lameduck fix, or here with --fix.
+
+--live reads a cluster instead (no Secrets), and also says which running pods were to be injected
+and were not.
+
+A finding that is wanted is suppressed by an annotation with a reason on the object or its pod
+template, lameduck.dev/ignore.RULE: "why", or in .lameduck.yaml (see --config). --baseline
+leaves out what was there before.
+
+Exit codes:
+  0  nothing found at or above --fail-on
+  1  findings at or above --fail-on
+  2  some input could not be read; the rest was checked
+  3  wrong usage`
+
+// The exit codes of check and fix.
+const (
+	exitFound      = 1
+	exitUnreadable = 2
+	exitUsage      = 3
+)
+
+type checkFlags struct {
+	input         inputFlags
+	live          liveFlags
+	mending       fixFlags
+	outputs       []string
+	failOn        string
+	baseline      string
+	writeBaseline string
+	fix           bool
+}
+
+func newCheck() *cobra.Command {
+	var flags checkFlags
+	cmd := &cobra.Command{
+		Use:   "check [FILE|FOLDER|-]...",
+		Short: "Find what will lose requests in manifests",
+		Long:  checkHelp,
+		Example: "  lameduck check deploy/\n  kubectl get deploy,svc,pdb,hpa -o yaml | lameduck check -\n" +
+			"  lameduck check -o text -o sarif=lameduck.sarif --fail-on error deploy/",
+		RunE: func(cmd *cobra.Command, args []string) error { return runCheck(cmd, args, flags) },
+	}
+	cmd.SetFlagErrorFunc(usage)
+	f := cmd.Flags()
+	flags.input.add(f)
+	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "FORMAT or FORMAT=FILE, repeatable: "+strings.Join(findings.Formats, ", "))
+	f.StringVar(&flags.failOn, "fail-on", "", "severity from which on the exit code is 1: info, warning, error, never (default warning)")
+	f.StringVar(&flags.baseline, "baseline", "", "leave out the findings that this file knows")
+	f.StringVar(&flags.writeBaseline, "write-baseline", "", "write the findings to this file, to be used with --baseline")
+	f.BoolVar(&flags.live.live, "live", false, "check the objects of a running cluster instead of files")
+	f.StringVar(&flags.live.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster, with --live")
+	f.StringVar(&flags.live.context, "context", "", "context of the kubeconfig, with --live")
+	f.StringVarP(&flags.live.namespace, "namespace", "n", "", "one namespace only, with --live (default all)")
+	f.BoolVar(&flags.fix, "fix", false, "mend what can be mended, as lameduck fix does")
+	flags.mending.add(f)
+	return cmd
+}
+
+// usage gives errors of the command line their exit code.
+func usage(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} }
+
+func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
+	options, err := flags.input.options(cmd.Context())
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	failOn, err := threshold(flags.failOn, options.Config)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if flags.baseline != "" {
+		text, err := os.ReadFile(flags.baseline)
+		if err == nil {
+			options.Baseline, err = check.ParseBaseline(text)
+		}
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+	}
+	outputs, err := openOutputs(cmd.OutOrStdout(), flags.outputs)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	in, err := flags.load(cmd, args, &options)
+	if err != nil {
+		return err
+	}
+	if flags.fix {
+		return flags.mending.mend(cmd, in, options)
+	}
+	progress := startProgress(cmd.ErrOrStderr())
+	progress.say("holding what %d files hold against the rules", len(in.Files))
+	result, err := check.Run(cmd.Context(), in, options)
+	progress.stop()
+	if err != nil {
+		return err
+	}
+	if flags.writeBaseline != "" {
+		text, err := check.WriteBaseline(result.Findings)
+		if err != nil {
+			return err
+		}
+		if err := replaceFile(flags.writeBaseline, string(text)); err != nil {
+			return err
+		}
+	}
+	if err := outputs.write(result); err != nil {
+		return err
+	}
+	switch {
+	case len(result.Unreadable) > 0:
+		return &exitError{code: exitUnreadable}
+	case failOn >= 0 && slices.ContainsFunc(result.Findings, func(f findings.Finding) bool { return int(f.Severity) >= failOn }):
+		return &exitError{code: exitFound}
+	}
+	return nil
+}
+
+// load reads the files that are named, or the cluster, and completes the
+// options with what comes to light.
+func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (*workload.Input, error) {
+	if !c.live.live {
+		in, renderer, err := c.input.load(cmd, args)
+		if err == nil {
+			o.NameValue = renderer.NameValue
+		}
+		return in, err
+	}
+	if len(args) > 0 || c.fix {
+		return nil, &exitError{exitUsage, fmt.Errorf("--live reads a cluster: it goes with neither files nor --fix")}
+	}
+	in, version, err := c.live.load(cmd)
+	if err != nil {
+		return nil, &exitError{exitUnreadable, err}
+	}
+	if o.Target == 0 {
+		o.Target = version
+	}
+	return in, nil
+}
+
+// threshold is the severity from which on the check fails; -1 for never.
+func threshold(flag string, config *check.Config) (int, error) {
+	name := flag
+	if name == "" && config != nil {
+		name = config.FailOn
+	}
+	switch name {
+	case "":
+		return int(findings.Warning), nil
+	case "never":
+		return -1, nil
+	}
+	var s findings.Severity
+	if err := s.UnmarshalText([]byte(name)); err != nil {
+		return 0, fmt.Errorf("--fail-on: %w, never", err)
+	}
+	return int(s), nil
+}
+
+// outputs are the formats to write and where to.
+type outputs []output
+
+type output struct {
+	format, path string
+	out          io.Writer
+}
+
+func openOutputs(stdout io.Writer, wanted []string) (outputs, error) {
+	var all outputs
+	toStdout := ""
+	for _, each := range wanted {
+		format, path, _ := strings.Cut(each, "=")
+		if !slices.Contains(findings.Formats, format) {
+			return nil, fmt.Errorf("--output %s: want one of %s", format, strings.Join(findings.Formats, ", "))
+		}
+		if path == "" && toStdout != "" {
+			return nil, fmt.Errorf("--output: both %s and %s go to standard output; write one to a file, as in %s=FILE", toStdout, format, format)
+		}
+		if path == "" {
+			toStdout = format
+		}
+		all = append(all, output{format, path, stdout})
+	}
+	return all, nil
+}
+
+func (all outputs) write(r *findings.Result) error {
+	for _, o := range all {
+		if o.path == "" {
+			out := o.out
+			if o.format != "text" {
+				out = raw(out) // these formats escape by themselves, and github writes commands
+			}
+			if err := findings.Write(out, o.format, r, colourful(o.out)); err != nil {
+				return err
+			}
+			continue
+		}
+		var b strings.Builder
+		if err := findings.Write(&b, o.format, r, false); err != nil {
+			return err
+		}
+		if err := replaceFile(o.path, b.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newExplain() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain RULE",
+		Short: "Say why a rule of check matters and what to do",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rule := rules.Find(args[0])
+			if rule == nil {
+				return &exitError{exitUsage, fmt.Errorf("no rule is called %q; `lameduck rules` lists them", args[0])}
+			}
+			_, err := io.WriteString(cmd.OutOrStdout(), rule.Explain())
+			return err
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, r := range rules.All() {
+				names = append(names, r.Name+"\t"+r.Title)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+	return cmd
+}
+
+func newRules() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rules",
+		Short: "List the rules of check",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(cmd.OutOrStdout(), rules.Table())
+			return err
+		},
+	}
+}

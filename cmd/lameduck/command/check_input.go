@@ -1,0 +1,144 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/check/image"
+	"github.com/lameduck-dev/lameduck/check/render"
+	"github.com/lameduck-dev/lameduck/check/rules"
+	"github.com/lameduck-dev/lameduck/workload"
+)
+
+// configFile is read from the working folder if it is there.
+const configFile = ".lameduck.yaml"
+
+// inputFlags say what is read and what is known about it.
+type inputFlags struct {
+	kubernetes string
+	config     string
+	only       []string
+	imageFacts string
+	archives   []string
+	values     []string
+}
+
+func (i *inputFlags) add(f *pflag.FlagSet) {
+	f.StringVar(&i.kubernetes, "kubernetes-version", "", "the cluster's version (default "+check.DefaultVersion.String()+")")
+	f.StringVar(&i.config, "config", "", "config file (default "+configFile+" if it is there)")
+	f.StringSliceVar(&i.only, "rules", nil, "look for these rules only, comma-separated")
+	f.StringArrayVar(&i.values, "values", nil, "values file for Helm charts, repeatable")
+	f.StringVar(&i.imageFacts, "image-facts", "", "`FILE` with what is known of images: NAME: {entrypoint, cmd, stopSignal, shell, programs, labels}")
+	f.StringArrayVar(&i.archives, "image-archive", nil, "`[NAME=]PATH` of an image on this disk, to know the same from it: an OCI layout, an archive of one, or from docker save; repeatable")
+}
+
+func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
+	o := check.Options{Rules: rules.All()}
+	if len(i.only) > 0 {
+		o.Rules = nil
+		for _, name := range i.only {
+			rule := rules.Find(strings.TrimSpace(name))
+			if rule == nil {
+				return o, fmt.Errorf("--rules: no rule is called %q; `lameduck rules` lists them", name)
+			}
+			o.Rules = append(o.Rules, rule)
+		}
+	}
+	path := i.config
+	if path == "" {
+		path = configFile
+	}
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		if o.Config, err = check.ParseConfig(text, rules.All()); err != nil {
+			return o, fmt.Errorf("%s: %w", path, err)
+		}
+	case i.config != "" || !errors.Is(err, fs.ErrNotExist):
+		return o, err
+	}
+	version := i.kubernetes
+	if version == "" && o.Config != nil {
+		version = o.Config.KubernetesVersion
+	}
+	if version != "" {
+		if o.Target, err = check.ParseVersion(version); err != nil {
+			return o, err
+		}
+	}
+	o.Images, err = i.images(ctx)
+	return o, err
+}
+
+// images reads what is known of images. What a file says goes before what an
+// archive holds.
+func (i *inputFlags) images(ctx context.Context) (check.Images, error) {
+	all := check.Images{}
+	for _, each := range i.archives {
+		as, path, named := strings.Cut(each, "=")
+		if !named {
+			as, path = "", each
+		}
+		images, err := image.Read(ctx, path, as)
+		if err != nil {
+			return nil, fmt.Errorf("--image-archive: %w", err)
+		}
+		maps.Copy(all, images)
+	}
+	if i.imageFacts == "" {
+		return all, nil
+	}
+	text, err := os.ReadFile(i.imageFacts)
+	if err != nil {
+		return nil, fmt.Errorf("--image-facts: %w", err)
+	}
+	images, err := check.ParseImages(text)
+	if err != nil {
+		return nil, fmt.Errorf("--image-facts %s: %w", i.imageFacts, err)
+	}
+	maps.Copy(all, images)
+	return all, nil
+}
+
+// load reads the input, and says how far it is once that takes over 2 s.
+func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, *render.Renderer, error) {
+	if len(names) == 0 {
+		return nil, nil, &exitError{exitUsage, fmt.Errorf("nothing to read: name files or folders, or - for standard input (lameduck %s --help)", cmd.Name())}
+	}
+	target := check.DefaultVersion
+	if i.kubernetes != "" {
+		var err error
+		if target, err = check.ParseVersion(i.kubernetes); err != nil {
+			return nil, nil, &exitError{exitUsage, err}
+		}
+	}
+	collectLate()
+	beforeRendering()
+	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values, Exceeded: func(err error) {
+		tell(cmd.ErrOrStderr(), err)
+		os.Exit(exitUnreadable)
+	}}
+	progress := startProgress(cmd.ErrOrStderr())
+	defer progress.stop()
+	progress.say("looking through what is named")
+	renderer.Scan(names)
+	l := workload.Loader{
+		Stdin: cmd.InOrStdin(),
+		Render: func(dir string) ([]*workload.File, []workload.Problem, bool) {
+			progress.say("reading or rendering %s", dir)
+			return renderer.Folder(dir)
+		},
+		Progress: func(read, found int) { progress.say("read %d of %d files", read, found) },
+	}
+	in, err := l.Load(cmd.Context(), names...)
+	return in, &renderer, err
+}

@@ -1,0 +1,81 @@
+// Package command is lameduck's command line.
+package command
+
+import (
+	"errors"
+	"io"
+	"log"
+
+	"github.com/spf13/cobra"
+)
+
+// LocalImages is the repository of the images of a build that nobody published.
+const LocalImages = "registry.local"
+
+// Build says which build the program is.
+type Build struct {
+	Version string
+	Images  string // repository of the images that belong to it
+}
+
+func (b Build) image() string      { return b.Images + "/lameduck:" + b.Version }
+func (b Build) agentImage() string { return b.Images + "/lameduck-agent:" + b.Version }
+
+// exitError carries a documented exit code up to Main; an empty err says nothing more.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// Main runs one command and gives its exit code. Only what does no harm on a terminal gets through
+// to stdout and stderr. It takes the process over: its signals, its standard logger and, once files
+// are read, its PATH and its HTTP transport.
+func Main(args []string, build Build, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(build)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	guard(root, stdout, stderr)
+	beforeRendering = offline
+	log.SetFlags(0)
+	log.SetOutput(root.ErrOrStderr()) // of the libraries that write there
+	return execute(root, args)
+}
+
+// exitCode is the code to exit with after err.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	var coded *exitError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
+	return 2
+}
+
+func newRoot(build Build) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lameduck",
+		Short: "No request is lost because a pod stopped, and it is proved",
+		Long: `lameduck joins the two timelines of a pod's stop: it announces that the pod leaves,
+confirms that every router has stopped sending to it, lets what is in flight finish,
+and only then lets the pod stop, inside the grace period.
+
+Each command documents its own exit codes; 2 is wrong usage unless it says otherwise, 130 and
+143 that SIGINT or SIGTERM ended it.`,
+		Version:       build.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(newVerify(), newController(), newInject(build), newInstall(build), newUninstall(), newStatus(), newCheck(), newFix(), newExplain(), newRules(), newTimeline())
+	return root
+}

@@ -1,0 +1,144 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lameduck-dev/lameduck/deploy"
+	"github.com/lameduck-dev/lameduck/inject"
+	"github.com/lameduck-dev/lameduck/inject/manifest"
+	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/printable"
+)
+
+const injectHelp = `Reads manifests and writes them to standard output with the agent injected into the pods
+that are opted in: what the webhook does to a pod, done to files.
+
+A pod is opted in by the label lameduck.dev/inject: "true" on itself or on its Namespace, or
+by a DrainPolicy that selects it; Namespaces and DrainPolicies count that are in the same
+input. --all opts in every pod that does not say otherwise.
+
+The agent asks the hub only if it knows the hub's public key, which lameduck install tells
+and keeps in the cluster; without --hub-key it waits by what it sees in the pod alone:
+
+  --hub-key "$(kubectl -n lameduck-system get configmap lameduck-hub -o jsonpath='{.data.publicKey}')"
+
+Documents that are not changed stay byte for byte. In changed documents comments, order and
+layout stay; aliases (*name) are written out, and where the layout can't be kept (nearly
+always JSON) the document is laid out anew, without its blank lines.
+What was done goes to standard error. Injecting twice is injecting once.
+
+Exit codes:
+  0  written, whether anything was changed or not
+  1  the input can't be used: one line for each bad document, nothing written
+  2  wrong usage`
+
+type injectFlags struct {
+	files     []string
+	namespace string
+	all       bool
+	quiet     bool
+	settings  inject.Settings
+	pull      string
+}
+
+func newInject(build Build) *cobra.Command {
+	var flags injectFlags
+	cmd := &cobra.Command{
+		Use:   "inject -f FILE|DIR|-",
+		Short: "Inject the agent into manifests",
+		Long:  injectHelp,
+		Example: "  lameduck inject --agent-image registry.example/lameduck-agent:v1 -f app.yaml | kubectl apply -f -\n" +
+			"  kubectl get deployment web -o yaml | lameduck inject --all -f -",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runInject(cmd, flags)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&flags.files, "filename", "f", nil, "file or folder to read, - for standard input; can be repeated")
+	f.StringVarP(&flags.namespace, "namespace", "n", "default", "namespace of objects that name none")
+	f.BoolVar(&flags.all, "all", false, "opt in every pod that does not say otherwise")
+	f.BoolVarP(&flags.quiet, "quiet", "q", false, "say nothing but warnings and errors")
+	f.StringVar(&flags.settings.AgentImage, "agent-image", build.agentImage(), "image that holds the agent")
+	f.StringVar(&flags.pull, "pull-policy", "", "imagePullPolicy of the agent's image (default: the cluster's)")
+	f.StringArrayVar(&flags.settings.HubAddresses, "hub", []string{deploy.HubAddress(deploy.Namespace)}, "host:port of the hub; can be repeated, asked in order")
+	f.StringVar(&flags.settings.HubKey, "hub-key", "", "the hub's public key (default: no hub, local evidence only)")
+	cobra.CheckErr(cmd.MarkFlagRequired("filename"))
+	return cmd
+}
+
+func runInject(cmd *cobra.Command, flags injectFlags) error {
+	pull, err := pullPolicy(flags.pull)
+	if err != nil {
+		return err
+	}
+	flags.settings.PullPolicy = pull
+	loader := workload.Loader{Stdin: cmd.InOrStdin()}
+	in, err := loader.Load(cmd.Context(), flags.files...)
+	if err != nil {
+		return &exitError{1, err}
+	}
+	if len(in.Problems) > 0 {
+		var errs []error
+		for _, p := range in.Problems {
+			errs = append(errs, p)
+		}
+		return &exitError{1, errors.Join(errs...)}
+	}
+	texts, reports, err := manifest.Inject(in.Files, manifest.Options{
+		Settings: flags.settings, Namespace: flags.namespace, All: flags.all,
+		Progress: everyTwoSeconds(cmd.ErrOrStderr(), "injecting: %d of %d documents\n"),
+	})
+	if err != nil {
+		return &exitError{1, err}
+	}
+	if _, err := io.WriteString(dataOut(cmd), joined(texts)); err != nil {
+		return &exitError{1, fmt.Errorf("writing the manifests: %w", err)}
+	}
+	for _, report := range reports {
+		if !flags.quiet || len(report.Warnings) > 0 {
+			printable.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, report)
+		}
+	}
+	injected := slices.ContainsFunc(reports, func(r manifest.Report) bool { return r.OptedIn && len(r.Changes) > 0 })
+	if injected && !flags.quiet && strings.HasPrefix(flags.settings.AgentImage, LocalImages+"/") {
+		printable.Fprintf(cmd.ErrOrStderr(), "no --agent-image: %s can be pulled from no registry unless you put it there; new pods would wait in Init:ImagePullBackOff\n", flags.settings.AgentImage)
+	}
+	if flags.settings.HubKey == "" && !flags.quiet {
+		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub and wait by local evidence only")
+	}
+	return nil
+}
+
+// everyTwoSeconds says how far something is, unless it is done sooner.
+func everyTwoSeconds(to io.Writer, format string) func(done, total int) {
+	last := time.Now()
+	return func(done, total int) {
+		if time.Since(last) >= 2*time.Second {
+			fmt.Fprintf(to, format, done, total)
+			last = time.Now()
+		}
+	}
+}
+
+// joined puts a document marker between files that have none there.
+func joined(texts []string) string {
+	var b strings.Builder
+	for i, text := range texts {
+		if i > 0 && !strings.HasPrefix(text, "---") {
+			if !strings.HasSuffix(b.String(), "\n") {
+				b.WriteByte('\n')
+			}
+			b.WriteString("---\n")
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}

@@ -1,0 +1,187 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/lameduck-dev/lameduck/cmd/lameduck/command/status"
+	"github.com/lameduck-dev/lameduck/deploy"
+)
+
+const installHelp = `Prints the manifests that install lameduck in a cluster, to be given to kubectl:
+
+  lameduck install | kubectl apply -f -
+
+Nothing is changed in the cluster, but it is read: the CA of the webhook and the key of the
+hub are kept if an earlier installation has made them (pods that carry the old key could not
+ask a hub with a new one until they are replaced). --offline does not look and makes new ones.
+
+Everything but the keys is the same each time. A cluster has one installation: where there is
+one in another namespace, nothing is written. lameduck uninstall takes it out again.
+
+Exit codes:
+  0  written
+  1  the cluster could not be asked, its keys can't be used, or another namespace has an
+     installation; nothing written
+  2  wrong usage`
+
+// What both the installation and the controller are told of registries.
+const (
+	registryServerHelp = `registry that DrainPolicies may name, and in which the controller clears what withdrawals left, as in "nacos server=nacos.infra:8848 secret=nacos"; the Secret is one of the controller's namespace; repeat for more (default: none)`
+	registrySecretHelp = "NAMESPACE/NAME of a Secret that DrainPolicies of that namespace may name, besides those called lameduck-...; repeat for more"
+)
+
+type installFlags struct {
+	options    deploy.Options
+	offline    bool
+	kubeconfig string
+	context    string
+}
+
+// earlier is what there is of an installation already.
+type earlier struct {
+	keys  map[string][]byte // nil if there are none
+	other string            // the namespace of one that is not this one; empty if there is none
+}
+
+// keyStore looks for an earlier installation.
+type keyStore func(ctx context.Context, namespace string) (earlier, error)
+
+func newInstall(build Build) *cobra.Command {
+	var flags installFlags
+	cmd := &cobra.Command{
+		Use:     "install",
+		Short:   "Print the manifests that install lameduck in a cluster",
+		Long:    installHelp,
+		Example: "  lameduck install | kubectl apply -f -\n  lameduck install --offline --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 > lameduck.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runInstall(cmd, flags, flags.lookBefore)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.options.Namespace, "namespace", deploy.Namespace, "namespace of the controller")
+	f.StringVar(&flags.options.Image, "image", build.image(), "image that holds the controller")
+	f.StringVar(&flags.options.AgentImage, "agent-image", build.agentImage(), "image that holds the agent, for injected pods")
+	f.StringVar(&flags.options.PullPolicy, "pull-policy", "", "imagePullPolicy of both images (default: the cluster's)")
+	f.IntVar(&flags.options.Replicas, "replicas", 2, "replicas of the controller")
+	f.StringSliceVar(&flags.options.WebhookFrom, "webhook-from", nil, "CIDR of the API servers, from which alone the webhook is to be reached, by a NetworkPolicy (default: from everywhere); repeat for more")
+	f.StringArrayVar(&flags.options.RegistryServers, "registry-server", nil, registryServerHelp)
+	f.StringArrayVar(&flags.options.RegistrySecrets, "registry-secret", nil, registrySecretHelp)
+	f.BoolVar(&flags.options.HostNetwork, "host-network", false, "have the controller listen at its nodes' addresses: for API servers that reach nodes and not pods")
+	f.IntVar(&flags.options.Ports.Webhook, "webhook-port", deploy.DefaultPorts.Webhook, "port of the webhook, which API servers call: one that the firewall before the nodes lets through")
+	f.IntVar(&flags.options.Ports.Hub, "hub-port", deploy.DefaultPorts.Hub, "port of the hub, which pods call")
+	f.IntVar(&flags.options.Ports.Metrics, "metrics-port", deploy.DefaultPorts.Metrics, "port of the metrics")
+	f.IntVar(&flags.options.Ports.Health, "health-port", deploy.DefaultPorts.Health, "port of the kubelet's probes")
+	f.BoolVar(&flags.offline, "offline", false, "do not ask the cluster for the keys of an earlier installation")
+	f.StringVar(&flags.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
+	f.StringVar(&flags.context, "context", "", "context of the kubeconfig (default: its current one)")
+	return cmd
+}
+
+func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
+	if err := flags.options.Validate(); err != nil {
+		return err
+	}
+	note := func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+	namespace := flags.options.Namespace
+	var before earlier
+	if !flags.offline {
+		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
+		defer cancel()
+		var err error
+		if before, err = stored(ctx, namespace); err != nil {
+			return &exitError{1, fmt.Errorf("asking the cluster for the keys of an earlier installation: %w: mend that, or add --offline to have new keys", err)}
+		}
+		if before.other != "" {
+			return &exitError{1, fmt.Errorf("lameduck is installed in namespace %s already, and a cluster has one installation: add --namespace %s to renew that, or take it out first: lameduck uninstall --namespace %s | kubectl delete -f -", before.other, before.other, before.other)}
+		}
+	}
+	var err error
+	switch {
+	case before.keys != nil:
+		if flags.options.Keys, err = deploy.KeysFrom(before.keys, time.Now()); err != nil {
+			return &exitError{1, fmt.Errorf("keeping the keys of Secret %s/%s: %w: delete it to have new keys made", namespace, deploy.KeysSecret, err)}
+		}
+		note("kept the keys of Secret %s/%s", namespace, deploy.KeysSecret)
+	default:
+		if flags.options.Keys, err = deploy.NewKeys(time.Now()); err != nil {
+			return &exitError{1, err}
+		}
+		if flags.offline {
+			note("made new keys without looking at the cluster: where lameduck is installed already, its pods can't ask the hub until they are replaced")
+		} else {
+			note("made new keys: there is no Secret %s/%s yet", namespace, deploy.KeysSecret)
+		}
+	}
+	manifests, err := deploy.Render(flags.options)
+	if err != nil {
+		return &exitError{1, err}
+	}
+	if _, err := dataOut(cmd).Write(manifests); err != nil {
+		return &exitError{1, fmt.Errorf("writing the manifests: %w", err)}
+	}
+	public, err := flags.options.Keys.HubPublic()
+	if err != nil {
+		return &exitError{1, err}
+	}
+	note("the hub is %s, its public key %s", deploy.HubAddress(namespace), public)
+	return nil
+}
+
+// askTimeout bounds one small GET; client-go retries within it.
+const askTimeout = 15 * time.Second
+
+// lookBefore looks for an earlier installation by the user's kubeconfig.
+func (f installFlags) lookBefore(ctx context.Context, namespace string) (earlier, error) {
+	config, _, err := findCluster(f.kubeconfig, f.context)
+	if err != nil {
+		return earlier{}, err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return earlier{}, err
+	}
+	return lookBefore(ctx, client, namespace)
+}
+
+func lookBefore(ctx context.Context, client kubernetes.Interface, namespace string) (earlier, error) {
+	var before earlier
+	there, err := status.Installations(ctx, client)
+	if err != nil {
+		return earlier{}, err
+	}
+	for _, other := range there {
+		if other != namespace {
+			before.other = other
+			return before, nil
+		}
+	}
+	secret, err := client.CoreV1().Secrets(namespace).Get(ctx, deploy.KeysSecret, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return before, nil
+	case err != nil:
+		return earlier{}, err
+	}
+	if before.keys = secret.Data; before.keys == nil {
+		before.keys = map[string][]byte{}
+	}
+	return before, nil
+}
+
+// pullPolicy reads the flag --pull-policy.
+func pullPolicy(text string) (corev1.PullPolicy, error) {
+	switch policy := corev1.PullPolicy(text); policy {
+	case "", corev1.PullAlways, corev1.PullIfNotPresent, corev1.PullNever:
+		return policy, nil
+	}
+	return "", fmt.Errorf("--pull-policy %q: write Always, IfNotPresent or Never", text)
+}

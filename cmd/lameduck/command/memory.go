@@ -1,0 +1,43 @@
+package command
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+)
+
+// untilCollection is how much memory, in bytes, check takes before the first
+// garbage collection. Ten thousand files need less.
+const untilCollection = 160 << 20
+
+// pace is how much rarer than usual the later collections are: those of
+// 100,000 files cost an eighth of the time at the usual pace, and find nothing
+// either.
+const pace = 3
+
+// collectLate puts the first collection off: nearly all that check allocates
+// it keeps to its end, so that the collections of a growing heap cost a third
+// of its time and free nothing. After the first one the runtime
+// has the word. Who has set a pace by the environment gets that.
+func collectLate() {
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	percent := debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(untilCollection)
+	runtime.AddCleanup(new([1]*int), func(percent int) {
+		debug.SetGCPercent(pace * percent)
+		debug.SetMemoryLimit(math.MaxInt64)
+	}, percent)
+}
+
+// limitMemory has the garbage collector keep the heap below four fifths of a container's limit,
+// in bytes: the rest is for what it does not count. Who has set GOMEMLIMIT gets that.
+func limitMemory(limit string) {
+	bytes, err := strconv.ParseInt(limit, 10, 64)
+	if err == nil && bytes > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes / 5 * 4)
+	}
+}

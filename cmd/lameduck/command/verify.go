@@ -1,0 +1,161 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lameduck-dev/lameduck/report"
+	"github.com/lameduck-dev/lameduck/verify"
+	"github.com/lameduck-dev/lameduck/verify/action"
+)
+
+// Exit codes of verify.
+const (
+	verifyLost   = 1
+	verifyUsage  = 2
+	verifyFailed = 3
+)
+
+type verifyFlags struct {
+	options    verify.Options
+	header     []string
+	do         string
+	output     string
+	namespace  string
+	selector   string
+	kubeconfig string
+	context    string
+	noWatch    bool
+	keepCordon bool
+}
+
+func newVerify() *cobra.Command {
+	f := &verifyFlags{}
+	cmd := &cobra.Command{
+		Use:         "verify --url URL [--do ACTION | -- COMMAND...]",
+		Annotations: map[string]string{endsInOrder: "uncordons, and tells what it saw until then"},
+		Short:       "Count honestly what is lost while something is done to a workload",
+		Long: `verify sends requests at a constant rate, does something to the workload meanwhile, and
+counts what was lost: requests that failed, that could not be sent in time, and that the
+HTTP client retried in silence (masked). It gives each loss to a pod and to the phase of
+its termination, and shows every leaving pod's timeline.
+
+Lanes run side by side and share the rate, since each shows what the others hide:
+  fresh      GET, a new connection for each request
+  keepalive  GET over keep-alive connections
+  post       POST with an id of its own, over keep-alive connections; never replayed
+
+Actions (--do), or any command after --:
+  ` + strings.ReplaceAll(action.Help, "\n", "\n  ") + `
+
+The load begins --before earlier, and goes on until the pods that left are gone, and --after
+longer. If answers are JSON with the request's X-Request-Id as "id" and the pod's name as
+"pod", more losses can be given to their pod with certainty.
+
+The URL must be reachable from here: run verify where the clients are, for instance as a Job
+in the cluster (docs/verify.md). It needs to list and watch pods, EndpointSlices and events
+in the namespace, and to read pod logs; --no-watch goes without.
+
+Exit codes: 0 nothing was lost or masked, 1 something was, 2 wrong usage, 3 nothing was
+proved: the target or the cluster could not be reached, or the action failed.`,
+		Example: `  lameduck verify --url http://app.shop.svc --rate 200 -n shop --do "rollout-restart deploy/app"
+  lameduck verify --url http://app.shop.svc -n shop --do "drain node2" -o json
+  lameduck verify --url http://app.shop.svc -n shop -- helm upgrade app ./chart --wait`,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.options.URL, "url", "", "URL to send requests to (required)")
+	flags.Float64Var(&f.options.Rate, "rate", 100, "requests per second, all lanes together")
+	flags.StringSliceVar(&f.options.Lanes, "lanes", verify.Lanes, "lanes to run")
+	flags.StringArrayVarP(&f.header, "header", "H", nil, `header to send, as "Name: value"; may be repeated`)
+	flags.StringVar(&f.do, "do", "", "what to do while the load runs")
+	flags.DurationVar(&f.options.Before, "before", 3*time.Second, "load before the action")
+	flags.DurationVar(&f.options.After, "after", 5*time.Second, "load after the action is complete and the pods are gone")
+	flags.DurationVar(&f.options.Duration, "duration", 10*time.Second, "length of the load when there is no action")
+	flags.DurationVar(&f.options.ActionTimeout, "action-timeout", 15*time.Minute, "longest time for the action")
+	flags.DurationVar(&f.options.Timeout, "timeout", 5*time.Second, "timeout of a request, from its intended start")
+	flags.IntVar(&f.options.MaxInFlight, "max-in-flight", 0, "most requests in flight in a lane (default: what it sends within --timeout, 16 to 4096)")
+	flags.IntVar(&f.options.Conns, "conns", 0, "keep-alive connections that a lane goes round (default: 10, fewer at low rates)")
+	flags.DurationVar(&f.options.IdleTimeout, "idle-timeout", time.Second, "idle time after which the client closes a connection")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the workload (default: of the kubeconfig's context)")
+	flags.StringVarP(&f.selector, "selector", "l", "", "label selector of the pods to watch (default: of the action's workload, or of the Service that the URL names)")
+	flags.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig file")
+	flags.StringVar(&f.context, "context", "", "context of the kubeconfig")
+	flags.BoolVar(&f.noWatch, "no-watch", false, "do not watch the cluster")
+	flags.BoolVar(&f.keepCordon, "keep-cordon", false, "leave the node cordoned after drain")
+	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func (f *verifyFlags) run(cmd *cobra.Command, args []string) error {
+	if err := f.check(cmd, args); err != nil {
+		return &exitError{verifyUsage, err}
+	}
+	f.options.Progress = cmd.ErrOrStderr()
+	if err := f.connect(cmd, args); err != nil {
+		if errors.Is(err, action.ErrUsage) {
+			return &exitError{verifyUsage, err}
+		}
+		return &exitError{verifyFailed, err}
+	}
+	verify.TuneRuntime(f.options.Rate)
+	result, err := verify.Run(cmd.Context(), f.options)
+	if errors.Is(err, verify.ErrOptions) {
+		return &exitError{verifyUsage, err}
+	}
+	if result == nil {
+		return &exitError{verifyFailed, err}
+	}
+	write := report.VerifyText
+	if f.output == "json" {
+		write = report.VerifyJSON
+	}
+	if writeErr := write(cmd.OutOrStdout(), result); writeErr != nil {
+		return &exitError{verifyFailed, fmt.Errorf("writing the result: %w", writeErr)}
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &exitError{verifyFailed, errors.New("interrupted: the result covers the time until then")}
+	case err != nil:
+		return &exitError{verifyFailed, err}
+	case result.Action != nil && result.Action.Failure != "":
+		return &exitError{verifyFailed, nil}
+	case result.Totals.Lost > 0 || result.Totals.Masked > 0:
+		return &exitError{verifyLost, nil}
+	}
+	return nil
+}
+
+// check refuses what is wrong before anything is reached.
+func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
+	if f.options.URL == "" {
+		return errors.New("verify: --url is missing: the URL to send requests to")
+	}
+	if f.options.Rate <= 0 {
+		return fmt.Errorf("verify: --rate %v: must be more than 0", f.options.Rate)
+	}
+	if f.output != "text" && f.output != "json" {
+		return fmt.Errorf("verify: --output %q: must be text or json", f.output)
+	}
+	if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
+		return fmt.Errorf("verify: unexpected argument %q: a command comes after --, an action in --do", args[0])
+	}
+	if len(args) > 0 && f.do != "" {
+		return errors.New("verify: both --do and a command after --: give one of them")
+	}
+	f.options.Header = http.Header{}
+	for _, header := range f.header {
+		name, value, ok := strings.Cut(header, ":")
+		if !ok || name == "" {
+			return fmt.Errorf("verify: --header %q: must be \"Name: value\"", header)
+		}
+		f.options.Header.Add(name, strings.TrimSpace(value))
+	}
+	return nil
+}
