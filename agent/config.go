@@ -50,16 +50,12 @@ type Probe struct {
 const DefaultGrace = 30 * time.Second
 
 // Default is for a pod of which nothing is known.
-//
-// FallbackWait is what is waited without evidence: propagation has no published objective,
-// a few seconds are common, 10 to 25 s were seen on large clusters. PeerCeiling is the same: a
-// careful sleep.
 func Default() Config {
 	return Config{
 		Budget:       termination.Default.Split(DefaultGrace),
-		FallbackWait: 15 * time.Second,
-		PeerCeiling:  15 * time.Second,
-		Quiet:        Quiet{Floor: 300 * time.Millisecond, Ceiling: time.Second},
+		FallbackWait: termination.CarefulSleep,
+		PeerCeiling:  termination.CarefulSleep,
+		Quiet:        Quiet{Floor: termination.QuietFloor, Ceiling: termination.QuietCeiling},
 	}
 }
 

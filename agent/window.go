@@ -1,6 +1,10 @@
 package agent
 
-import "time"
+import (
+	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
+)
 
 // Quiet bounds the quiet window: how long no new connection must have come.
 type Quiet struct {
@@ -24,7 +28,7 @@ const (
 // aloneCeiling, since a pod with little traffic tells little by its silence.
 const (
 	aloneFloor   = 3 * time.Second
-	aloneCeiling = 15 * time.Second
+	aloneCeiling = termination.CarefulSleep
 )
 
 // window is for a rate of new connections a second; zero (unknown, or an idle pod) gives the

@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
 )
 
 // agentSize bounds the volume that the agent is copied into; it and its configuration take
@@ -50,7 +52,7 @@ func tokenVolume() corev1.Volume {
 		Name: TokenVolume,
 		VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
 			Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{
-				Audience: Audience, ExpirationSeconds: &seconds, Path: "token",
+				Audience: hubapi.Audience, ExpirationSeconds: &seconds, Path: "token",
 			}}},
 		}},
 	}

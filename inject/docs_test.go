@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // TestDocsNameEverything keeps the guides complete: every label, annotation, reserved name
@@ -12,7 +14,7 @@ func TestDocsNameEverything(t *testing.T) {
 	words := []string{
 		Label, StopAnnotation, MinWaitAnnotation, MaxWaitAnnotation, QuietAnnotation, PortsAnnotation,
 		ExistingHookAnnotation, ContainersAnnotation, RegistryAnnotation, FrameworkAnnotation, StatusAnnotation, InitContainer, Volume, TokenVolume,
-		Dir, AgentPath, TokenDir, DefaultQuietFloor.String(), DefaultQuietCeiling.String(), DefaultFallbackWait.String(),
+		Dir, AgentPath, TokenDir, termination.QuietFloor.String(), termination.QuietCeiling.String(), termination.CarefulSleep.String(),
 	}
 	for _, path := range []string{"../docs/inject.md", "../docs/zh/inject.md"} {
 		text, err := os.ReadFile(path)

@@ -1,7 +1,5 @@
 package inject
 
-import "time"
-
 // What users write on pods and namespaces.
 const (
 	// Label opts a pod, or all pods of a namespace, in ("true") or out ("false").
@@ -46,23 +44,11 @@ const (
 	TokenFile = TokenDir + "/token"
 	// CredentialsDir holds registries' credentials: 0/password is the first one's.
 	CredentialsDir = "/lameduck-registry"
-	// Audience is whom that token is for: the hub alone accepts it.
-	Audience = "lameduck.dev/hub"
 
 	hostIPs = "LAMEDUCK_HOST_IPS"
 )
 
 const (
-	// DefaultFallbackWait is the least wait when the hub cannot be asked: what clusters
-	// need to propagate an endpoint in all but the worst cases seen (10 to 25 s at 5,000
-	// nodes), and what people write into a sleep hook.
-	DefaultFallbackWait = 15 * time.Second
-
-	// DefaultQuietFloor is the shortest quiet window; the agent explains its length.
-	DefaultQuietFloor = 300 * time.Millisecond
-	// DefaultQuietCeiling is the longest one that is asked for where the routers were confirmed.
-	DefaultQuietCeiling = time.Second
-
 	// defaultGrace is what the API server puts into a pod that says nothing.
 	defaultGrace = 30
 

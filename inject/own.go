@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
 )
 
 // strip takes out what an earlier injection added and puts back the hooks that it replaced,
@@ -71,7 +73,7 @@ func ownTokenVolume(v corev1.Volume) bool {
 		return false
 	}
 	token := v.Projected.Sources[0].ServiceAccountToken
-	return token != nil && token.Audience == Audience
+	return token != nil && token.Audience == hubapi.Audience
 }
 
 // ownCredentialsVolume knows the folders of registries, which are numbers.

@@ -54,7 +54,7 @@ type Policy struct {
 // the oldest, then the first by name. An *Invalid is returned for values that cannot be
 // read or contradict one another; a pod that is not opted in never causes one.
 func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
-	policy := Policy{Mode: v1alpha1.ModeAgent, Budget: termination.Default, FallbackWait: DefaultFallbackWait}
+	policy := Policy{Mode: v1alpha1.ModeAgent, Budget: termination.Default, FallbackWait: termination.CarefulSleep}
 	own, err := optedIn(pod.Labels, "metadata", "labels", Label)
 	if err != nil {
 		return policy, err

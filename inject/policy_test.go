@@ -95,7 +95,7 @@ func TestValues(t *testing.T) {
 		b.Grace = b.Needs()
 		return b
 	}
-	defaults := Policy{Mode: v1alpha1.ModeAgent, Budget: termination.Default, FallbackWait: 15 * s, QuietFloor: DefaultQuietFloor, QuietCeiling: DefaultQuietCeiling}
+	defaults := Policy{Mode: v1alpha1.ModeAgent, Budget: termination.Default, FallbackWait: 15 * s, QuietFloor: termination.QuietFloor, QuietCeiling: termination.QuietCeiling}
 	with := func(change func(*Policy)) Policy {
 		p := defaults
 		change(&p)

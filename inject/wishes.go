@@ -70,9 +70,9 @@ func (w wishes) apply(policy *Policy) error {
 	budget.Stop = w.stop.or(budget.Stop)
 	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value, consumersNeed(policy.Registries)))
 	policy.MinWait = w.minWait.value
-	policy.FallbackWait = w.fallbackWait.or(min(DefaultFallbackWait, budget.Confirm))
-	policy.QuietFloor = w.quietFloor.or(min(DefaultQuietFloor, w.quietCeiling.or(DefaultQuietFloor)))
-	policy.QuietCeiling = w.quietCeiling.or(max(DefaultQuietCeiling, policy.QuietFloor))
+	policy.FallbackWait = w.fallbackWait.or(min(termination.CarefulSleep, budget.Confirm))
+	policy.QuietFloor = w.quietFloor.or(min(termination.QuietFloor, w.quietCeiling.or(termination.QuietFloor)))
+	policy.QuietCeiling = w.quietCeiling.or(max(termination.QuietCeiling, policy.QuietFloor))
 	if policy.Mode == v1alpha1.ModeSleep {
 		// Without an agent nothing is announced and no evidence is gathered: the sleep is
 		// all of the wait, in the full seconds that the kubelet's action knows.

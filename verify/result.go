@@ -16,8 +16,8 @@ import (
 const latenessNoted = 250
 
 // result joins what the lanes counted with what the cluster showed.
-func (r *run) result(ctx context.Context) *Result {
-	out := &Result{
+func (r *run) result(ctx context.Context) *report.Verify {
+	out := &report.Verify{
 		Schema: report.VerifySchema, Target: r.URL, Rate: r.Rate,
 		Started: r.start.UTC(), Ended: time.Now().UTC(), Action: r.action, Phases: map[string]int{},
 	}

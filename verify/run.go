@@ -16,9 +16,6 @@ import (
 	"github.com/lameduck-dev/lameduck/report"
 )
 
-// Result is what Run found out.
-type Result = report.Verify
-
 // run is one run under way.
 type run struct {
 	Options
@@ -37,7 +34,7 @@ type run struct {
 // An error means that nothing was proved: the options are wrong, the target does not answer at
 // all, or the cluster can't be watched. That requests were lost, or that the action failed, is
 // in the result. When ctx ends early the result covers the time until then, with the error.
-func Run(ctx context.Context, o Options) (*Result, error) {
+func Run(ctx context.Context, o Options) (*report.Verify, error) {
 	o, target, err := o.withDefaults()
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ import (
 
 // Everything here runs in a bubble with a clock of its own, so that counts and latencies are exact.
 
-func mustRun(t *testing.T, o Options) *Result {
+func mustRun(t *testing.T, o Options) *report.Verify {
 	t.Helper()
 	result, err := Run(t.Context(), o)
 	if err != nil {

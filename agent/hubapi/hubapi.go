@@ -110,7 +110,7 @@ func (r ConfirmResponse) Against() []termination.Evidence {
 	var against []termination.Evidence
 	for _, fact := range r.Evidence {
 		switch fact.Kind {
-		case termination.SliceNotReady, termination.BarrierPassed, termination.RouterPassed, termination.RegistryOut:
+		case termination.SliceNotReady, termination.BarrierPassed, termination.RegistryOut:
 		default:
 			against = append(against, fact)
 		}

@@ -2,17 +2,17 @@ package rules
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// The waits that a fix writes, in seconds: routers inside the cluster were
-// seen to take up to 12 s at a few thousand nodes, cloud load balancers about
-// 20 s (an ALB).
+// The waits that a fix writes, in seconds. Cloud load balancers were seen to take about 20 s (an ALB).
 const (
-	clusterWait      = 15
+	clusterWait      = int64(termination.CarefulSleep / time.Second)
 	loadBalancerWait = 30
 )
 

@@ -11,7 +11,6 @@ const (
 	StillOffered    Kind = "StillOffered"    // something goes on offering the pod; subject: the slice or Service; detail: why
 	BarrierPassed   Kind = "BarrierPassed"   // a node's kube-proxy has programmed that change; subject: node
 	BarrierMissed   Kind = "BarrierMissed"   // a node did not answer within the barrier's bound; subject: node
-	RouterPassed    Kind = "RouterPassed"    // an L7 router said that it stopped; subject: router
 	RegistryOut     Kind = "RegistryOut"     // a registry read back without the instance; subject: registry
 	Quiet           Kind = "Quiet"           // no new inbound connection for a window; detail: the window
 	Drained         Kind = "Drained"         // no connection was busy

@@ -52,7 +52,7 @@ func (t Trial) load(url string) verify.Options {
 
 // Seen is what a trial showed.
 type Seen struct {
-	*verify.Result
+	*report.Verify
 	Hook   []time.Duration // per pod: deletion to SIGTERM
 	Beyond []time.Duration // per pod: last router stopped to SIGTERM
 	Where  []Where         // per pod with an agent
@@ -129,7 +129,7 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 
 // sayLosses says of the first losses what they were, and what the agents of their pods wrote: a proof
 // that fails has to show where to look.
-func (e *Env) sayLosses(result *verify.Result) {
+func (e *Env) sayLosses(result *report.Verify) {
 	const said = 8
 	for _, loss := range result.Losses[:min(len(result.Losses), said)] {
 		e.say("lost: %s %s, %s of %v (%s), due %s, seen %s: %s", loss.Lane, loss.Kind, loss.Phase, loss.Pods, loss.Confidence,
@@ -146,8 +146,8 @@ func (e *Env) sayLosses(result *verify.Result) {
 }
 
 // judge reads from the result what else a termination has to keep besides its requests.
-func judge(result *verify.Result, routes *routeWatch) *Seen {
-	seen := &Seen{Result: result}
+func judge(result *report.Verify, routes *routeWatch) *Seen {
+	seen := &Seen{Verify: result}
 	fault := func(format string, args ...any) { seen.Faults = append(seen.Faults, fmt.Sprintf(format, args...)) }
 	if result.Action.Failure != "" {
 		fault("%s: %s", result.Action.Name, result.Action.Failure)

@@ -13,6 +13,7 @@ import (
 	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/census"
 	"github.com/lameduck-dev/lameduck/deploy"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // maxNamed bounds what a result names.
@@ -104,7 +105,7 @@ func (r *run) agents(context.Context) {
 	case r.leader == nil:
 		r.add("agents", Unknown, "only the leader knows whether pods reach the hub")
 	case r.leader.Unheard > 0:
-		result := r.add("agents", Problem, "of %d pods that stopped, %d never reached the hub: their stops took 15 s or more", r.leader.Heard+r.leader.Unheard, r.leader.Unheard)
+		result := r.add("agents", Problem, "of %d pods that stopped, %d never reached the hub: their stops took %.0f s or more", r.leader.Heard+r.leader.Unheard, r.leader.Unheard, termination.CarefulSleep.Seconds())
 		for _, pod := range r.leader.Last {
 			result.Named = append(result.Named, fmt.Sprintf("%s on %s, %s", pod.Pod, pod.Node, pod.Time.Format(time.RFC3339)))
 		}

@@ -1,0 +1,15 @@
+package termination
+
+import "time"
+
+// How long to wait when nothing else was asked. The agent and the injection share these.
+const (
+	// CarefulSleep is what a careful person writes into a sleep hook. Propagation has no published
+	// objective: a few seconds are common, 10 to 25 s were seen on large clusters. It is the least
+	// wait where evidence is missing.
+	CarefulSleep = 15 * time.Second
+
+	// QuietFloor and QuietCeiling bound the quiet window where the routers are confirmed.
+	QuietFloor   = 300 * time.Millisecond
+	QuietCeiling = time.Second
+)
