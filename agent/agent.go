@@ -130,7 +130,11 @@ func (r *run) sequence(ctx context.Context) error {
 	}
 	var hookErr error
 	if err == nil || r.hooking != nil { // cut short, a hook that runs must end with us
+		known := r.hub.now(time.Now())
 		hookErr = r.ownHook(ctx)
+		if err == nil && known == confirmed && r.hub.now(time.Now()) != confirmed { // taken back meanwhile
+			hookErr = errors.Join(hookErr, r.untilDrained(ctx))
+		}
 	}
 	r.outcome.Apart, r.outcome.Total = r.watch.apart, time.Since(r.start)
 	if ctx.Err() != nil {
@@ -143,10 +147,9 @@ func (r *run) sequence(ctx context.Context) error {
 // tighten takes note of the pod's real grace period. A longer one changes nothing: the
 // budget is what the pod asked for.
 func (r *run) tighten(grace time.Duration) {
-	if grace <= 0 || grace >= r.budget.Grace {
-		return
+	if grace > 0 && grace < r.budget.Grace {
+		r.budget = r.config.Budget.Split(grace)
 	}
-	r.budget = r.config.Budget.Split(grace)
 	r.outcome.Timeline.Budget = r.budget
 }
 

@@ -88,6 +88,15 @@ func TestRun(t *testing.T) {
 		}, pod: busy, from: s, to: 2300 * ms, says: "routers confirmed"},
 		{name: "nobody was told that the pod leaves", hub: says(leaving, 0), pod: busy, from: 15 * s, to: 15100 * ms, seen: termination.NotTerminating},
 		{name: "restarted by a probe with a grace period of its own", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: says(leaving, 0), pod: busy, from: 6 * s, to: 6100 * ms, says: "the grace period of 9.00s allows 6.00s"},
+		{name: "the hub learns late that it was deleted, no restart", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error) {
+			switch {
+			case now < 4*s:
+				return leaving, nil
+			case now < 12*s:
+				return says(waitingFor(60), min(now+wait, 12*s))(ctx, now, wait)
+			}
+			return yes, nil
+		}, pod: busy, from: 12 * s, to: 14 * s, says: "routers confirmed"},
 		{name: "deleted, though a probe has a grace period of its own", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: says(final, 0), pod: busy, from: 15 * s, to: 15100 * ms},
 		{name: "hub's client panics", hub: func(context.Context, time.Duration, time.Duration) (hubapi.ConfirmResponse, error) { panic("boom") }, pod: busy, from: 15 * s, to: 15100 * ms, says: "boom"},
 
@@ -119,6 +128,7 @@ func TestRun(t *testing.T) {
 		{name: "a connection while draining", hub: says(yes, 50*ms), pod: &pod{busy: 3 * s, again: 2900 * ms}, from: 5 * s, to: 5100 * ms},
 
 		{name: "own hook", hub: says(yes, 300*ms), pod: busy, hook: ownHook{takes: 2 * s}, from: 2550 * ms, to: 2650 * ms, says: "own hook ended in 2.00s", seen: termination.HookDone},
+		{name: "taken back during the own hook", hub: then(2*s, yes, hubapi.ConfirmResponse{}), pod: busy, hook: ownHook{takes: 4 * s}, from: 33 * s, to: 33200 * ms, says: "routers NOT CONFIRMED in time"},
 		{name: "own hook at announce", hub: says(yes, 300*ms), pod: busy, hook: ownHook{takes: 2 * s}, early: true, from: 2 * s, to: 2050 * ms},
 		{name: "own hook fails", hub: says(yes, 300*ms), pod: busy, hook: ownHook{err: refused}, from: 550 * ms, to: 650 * ms, err: "own hook: connection refused"},
 		{name: "own hook without end", hub: says(yes, 300*ms), pod: busy, hook: ownHook{takes: time.Hour}, from: 47500 * ms, to: 47700 * ms, err: "own hook", says: "was cut"},

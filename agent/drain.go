@@ -39,7 +39,7 @@ func (r *run) untilDrained(ctx context.Context) error {
 		}
 	}
 	o := &r.outcome
-	o.Drained = time.Since(began)
+	o.Drained += time.Since(began)
 	o.Hub = r.describeHub(time.Now()) // it may have taken back what it said
 	o.Busy = r.watch.busy
 	if late && !r.drained(time.Now()) {

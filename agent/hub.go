@@ -53,7 +53,9 @@ type hubState struct {
 	slices  time.Time // by the hub's clock: when the last slice no longer offered the pod
 	passed  time.Time // by the hub's clock: when the last node had passed the barrier
 	missed  []string  // what the hub could not confirm
-	err     error     // of the last call, if it failed
+	// undeleted: its last word was that nobody has deleted the pod: a container is restarted.
+	undeleted bool
+	err       error // of the last call, if it failed
 }
 
 // now is what the agent goes by. What was heard stands when later calls fail; "not yet" for a while.
@@ -141,6 +143,10 @@ func (k *asker) run(ctx context.Context) {
 		switch {
 		case verdict == confirmed || verdict == final:
 			question = hubapi.Question{Wait: pollFor, Confirmed: verdict == confirmed}
+			if a.notTerminating() {
+				question.Wait = 0 // it may be deleted at any time, and then the grace period is to be known at once
+				break
+			}
 			var all bool
 			if question.Peers, all = k.roll.read(ctx); !all && verdict == confirmed {
 				question.Wait = 0 // some that came since are waited for until the hub tells who they are
@@ -183,6 +189,9 @@ func (r *run) hear(a answer) {
 	verdict, err := a.judge(now.Sub(r.start))
 	r.hub.err = err
 	if err == nil {
+		if r.hub.undeleted && a.GraceSeconds > 0 { // it was deleted since
+			r.hub.undeleted, r.hub.verdict, r.budget = false, unheard, r.config.Budget
+		}
 		r.tighten(time.Duration(min(a.GraceSeconds, maxGraceSeconds)) * time.Second)
 		r.watch.peers.classify(a.Peers)
 		r.writeRoll(true)
@@ -193,7 +202,7 @@ func (r *run) hear(a answer) {
 	if verdict == r.hub.verdict || !r.learns(verdict) {
 		return
 	}
-	if verdict == final && a.notTerminating() {
+	if r.hub.undeleted = verdict == final && a.notTerminating(); r.hub.undeleted {
 		r.tighten(r.config.RestartGrace)
 	}
 	r.hub.verdict, r.hub.at, r.hub.nodes, r.hub.missed = verdict, now, a.Nodes, nil

@@ -19,10 +19,12 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,6 +34,7 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/seal"
 	"github.com/lameduck-dev/lameduck/controller/certs"
 	"github.com/lameduck-dev/lameduck/controller/peers"
+	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/controller/webhook"
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/registry"
@@ -92,7 +95,8 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	manager, err := newManager(o)
+	seen := view.New()
+	manager, err := newManager(o, seen)
 	if err != nil {
 		return fmt.Errorf("connecting to the API server: %w", err)
 	}
@@ -100,7 +104,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("connecting to the API server: %w", err)
 	}
-	lead := &leader{options: o, ip: ip, key: key, pods: pods{log: o.Log}}
+	lead := &leader{options: o, ip: ip, key: key, view: seen, pods: pods{log: o.Log}}
 	lead.metrics = newMetrics(lead.status)
 	lead.pods.heard.count = lead.metrics.stopped
 	reviews := &webhook.Handler{
@@ -144,7 +148,7 @@ func Run(ctx context.Context, o Options) error {
 	return err
 }
 
-func newManager(o Options) (ctrl.Manager, error) {
+func newManager(o Options, seen *view.View) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -158,9 +162,20 @@ func newManager(o Options) (ctrl.Manager, error) {
 		Metrics:                 server.Options{BindAddress: listen(o.MetricsPort)},
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
+			NewInformer:      informers(seen),
 			ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Transform: slimPod}},
 		},
 	})
+}
+
+// informers gives what makes the informers: that of EndpointSlices tells seen of each list.
+func informers(seen *view.View) func(toolscache.ListerWatcher, runtime.Object, time.Duration, toolscache.Indexers) toolscache.SharedIndexInformer {
+	return func(source toolscache.ListerWatcher, kind runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+		if _, slices := kind.(*discoveryv1.EndpointSlice); slices {
+			source = seen.Lists(source)
+		}
+		return toolscache.NewSharedIndexInformer(source, kind, resync, indexers)
+	}
 }
 
 // slimPod keeps of a pod what hub, Events and the census need, and of one with an agent what the

@@ -89,8 +89,8 @@ func (e *election) elect(ctx context.Context) {
 				OnStartedLeading: e.begin,
 				OnStoppedLeading: e.drop,
 				OnNewLeader: func(identity string) {
-					if identity != "" && identity != e.identity && elector.GetLeader() == identity {
-						e.end()
+					if identity != "" && identity != e.identity {
+						e.endIf(func() bool { return elector.GetLeader() == identity })
 					}
 				},
 			},
@@ -139,10 +139,13 @@ func (e *election) drop() {
 }
 
 // end stops leading, and returns when all of it has ended.
-func (e *election) end() {
+func (e *election) end() { e.endIf(func() bool { return true }) }
+
+// endIf does so if over holds while no term can begin: the lease may have come back meanwhile.
+func (e *election) endIf(over func() bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.term == nil {
+	if e.term == nil || !over() {
 		return
 	}
 	e.term.stop()

@@ -174,3 +174,20 @@ func TestCallsWithoutALease(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherLedForAMoment: what is heard late of another leader does not end the term that has begun
+// since.
+func TestAnotherLedForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := stand(t, fake.NewClientset(), "a")
+		time.Sleep(3 * time.Second)
+		r.endIf(func() bool { return false })
+		if r.leads.Load() != 1 || !r.held() {
+			t.Error("the term has ended")
+		}
+		r.endIf(func() bool { return true })
+		if r.leads.Load() != 0 {
+			t.Error("the term goes on")
+		}
+	})
+}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 
@@ -169,18 +168,9 @@ func (l *leader) Pod(namespace, name string) *corev1.Pod {
 	return &pod
 }
 
-// Now gives a resourceVersion not below any change made before the call: that of a list which
-// the API server reads from its store.
-func (l *leader) Now(ctx context.Context) (uint64, error) {
-	list, err := l.clientset.DiscoveryV1().EndpointSlices(l.options.BarrierNamespace).List(ctx, metav1.ListOptions{Limit: 1})
-	if err != nil {
-		return 0, err
-	}
-	version, err := strconv.ParseUint(list.ResourceVersion, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("resourceVersion %q: %w", list.ResourceVersion, err)
-	}
-	return version, nil
+// Read reads a pod from the API, past the cache.
+func (l *leader) Read(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+	return l.clientset.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
 // Event writes an Event about the pod.

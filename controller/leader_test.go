@@ -3,11 +3,14 @@ package controller
 import (
 	"context"
 	"log/slog"
+	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache/informertest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlfake "sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -67,13 +71,13 @@ func TestSurroundingsAndSettings(t *testing.T) {
 	}
 }
 
-// TestOnChange: a deletion that was only found out by a list must not pass for an exact one.
+// TestOnChange: a deletion may be found out by a list only.
 func TestOnChange(t *testing.T) {
 	var got []string
 	handler := onChange(
 		func(node *corev1.Node) { got = append(got, "set "+node.Name) },
-		func(node *corev1.Node, exact bool) {
-			got = append(got, map[bool]string{true: "drop ", false: "lose "}[exact]+node.Name)
+		func(node *corev1.Node) {
+			got = append(got, "drop "+node.Name)
 		})
 	a := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
 	handler.OnAdd(a, true)
@@ -81,7 +85,7 @@ func TestOnChange(t *testing.T) {
 	handler.OnDelete(a)
 	handler.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "a", Obj: a})
 	handler.OnDelete(toolscache.DeletedFinalStateUnknown{Key: "b"})
-	if diff := cmp.Diff([]string{"set a", "set a", "drop a", "lose a"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"set a", "set a", "drop a", "drop a"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -93,7 +97,7 @@ func TestBarrierSlicesMarkTheStream(t *testing.T) {
 	slice := func(namespace, version string) *discoveryv1.EndpointSlice {
 		return &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "a", ResourceVersion: version}}
 	}
-	delivered := func(version uint64) bool { _, ok, _ := l.view.Delivered(version, 0, false); return ok }
+	delivered := func(version uint64) bool { _, ok, _ := l.view.Delivered(version); return ok }
 	handler.OnAdd(slice("shop", "7"), true)
 	if delivered(7) {
 		t.Error("a slice of a Service's marks the stream")
@@ -200,5 +204,32 @@ func TestSlimPodKeepsWhatTheRestorerNeeds(t *testing.T) {
 	slim := kept.(*corev1.Pod)
 	if s := slim.Status.ContainerStatuses; len(s) != 1 || s[0].Name != "app" || s[0].RestartCount != 2 || s[0].State.Terminated == nil || s[0].Image != "" {
 		t.Errorf("statuses: %+v", s)
+	}
+}
+
+// TestServingFails: a replica that can't serve ends all that it began to lead, and says why.
+func TestServingFails(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	taken, err := net.Listen("tcp", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	l := at(optimistic("10.1.0.7"), "10.1.0.7")
+	l.options.HubPort = taken.Addr().(*net.TCPAddr).Port
+	l.view, l.cache, l.metrics, l.pods.log = view.New(), &informertest.FakeInformers{}, unregisteredMetrics(l.status), l.options.Log
+	l.pods.heard.count = l.metrics.stopped
+	ended := make(chan error, 1)
+	go func() { ended <- l.lead(t.Context(), newTenure()) }()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "serving the hub") {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("it leads on, and serves nobody")
+	}
+	if l.now() != nil {
+		t.Error("it still counts as leading")
 	}
 }

@@ -18,7 +18,6 @@ import (
 
 	"github.com/lameduck-dev/lameduck/controller/hub"
 	"github.com/lameduck-dev/lameduck/controller/restore"
-	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
@@ -26,20 +25,19 @@ import (
 // watch feeds view, nodes and pods from informers, and begins those that the webhook reads
 // from, so that its first answer does not wait for a list.
 func (l *leader) watch(ctx context.Context) error {
-	l.view = view.New()
 	handlers := []struct {
 		kind    client.Object
 		handler toolscache.ResourceEventHandler
 	}{
-		{&corev1.Service{}, onChange(l.view.SetService, func(service *corev1.Service, _ bool) {
+		{&corev1.Service{}, onChange(l.view.SetService, func(service *corev1.Service) {
 			l.view.DropService(service.Namespace, service.Name)
 		})},
 		{&discoveryv1.EndpointSlice{}, onChange(l.setSlice, l.dropSlice)},
-		{&corev1.Service{}, onChange(l.serviceSet, func(service *corev1.Service, _ bool) { l.serviceDropped(service) })},
-		{&discoveryv1.EndpointSlice{}, onChange(l.sliceSet, func(slice *discoveryv1.EndpointSlice, _ bool) { l.sliceDropped(slice) })},
-		{&corev1.Node{}, onChange(l.nodes.set, func(node *corev1.Node, _ bool) { l.nodes.drop(node.Name) })},
-		{&corev1.Pod{}, onChange(l.pods.set, func(pod *corev1.Pod, _ bool) { l.pods.drop(pod) })},
-		{&corev1.Namespace{}, onChange(l.namespaceChanged, func(*corev1.Namespace, bool) {})},
+		{&corev1.Service{}, onChange(l.serviceSet, l.serviceDropped)},
+		{&discoveryv1.EndpointSlice{}, onChange(l.sliceSet, l.sliceDropped)},
+		{&corev1.Node{}, onChange(l.nodes.set, func(node *corev1.Node) { l.nodes.drop(node.Name) })},
+		{&corev1.Pod{}, onChange(l.pods.set, l.pods.drop)},
+		{&corev1.Namespace{}, onChange(l.namespaceChanged, func(*corev1.Namespace) {})},
 		{&v1alpha1.DrainPolicy{}, nil},
 	}
 	for _, h := range handlers {
@@ -57,20 +55,18 @@ func (l *leader) watch(ctx context.Context) error {
 	return nil
 }
 
-// onChange calls set for each object as it is, and drop for each that is gone; exact says
-// that it is the very object that was deleted, not one seen before.
-func onChange[T any](set func(T), drop func(object T, exact bool)) toolscache.ResourceEventHandler {
+// onChange calls set for each object as it is, and drop for each that is gone.
+func onChange[T any](set, drop func(T)) toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { set(object.(T)) },
 		UpdateFunc: func(_, object any) { set(object.(T)) },
 		DeleteFunc: func(object any) {
-			if last, inexact := object.(toolscache.DeletedFinalStateUnknown); inexact {
-				if object, ok := last.Obj.(T); ok {
-					drop(object, false)
-				}
-				return
+			if last, missed := object.(toolscache.DeletedFinalStateUnknown); missed {
+				object = last.Obj
 			}
-			drop(object.(T), true)
+			if object, ok := object.(T); ok {
+				drop(object)
+			}
 		},
 	}
 }
@@ -123,9 +119,9 @@ func (l *leader) setSlice(slice *discoveryv1.EndpointSlice) {
 	}
 }
 
-func (l *leader) dropSlice(slice *discoveryv1.EndpointSlice, exact bool) {
+func (l *leader) dropSlice(slice *discoveryv1.EndpointSlice) {
 	if slice.Namespace != l.options.BarrierNamespace {
-		l.view.DropSlice(slice, exact)
+		l.view.DropSlice(slice)
 	}
 }
 

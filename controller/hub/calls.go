@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -14,19 +16,16 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-const (
-	// grasp is how long the hub waits to see a pod's deletionTimestamp. The kubelet may start
-	// the hook before the hub's informer has heard of it.
-	grasp      = 2 * time.Second
-	graspEvery = 20 * time.Millisecond
-)
-
 func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 	// Only holding the answer is bounded by the wait: an agent's first call asks for none.
 	wait := min(time.Duration(max(*r.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	if pod = s.leaving(ctx, pod); pod.DeletionTimestamp == nil {
+	pod, err := s.present(ctx, pod)
+	if err != nil {
+		return refusal{err.Error()}
+	}
+	if pod.DeletionTimestamp == nil {
 		return hubapi.ConfirmResponse{Final: true, Evidence: []termination.Evidence{{
 			Time: time.Now(), Kind: termination.NotTerminating, Source: "hub",
 			Detail: "the pod has no deletionTimestamp: no EndpointSlice will stop offering it before it stops being ready",
@@ -104,21 +103,28 @@ func (s *Server) take(_ context.Context, pod *corev1.Pod, r request) any {
 	return hubapi.ReportResponse{}
 }
 
-// leaving gives the pod once it is seen to terminate, or as it is after a moment.
-func (s *Server) leaving(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
-	ctx, cancel := context.WithTimeout(ctx, grasp)
-	defer cancel()
-	ticker := time.NewTicker(graspEvery)
-	defer ticker.Stop()
-	for pod.DeletionTimestamp == nil {
-		select {
-		case <-ctx.Done():
-			return pod
-		case <-ticker.C:
-		}
-		if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now != nil && now.UID == pod.UID {
-			pod = now
-		}
+// readFor bounds one reading of a pod past the cache.
+const readFor = 2 * time.Second
+
+// present gives the pod as it is now. The kubelet may start the hook before the hub's informer has
+// heard that the pod was deleted: one that seems to stay is read once more, past the cache.
+func (s *Server) present(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
+	if pod.DeletionTimestamp != nil {
+		return pod, nil
 	}
-	return pod
+	if !s.reads.Allow(string(pod.UID)) || !s.allReads.Allow() {
+		return nil, errBusyReading
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readFor)
+	defer cancel()
+	now, err := s.hub.config.Cluster.Read(ctx, pod.Namespace, pod.Name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading the pod: %w", err)
+	case now.UID != pod.UID:
+		return nil, errors.New("the pod is gone, and another has its name")
+	}
+	return now, nil
 }
+
+var errBusyReading = errors.New("too many ask about pods that were not deleted; ask again in a second")

@@ -32,13 +32,10 @@ type found struct {
 func (h *Hub) find(ctx context.Context, t *Termination, watch *view.Watch) found {
 	forced := uint64(0) // what the barrier's next write has to be above
 	for {
-		if h.config.View.Vague() {
-			h.fix(ctx)
-		}
 		state := watch.State()
 		var verdicts []barrier.Verdict
 		switch {
-		case len(state.Waiting) > 0 || h.config.View.Vague():
+		case len(state.Waiting) > 0:
 			t.note(lookEvidence(state))
 			select {
 			case <-state.Changed:
@@ -50,7 +47,7 @@ func (h *Hub) find(ctx context.Context, t *Termination, watch *view.Watch) found
 			verdicts = h.pass(ctx, state, change)
 			f := judge(state, verdicts)
 			if f.outcome == Confirmed {
-				behind, ok := h.catchUp(ctx, state.Since, change.Late, verdicts)
+				behind, ok := h.catchUp(ctx, verdicts)
 				if f.caughtUp = behind; !ok {
 					if ctx.Err() == nil {
 						forced = newest(verdicts) // another write shows how far the view is then
@@ -70,7 +67,7 @@ func (h *Hub) find(ctx context.Context, t *Termination, watch *view.Watch) found
 
 // catchUp waits until the hub's own view has taken in the write that the nodes have acknowledged,
 // and tells how much later than the API server's answer that was. More than maxBehind is too late.
-func (h *Hub) catchUp(ctx context.Context, since uint64, late bool, verdicts []barrier.Verdict) (behind time.Duration, ok bool) {
+func (h *Hub) catchUp(ctx context.Context, verdicts []barrier.Verdict) (behind time.Duration, ok bool) {
 	version, written := newest(verdicts), time.Time{}
 	for _, v := range verdicts {
 		if v.Version == version {
@@ -80,7 +77,7 @@ func (h *Hub) catchUp(ctx context.Context, since uint64, late bool, verdicts []b
 	ctx, cancel := context.WithTimeout(ctx, maxBehind)
 	defer cancel()
 	for {
-		at, delivered, changed := h.config.View.Delivered(version, since, late)
+		at, delivered, changed := h.config.View.Delivered(version)
 		if delivered {
 			behind = max(0, at.Sub(written))
 			return behind, behind <= maxBehind
@@ -98,22 +95,6 @@ func newest(verdicts []barrier.Verdict) (version uint64) {
 		version = max(version, v.Version)
 	}
 	return version
-}
-
-// fix has the view know a resourceVersion for what it saw without one.
-func (h *Hub) fix(ctx context.Context) {
-	for ctx.Err() == nil {
-		now, err := h.config.Cluster.Now(ctx)
-		if err == nil {
-			h.config.View.Settle(now)
-			return
-		}
-		h.config.Log.Warn("hub: reading the present resourceVersion", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 // pass has every family's kube-proxies pass the barrier, side by side.

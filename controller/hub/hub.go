@@ -27,8 +27,8 @@ type Barrier interface {
 type Cluster interface {
 	// Pod gives a pod as it was last seen, or nil.
 	Pod(namespace, name string) *corev1.Pod
-	// Now gives a resourceVersion not below any change made before the call.
-	Now(ctx context.Context) (uint64, error)
+	// Read reads a pod from the API, past what was last seen.
+	Read(ctx context.Context, namespace, name string) (*corev1.Pod, error)
 	// Event writes an Event about the pod.
 	Event(pod *corev1.Pod, eventType, reason, message string)
 }

@@ -17,6 +17,10 @@ const (
 	callsEach, callsFew, callsTotal = 16, 2, 10_000
 	// Calls of one address a second, and at once. Opening one takes some 0.1 ms.
 	callRate, callBurst = 500, 2000
+	// Readings of one pod past the cache, a second and at once, and of all: an agent whose container
+	// is restarted asks a few times in its first second, and once a second from then on.
+	readRate, readBurst       = 2, 2 * callsEach
+	allReadRate, allReadBurst = 100, 500
 )
 
 // share bounds how much of something may be held at once. When all together hold the total, one

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
@@ -24,9 +25,11 @@ type Server struct {
 	hub        *Hub
 	key        hpke.PrivateKey
 	identities *Identities
-	rate       *pace.Paces[netip.Addr]
+	pace       *pace.Paces[netip.Addr]
 	strangers  *share[netip.Addr] // calls whose pod is not known yet
 	calls      *share[string]     // by the pod's uid
+	reads      *pace.Paces[string]
+	allReads   *rate.Limiter
 	mux        http.ServeMux
 }
 
@@ -34,9 +37,11 @@ type Server struct {
 func NewServer(h *Hub, key hpke.PrivateKey, identities *Identities) *Server {
 	s := &Server{
 		hub: h, key: key, identities: identities,
-		rate:      pace.New[netip.Addr](callRate, callBurst),
+		pace:      pace.New[netip.Addr](callRate, callBurst),
 		strangers: newShare[netip.Addr](strangersEach, strangersFew, strangersTotal),
 		calls:     newShare[string](callsEach, callsFew, callsTotal),
+		reads:     pace.New[string](readRate, readBurst),
+		allReads:  rate.NewLimiter(allReadRate, allReadBurst),
 	}
 	s.handle(hubapi.ConfirmPath, s.confirm)
 	s.handle(hubapi.RecordPath, s.keep)
@@ -85,7 +90,7 @@ type call struct {
 // no answer can be sealed.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, path string) (c call, status int, err error) {
 	from := source(r.RemoteAddr)
-	if !s.rate.Allow(from) || !s.strangers.take(from) {
+	if !s.pace.Allow(from) || !s.strangers.take(from) {
 		return c, http.StatusTooManyRequests, errors.New("too many calls from this address")
 	}
 	defer s.strangers.give(from)

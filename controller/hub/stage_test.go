@@ -47,7 +47,9 @@ type stage struct {
 	settled []Outcome
 	changes []barrier.Change
 	pass    func(context.Context) []barrier.Verdict
-	nowErr  error
+	unheard map[string]*corev1.Pod // pods as they are, where the hub has not heard of it
+	readErr error
+	reads   int
 	behind  time.Duration // how much later the barrier's write reaches the view
 	write   uint64        // of the barrier
 }
@@ -62,7 +64,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, view: view.New(), pods: map[string]*corev1.Pod{}, tokens: map[string]*authenticationv1.TokenReviewStatus{}}
+	s := &stage{t: t, view: view.New(), pods: map[string]*corev1.Pod{}, unheard: map[string]*corev1.Pod{}, tokens: map[string]*authenticationv1.TokenReviewStatus{}}
 	if s.public, err = seal.ParsePublic(public); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +72,7 @@ func newStage(t *testing.T) *stage {
 		time.Sleep(30 * time.Millisecond)
 		return []barrier.Verdict{{Node: "node1", Passed: true, Time: time.Now()}, {Node: "node2", Passed: true, Time: time.Now()}}
 	}
-	s.view.Settle(5)
+	s.view.Listed("5")
 	s.hub = New(Config{
 		View:     s.view,
 		Barriers: func(corev1.IPFamily) Barrier { return s },
@@ -111,7 +113,15 @@ func (s *stage) Pod(namespace, name string) *corev1.Pod {
 	return s.pods[namespace+"/"+name]
 }
 
-func (s *stage) Now(context.Context) (uint64, error) { return 900, s.nowErr }
+func (s *stage) Read(_ context.Context, namespace, name string) (*corev1.Pod, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads++
+	if pod := s.unheard[namespace+"/"+name]; pod != nil {
+		return pod, s.readErr
+	}
+	return s.pods[namespace+"/"+name], s.readErr
+}
 
 func (s *stage) Event(pod *corev1.Pod, eventType, reason, message string) {
 	s.mu.Lock()
@@ -172,10 +182,21 @@ func status(user, pod, uid, audience string) *authenticationv1.TokenReviewStatus
 func (s *stage) terminate(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pod := s.pods["shop/"+name].DeepCopy()
+	s.pods["shop/"+name] = terminating(s.pods["shop/"+name])
+}
+
+// terminateUnheard terminates a pod, and the hub's informer is behind.
+func (s *stage) terminateUnheard(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unheard["shop/"+name] = terminating(s.pods["shop/"+name])
+}
+
+func terminating(pod *corev1.Pod) *corev1.Pod {
+	pod = pod.DeepCopy()
 	now, grace := metav1.Now(), int64(60)
 	pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &now, &grace
-	s.pods["shop/"+name] = pod
+	return pod
 }
 
 // slice has the pods stand as told; "ready", or "leaving".

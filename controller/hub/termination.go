@@ -208,7 +208,7 @@ func (t *Termination) answer() (response hubapi.ConfirmResponse, settled bool, c
 		t.begin()
 	}
 	response = hubapi.ConfirmResponse{
-		Confirmed:    t.since > 0,
+		Confirmed:    t.since > 0 && t.holds(),
 		Evidence:     t.evidence,
 		Nodes:        t.nodes,
 		GraceSeconds: int64(t.grace / time.Second),

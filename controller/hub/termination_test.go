@@ -185,16 +185,58 @@ func TestConfirmsNothingBehindItsOwnView(t *testing.T) {
 	})
 }
 
-// Slices that sort after the barrier's own come after its writes in a relist.
-func TestLateNamespaceNeedsTwoWrites(t *testing.T) {
+// A list delivers the slices in the order of their keys: those that sort after the barrier's own come
+// after its writes.
+func TestListWithTheBarriersWriteFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		s.hub.config.Late = func(string) bool { return true }
+		s.behind = 300 * time.Millisecond
 		s.add("a")
 		s.delete("a", 60)
 		s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
-		if answer := s.confirm("a", 5); says(answer) != "confirmed" || len(s.changes) != 2 || s.changes[1].ResourceVersion <= s.changes[0].ResourceVersion {
+		time.AfterFunc(299*time.Millisecond, func() { s.view.Listed("200") })
+		time.AfterFunc(301*time.Millisecond, func() { s.slice(150, map[string]string{"a": "leaving", "b": "leaving"}) })
+		if answer := s.confirm("a", 5); says(answer) != "open" {
+			t.Errorf("%s in the middle of a list", says(answer))
+		}
+	})
+}
+
+// TestListedAnew: what was confirmed is found out again after a list, for nobody saw what happened
+// since the one before.
+func TestListedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.add("a")
+		s.delete("a", 60)
+		s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+		if answer := s.confirm("a", 5); says(answer) != "confirmed" {
+			t.Fatalf("%s: %+v", says(answer), answer)
+		}
+		s.view.Listed("300")
+		if answer := s.confirm("a", 0); says(answer) != "open" {
+			t.Errorf("%s after a list", says(answer))
+		}
+		if answer := s.confirm("a", 5); says(answer) != "confirmed" || s.changes[len(s.changes)-1].ResourceVersion != 300 {
 			t.Errorf("%s after %+v", says(answer), s.changes)
+		}
+	})
+}
+
+// TestReadsAreBounded: a pod that was never deleted and asks on and on does not have the API server
+// read it each time.
+func TestReadsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.add("a")
+		refused := 0
+		for range 10 * readBurst {
+			if s.confirm("a", 0).Error != "" {
+				refused++
+			}
+		}
+		if s.reads != readBurst || refused != 9*readBurst {
+			t.Errorf("%d reads, %d refused", s.reads, refused)
 		}
 	})
 }

@@ -39,27 +39,17 @@ func (v *View) Mark(slice string, version uint64) {
 
 // Delivered tells when a write of the barrier's at version, or a later one, was delivered; ok is
 // false while none was. changed is closed with the next write.
-//
-// A relist delivers slices in the order of their keys, so that those of a namespace that sorts
-// after the barrier's (late) come after its writes. For them two writes of one slice above since
-// have to be delivered: a list holds but one of them, so the second came after all of the list.
-func (v *View) Delivered(version, since uint64, late bool) (at time.Time, ok bool, changed <-chan struct{}) {
+func (v *View) Delivered(version uint64) (at time.Time, ok bool, changed <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	m := &v.marks
 	if m.changed == nil {
 		m.changed = make(chan struct{})
 	}
-	above := map[string]int{}
-	twice := false
 	for _, one := range m.seen {
-		if one.version > since {
-			above[one.slice]++
-			twice = twice || above[one.slice] > 1
-		}
-		if !ok && one.version >= version {
-			at, ok = one.at, true
+		if one.version >= version {
+			return one.at, true, m.changed
 		}
 	}
-	return at, ok && (twice || !late), m.changed
+	return time.Time{}, false, m.changed
 }

@@ -36,13 +36,13 @@ type View struct {
 	of       map[key]map[key]*discoveryv1.EndpointSlice // by Service
 	holding  map[string]map[key]struct{}                // slices by the pods in them
 	versions map[string]uint64                          // by namespace, the highest seen
-	floor    uint64
-	vague    bool
-	watches  map[string]map[*Watch]struct{} // by namespace
+	listed   uint64                                     // of the last list; 0: none was told
+	opaque   string                                     // a resourceVersion that is no number, if one was seen
+	watches  map[string]map[*Watch]struct{}             // by namespace
 	marks    marks
 }
 
-// New gives an empty View. It is vague until Settle was called.
+// New gives an empty View. It finds no pod out before Listed was called.
 func New() *View {
 	return &View{
 		services: map[key]*corev1.Service{},
@@ -51,7 +51,6 @@ func New() *View {
 		holding:  map[string]map[key]struct{}{},
 		versions: map[string]uint64{},
 		watches:  map[string]map[*Watch]struct{}{},
-		vague:    true,
 	}
 }
 
@@ -97,32 +96,26 @@ func (v *View) SetSlice(slice *discoveryv1.EndpointSlice) {
 	v.tell(service)
 }
 
-// DropSlice takes in that a slice was deleted. Exact says that the object carries the
-// resourceVersion of its deletion; if not, the View is vague until Settle is called.
-func (v *View) DropSlice(slice *discoveryv1.EndpointSlice, exact bool) {
+// DropSlice takes in that a slice was deleted.
+func (v *View) DropSlice(slice *discoveryv1.EndpointSlice) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.unlink(key{slice.Namespace, slice.Name})
 	v.saw(slice)
-	v.vague = v.vague || !exact
 	v.tell(serviceOf(slice))
 }
 
-// Vague reports whether something was seen at an unknown resourceVersion.
-func (v *View) Vague() bool {
+// Listed says that a list of all slices was read, at version, and follows in the stream. A list does
+// not tell what happened since the one before, so nothing counts as without a break up to version.
+// It must be called before any slice of the list is told.
+func (v *View) Listed(version string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.vague
-}
-
-// Settle says that version was read from the API after Vague had been true.
-func (v *View) Settle(version uint64) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.floor, v.vague = max(v.floor, version), false
+	v.listed = max(v.listed, v.number(version))
 	for _, watches := range v.watches {
 		for w := range watches {
-			w.since = max(w.since, version)
+			w.since = max(w.since, v.listed)
+			w.wake()
 		}
 	}
 }
@@ -152,9 +145,17 @@ func (v *View) unlink(k key) {
 }
 
 func (v *View) saw(slice *discoveryv1.EndpointSlice) {
-	version, err := strconv.ParseUint(slice.ResourceVersion, 10, 64)
-	v.vague = v.vague || err != nil
-	v.versions[slice.Namespace] = max(v.versions[slice.Namespace], version)
+	v.versions[slice.Namespace] = max(v.versions[slice.Namespace], v.number(slice.ResourceVersion))
+}
+
+// number reads a resourceVersion. Every API server of Kubernetes counts; with another, nothing can
+// be said of what came before what.
+func (v *View) number(version string) uint64 {
+	number, err := strconv.ParseUint(version, 10, 64)
+	if err != nil {
+		v.opaque = version
+	}
+	return number
 }
 
 func serviceOf(slice *discoveryv1.EndpointSlice) key {

@@ -119,6 +119,7 @@ func TestLook(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := New()
+			v.Listed("1")
 			v.SetService(service(tt.service))
 			for _, s := range tt.slices {
 				v.SetSlice(s)
@@ -144,6 +145,7 @@ func TestLook(t *testing.T) {
 // TestSince follows a pod through everything that may happen to its slices.
 func TestSince(t *testing.T) {
 	v := New()
+	v.Listed("5")
 	v.SetService(service(nil))
 	v.SetSlice(slice("s1", 10, endpoint("a", "node1", ready), endpoint("b", "node2", ready)))
 	v.SetSlice(with(slice("other", 11, endpoint("d", "node3", ready)), func(s *discoveryv1.EndpointSlice) { s.Labels[discoveryv1.LabelServiceName] = "other" }))
@@ -182,19 +184,14 @@ func TestSince(t *testing.T) {
 	see("one more peer", step{true, 12, true})
 	v.SetSlice(slice("s1", 15, endpoint("a", "node1", leaving), endpoint("b", "node2", leaving)))
 	see("one peer leaves", step{true, 12, true})
-	v.DropSlice(slice("s2", 16, endpoint("e", "node2", ready)), true)
+	v.DropSlice(slice("s2", 16, endpoint("e", "node2", ready)))
 	see("the last peer is gone", step{false, 0, true})
 	v.SetSlice(slice("s1", 17, endpoint("a", "node1", leaving), endpoint("f", "node2", ready)))
 	see("a new peer", step{true, 17, true})
-	v.DropSlice(slice("s1", 18, endpoint("a", "node1", leaving)), false)
+	v.DropSlice(slice("s1", 18, endpoint("a", "node1", leaving)))
 	see("its slice is gone", step{true, 17, true})
-	if !v.Vague() {
-		t.Error("a deletion of unknown resourceVersion went unnoticed")
-	}
-	v.Settle(30)
-	if state := w.State(); state.Since != 30 || v.Vague() {
-		t.Errorf("settled at 30: since %d", state.Since)
-	}
+	v.Listed("30")
+	see("listed anew: nobody knows what happened in between", step{true, 30, true})
 	v.DropService("shop", "cart")
 	see("its Service is gone", step{true, 30, true})
 }
@@ -206,10 +203,29 @@ func TestForgets(t *testing.T) {
 		s := slice("s"+strconv.Itoa(i), uint64(i), endpoint("a", "node1", ready), endpoint("b", "node1", ready))
 		v.SetSlice(s)
 		v.SetSlice(s)
-		v.DropSlice(s, true)
+		v.DropSlice(s)
 	}
 	v.Watch(cart).Close()
 	if len(v.slices)+len(v.of)+len(v.holding)+len(v.watches) != 0 {
 		t.Errorf("%d slices, %d Services, %d pods, %d watches are left", len(v.slices), len(v.of), len(v.holding), len(v.watches))
+	}
+}
+
+// TestNothingIsKnownBefore the first list, nor where versions can't be compared.
+func TestNothingIsKnownBefore(t *testing.T) {
+	v := New()
+	w := v.Watch(cart)
+	defer w.Close()
+	v.SetSlice(slice("s1", 10, endpoint("a", "node1", leaving), endpoint("b", "node2", ready)))
+	if w.State().Out() {
+		t.Error("out before the slices were listed")
+	}
+	v.Listed("7")
+	if state := w.State(); !state.Out() || state.Since != 7 {
+		t.Errorf("%+v after the list", state)
+	}
+	v.Listed("one two three")
+	if w.State().Out() {
+		t.Error("out by a version that is no number")
 	}
 }

@@ -1,7 +1,9 @@
 package view
 
 import (
+	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -62,11 +64,23 @@ func (w *Watch) Close() {
 func (w *Watch) State() State {
 	w.view.mu.Lock()
 	defer w.view.mu.Unlock()
-	return State{Look: w.look, Since: w.since, At: w.at, Changed: w.changed}
+	look := w.look
+	switch {
+	case w.view.opaque != "":
+		look.Stuck = append(slices.Clip(look.Stuck), Fact{"EndpointSlices", fmt.Sprintf("the resourceVersion %.40q is no number", w.view.opaque)})
+	case w.view.listed == 0:
+		look.Waiting = append(slices.Clip(look.Waiting), Fact{"EndpointSlices", "they have not been listed yet"})
+	}
+	return State{Look: look, Since: w.since, At: w.at, Changed: w.changed}
+}
+
+func (w *Watch) wake() {
+	close(w.changed)
+	w.changed = make(chan struct{})
 }
 
 // version is a resourceVersion not below any change seen in the namespace.
-func (v *View) version(namespace string) uint64 { return max(v.floor, v.versions[namespace]) }
+func (v *View) version(namespace string) uint64 { return max(v.listed, v.versions[namespace]) }
 
 // tell has those look again who follow a pod of the Service.
 func (v *View) tell(service key) {
@@ -84,8 +98,7 @@ func (v *View) tell(service key) {
 		if before.Out() != w.look.Out() {
 			w.at = time.Now()
 		}
-		close(w.changed)
-		w.changed = make(chan struct{})
+		w.wake()
 	}
 }
 

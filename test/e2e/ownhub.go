@@ -16,7 +16,9 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
@@ -138,11 +140,15 @@ func (s ownStore) Write(ctx context.Context, service propagation.Service, slice 
 func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) error {
 	factory := informers.NewSharedInformerFactory(o.client, 0)
 	pods := factory.Core().V1().Pods().Informer()
+	slices := factory.InformerFor(&discoveryv1.EndpointSlice{}, func(client kubernetes.Interface, resync time.Duration) cache.SharedIndexInformer {
+		source := cache.NewListWatchFromClient(client.DiscoveryV1().RESTClient(), "endpointslices", metav1.NamespaceAll, fields.Everything())
+		return cache.NewSharedIndexInformer(o.view.Lists(source), &discoveryv1.EndpointSlice{}, resync, cache.Indexers{})
+	})
 	o.pods = pods.GetStore()
 	later := func(tell func()) { o.late <- lateEvent{time.Now().Add(behind), tell} }
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
 		factory.Core().V1().Services().Informer(): each(o.view.SetService, func(service *corev1.Service) { o.view.DropService(service.Namespace, service.Name) }),
-		factory.Discovery().V1().EndpointSlices().Informer(): each(
+		slices: each(
 			func(slice *discoveryv1.EndpointSlice) { later(func() { o.setSlice(slice) }) },
 			func(slice *discoveryv1.EndpointSlice) { later(func() { o.dropSlice(slice) }) }),
 		pods: each(func(pod *corev1.Pod) {
@@ -198,11 +204,11 @@ func (o *ownHub) setSlice(slice *discoveryv1.EndpointSlice) {
 
 func (o *ownHub) dropSlice(slice *discoveryv1.EndpointSlice) {
 	if slice.Namespace != o.namespace {
-		o.view.DropSlice(slice, false)
+		o.view.DropSlice(slice)
 	}
 }
 
-// Pod, Now and Event are the hub's Cluster.
+// Pod, Read and Event are the hub's Cluster.
 
 func (o *ownHub) Pod(namespace, name string) *corev1.Pod {
 	object, there, err := o.pods.GetByKey(namespace + "/" + name)
@@ -212,12 +218,8 @@ func (o *ownHub) Pod(namespace, name string) *corev1.Pod {
 	return object.(*corev1.Pod)
 }
 
-func (o *ownHub) Now(ctx context.Context) (uint64, error) {
-	list, err := o.client.DiscoveryV1().EndpointSlices(o.namespace).List(ctx, metav1.ListOptions{Limit: 1})
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseUint(list.ResourceVersion, 10, 64)
+func (o *ownHub) Read(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
+	return o.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
 func (o *ownHub) Event(*corev1.Pod, string, string, string) {}
