@@ -49,7 +49,13 @@ func (p *pod) Look() (sockets.Look, error) {
 	}
 	look := sockets.Look{Opens: 1000 + uint64(n), Exact: !p.tables}
 	for id := max(1, n-30); id <= n; id++ {
-		look.Conns = append(look.Conns, sockets.Conn{ID: uint64(id), Peer: client, Port: 8080, Established: !p.tables})
+		c := sockets.Conn{ID: uint64(id), Peer: client, Port: 8080, Established: !p.tables}
+		if !p.tables { // one short request, answered
+			c.Received, c.Sent = true, true
+			c.RecvAgo = uint32((now - time.Duration(id-1)*p.every).Milliseconds())
+			c.SentAgo = c.RecvAgo
+		}
+		look.Conns = append(look.Conns, c)
 	}
 	if p.busy > 0 {
 		c := sockets.Conn{ID: 1 << 32, Peer: client, Port: 8080, Established: true, Received: true, Sent: now >= p.busy, RecvAgo: uint32(now.Milliseconds()) + 1}

@@ -12,8 +12,9 @@ import (
 //
 // The kernel tells when data last came from the peer, when it last went to it, and whether the
 // peer has it. It does not tell where a request or an answer ends. So a connection is in one of
-// four states:
+// five states:
 //
+//   - opened: nothing was sent either way. Its request may be on the way.
 //   - asked: the peer has sent last. A request, or a part of one, has no answer yet. Certain.
 //   - taken: the pod has sent last, and a peer that is alive has not got all of it. Certain.
 //   - answering: the pod has sent last, and by the pace of this connection there is more to come:
@@ -27,6 +28,7 @@ type state uint8
 
 const (
 	idle state = iota
+	opened
 	asked
 	taken
 	answering
@@ -34,6 +36,10 @@ const (
 
 // All in milliseconds, as the kernel counts.
 const (
+	// opening is how old a connection may be that has carried nothing until it counts as idle: where
+	// the processors of its client are taken, seconds pass from the connect to the first byte (9 s were
+	// seen), and a plain sleep of 10 s outlasts those.
+	opening = 10_000
 	// stalled is how long a peer may acknowledge nothing until it counts as gone: the kernel
 	// retransmits to a client that vanished for many minutes.
 	stalled = 3000
@@ -116,6 +122,8 @@ func (f *flow) state(c sockets.Conn, pace int32) state {
 	switch {
 	case c.Unacked && c.Received && c.AckAgo < stalled && answered:
 		return taken
+	case !c.Received && !c.Sent && c.Established && ago(c.RecvAgo) < opening:
+		return opened
 	case !c.Received, !c.Established && !c.PeerClosed:
 		return idle
 	case !answered && c.PeerClosed && c.RecvAgo >= abandoned:
