@@ -73,7 +73,9 @@ func TestSkippedPodsSayWhy(t *testing.T) {
 	host.Spec.HostNetwork = true
 	deleted := labelled("true")
 	deleted.DeletionTimestamp = &metav1.Time{}
-	for _, pod := range []*corev1.Pod{host, deleted} {
+	small := labelled("true")
+	small.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceEphemeralStorage: resource.MustParse("2Mi")}
+	for _, pod := range []*corev1.Pod{host, deleted, small} {
 		result, err := Pod(pod, Surroundings{}, testSettings)
 		if err != nil || result.Skipped == "" {
 			t.Fatalf("skipped %q, %v", result.Skipped, err)

@@ -1,9 +1,11 @@
 package inject
 
 import (
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
@@ -20,7 +22,22 @@ func skip(pod *corev1.Pod, mode v1alpha1.Mode) string {
 	case mode == v1alpha1.ModeAgent && pod.Spec.HostNetwork:
 		return "host network: the agent would see all of the node's connections; a DrainPolicy with mode sleep can be used"
 	}
+	if room, bounded := storage(&pod.Spec); mode == v1alpha1.ModeAgent && bounded && room.Cmp(agentSize) < 0 {
+		return fmt.Sprintf("its limits allow %s of ephemeral storage, and the kubelet evicts a pod that uses more: the agent's volume holds up to %s. Raise the limit; a DrainPolicy with mode sleep can be used", &room, &agentSize)
+	}
 	return ""
+}
+
+// storage is what the pod's containers may use of the node's disk, as the kubelet counts it: the sum
+// of their limits, if any has one. What is in an emptyDir counts too.
+func storage(spec *corev1.PodSpec) (room resource.Quantity, bounded bool) {
+	for _, c := range spec.Containers {
+		if limit, set := c.Resources.Limits[corev1.ResourceEphemeralStorage]; set {
+			room.Add(limit)
+			bounded = true
+		}
+	}
+	return room, bounded
 }
 
 // windows reports whether the pod says that it runs on Windows, or can only go to such nodes.
