@@ -54,8 +54,8 @@ type Client struct {
 	url  string // of the endpoint
 }
 
-// New makes a client for the application behind an actuator.
-func New(spec registry.Spec) (*Client, error) {
+// New makes a client for the application behind an actuator, which answers for itself whatever the pod.
+func New(spec registry.Spec, _ registry.Pod) (*Client, error) {
 	if name := spec.Get("backend"); name != "" && backends[name].out == "" {
 		return nil, fmt.Errorf("registry %s: backend=%s: there are %s", spec.Name(), name, strings.Join(slices.Sorted(maps.Keys(backends)), ", "))
 	}
@@ -70,6 +70,9 @@ func New(spec registry.Spec) (*Client, error) {
 	client, err := web.New(spec)
 	return &Client{spec: spec, web: client, url: strings.TrimRight(bases[0], "/") + "/serviceregistry"}, err
 }
+
+// Close ends the connections that nobody uses just now.
+func (c *Client) Close() { c.web.Close() }
 
 // Find asks for the status that the application's registry has.
 func (c *Client) Find(ctx context.Context) (registry.Found, error) {

@@ -53,6 +53,9 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
+// Close ends the connections that nobody uses just now.
+func (c *Client) Close() { c.web.Close() }
+
 // Find looks the instance up at the agents. Its record is empty unless it is to be put into
 // maintenance: nothing is left of what was deregistered.
 func (c *Client) Find(ctx context.Context) (registry.Found, error) {

@@ -2,7 +2,7 @@
 // against a server that was started for them, and, everywhere else, against what such a server
 // has said: the tape. A tape is recorded, never written by hand:
 //
-//	go test -tags registries ./registry/nacos -run TestReal -record
+//	go test -tags registries ./test/contract/nacos -run TestReal -record
 package contract
 
 import (
@@ -188,6 +188,18 @@ func (s *Stage) Stays(all time.Duration, ask func() error) {
 		}
 		s.unsay(first)
 	}
+}
+
+// Calls counts the calls of this scene that hold a text.
+func (s *Stage) Calls(text string) (count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.tape.Scenes[s.scene].Exchanges {
+		if strings.Contains(e.Call, text) {
+			count++
+		}
+	}
+	return count
 }
 
 func call(r *http.Request) string {

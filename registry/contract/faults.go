@@ -144,3 +144,11 @@ func certificate(t *testing.T, server *httptest.Server) string {
 	}
 	return file
 }
+
+// Says starts a server that answers every call with what a real one was seen to say, and gives its address.
+func Says(t testing.TB, status int, body string) string {
+	t.Helper()
+	server := httptest.NewServer(says(status, body))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/local"
+	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 // Opener makes a kind's client.
@@ -19,17 +20,25 @@ type Opener[C any] func(registry.Spec, registry.Pod) (C, error)
 // Host is the name of this machine, which applications may register by.
 var Host, _ = os.Hostname()
 
-// Open makes the client of a spec's text, for a pod at 127.0.0.1: there the tests' applications are.
-func Open[C any](t testing.TB, text string, open Opener[C]) C {
+// Spec reads a spec's text. Its secrets are this machine's.
+func Spec(t testing.TB, text string) registry.Spec {
 	t.Helper()
 	spec, err := registry.ParseSpec(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := open(spec.WithSecrets(local.Secret), registry.Pod{Host: Host, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	return spec.WithSecrets(local.Secret)
+}
+
+// Open makes the client of a spec's text, for a pod at 127.0.0.1: there the tests' applications are.
+// It is closed with the test.
+func Open[C interface{ Close() }](t testing.TB, text string, open Opener[C]) C {
+	t.Helper()
+	c, err := open(Spec(t, text), registry.Pod{Host: Host, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(c.Close)
 	return c
 }
 
@@ -68,4 +77,19 @@ func Eventually(t testing.TB, within time.Duration, ask func() error) {
 			t.Fatalf("not within %v: %v", within, err)
 		}
 	}
+}
+
+// Ask makes a call of a server as it stands, for what no client of ours would send.
+func Ask(t testing.TB, call web.Call) web.Answer {
+	t.Helper()
+	c, err := web.New(registry.Spec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answer, err := c.Do(t.Context(), call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
 }

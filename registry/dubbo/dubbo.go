@@ -29,8 +29,8 @@ type Client struct {
 	base string // as in http://127.0.0.1:22222
 }
 
-// New makes a client for the application behind a QoS port.
-func New(spec registry.Spec) (*Client, error) {
+// New makes a client for the application behind a QoS port, which answers for itself whatever the pod.
+func New(spec registry.Spec, _ registry.Pod) (*Client, error) {
 	bases, err := web.Bases(spec.With("server", spec.Or("server", DefaultServer)), "22222", "")
 	if err != nil {
 		return nil, err
@@ -41,6 +41,9 @@ func New(spec registry.Spec) (*Client, error) {
 	client, err := web.New(spec)
 	return &Client{web: client, base: bases[0]}, err
 }
+
+// Close ends the connections that nobody uses just now.
+func (c *Client) Close() { c.web.Close() }
 
 // Find asks the application what it has registered.
 func (c *Client) Find(ctx context.Context) (registry.Found, error) {

@@ -47,6 +47,9 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
+// Close ends the connections that nobody uses just now.
+func (c *Client) Close() { c.web.Close() }
+
 // folder is the key below which the service's instances are. The prefix is taken as the
 // libraries take it: one that ends with a slash is followed by a second one.
 func (c *Client) folder() string {

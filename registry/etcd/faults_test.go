@@ -3,9 +3,13 @@ package etcd
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestFaults(t *testing.T) {
 	t.Setenv("TEST_USER", "test")
@@ -21,7 +25,7 @@ func TestFaults(t *testing.T) {
 		for _, login := range []string{"", " username-env=TEST_USER"} {
 			t.Run(name+login, func(t *testing.T) {
 				contract.Faults(t, func(t *testing.T, settings string) error {
-					return call(client(t, "etcd layout=kratos service=orders "+settings+login), t)
+					return call(contract.Open(t, "etcd layout=kratos service=orders "+settings+login, New), t)
 				})
 			})
 		}

@@ -60,7 +60,7 @@ func TestFolder(t *testing.T) {
 		"layout=kratos prefix=/shop/eu": "/shop/eu/orders/",
 		"layout=kitex prefix=shop/":     "shop//orders/",
 	} {
-		if got := client(t, "etcd server=e:2379 service=orders "+text).folder(); got != want {
+		if got := contract.Open(t, "etcd server=e:2379 service=orders "+text, New).folder(); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
@@ -69,7 +69,7 @@ func TestFolder(t *testing.T) {
 // TestRevision: a delete without a revision would compare with 0, which is that of no key, and
 // one with another text could be anything.
 func TestRevision(t *testing.T) {
-	c := client(t, "etcd server=127.0.0.1:1 service=orders layout=kratos")
+	c := contract.Open(t, "etcd server=127.0.0.1:1 service=orders layout=kratos", New)
 	for _, revision := range []string{"", "0", "-1", "1.5", `1","x":"`} {
 		err := c.delete(t.Context(), c.members[0], pair{key: "/a", revision: revision})
 		if err == nil || !strings.Contains(err.Error(), "nothing was deleted") {

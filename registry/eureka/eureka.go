@@ -45,6 +45,9 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
+// Close ends the connections that nobody uses just now.
+func (c *Client) Close() { c.web.Close() }
+
 // Find looks the instance up: by its id if that is known, or else in the application's list;
 // and there, which shows new ones late, by the ids that Spring gives its instances by default.
 func (c *Client) Find(ctx context.Context) (registry.Found, error) {

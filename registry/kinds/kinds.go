@@ -17,8 +17,8 @@ import (
 
 var makers = map[string]func(registry.Spec, registry.Pod) (registry.Registry, error){
 	"consul":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return consul.New(s, p) },
-	"actuator":  func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return actuator.New(s) },
-	"dubbo":     func(s registry.Spec, _ registry.Pod) (registry.Registry, error) { return dubbo.New(s) },
+	"actuator":  func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return actuator.New(s, p) },
+	"dubbo":     func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return dubbo.New(s, p) },
 	"etcd":      func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return etcd.New(s, p) },
 	"eureka":    func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return eureka.New(s, p) },
 	"nacos":     func(s registry.Spec, p registry.Pod) (registry.Registry, error) { return nacos.New(s, p) },

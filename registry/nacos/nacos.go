@@ -55,6 +55,9 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
+// Close ends the connections that nobody uses just now.
+func (c *Client) Close() { c.web.Close() }
+
 // place is the service as people and Nacos's own messages write it.
 func (c *Client) place() string {
 	where := c.group() + "@@" + c.spec.Get("service")

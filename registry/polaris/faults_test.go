@@ -3,8 +3,12 @@ package polaris
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/lameduck-dev/lameduck/registry/contract"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestFaults(t *testing.T) {
 	for name, call := range map[string]func(c *Client, t *testing.T) error{
@@ -15,7 +19,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			contract.Faults(t, func(t *testing.T, settings string) error {
-				return call(client(t, "polaris service=orders ip=127.0.0.1 port=7001 "+settings), t)
+				return call(contract.Open(t, "polaris service=orders ip=127.0.0.1 port=7001 "+settings, New), t)
 			})
 		})
 	}

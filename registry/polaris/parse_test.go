@@ -17,7 +17,7 @@ func TestNew(t *testing.T) {
 
 // TestRestoreNeedsAnAddress: without one, it would be the first instance's that Polaris finds.
 func TestRestoreNeedsAnAddress(t *testing.T) {
-	c := client(t, "polaris service=orders server=127.0.0.1:1")
+	c := contract.Open(t, "polaris service=orders server=127.0.0.1:1", New)
 	if err := c.Restore(t.Context(), c.spec); err == nil || !strings.Contains(err.Error(), "it needs the instance's ip= and port=") {
 		t.Error(err)
 	}

@@ -41,6 +41,9 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
+// Close ends the connections that nobody uses just now.
+func (c *Client) Close() { c.web.Close() }
+
 func (c *Client) namespace() string { return c.spec.Or("namespace", "default") }
 
 // place is the service as people write it.

@@ -14,7 +14,7 @@ import (
 // client is that of a pod that has all of this machine's addresses.
 func client(t testing.TB, text string) *Client {
 	t.Helper()
-	c := contract.Open(t, text, func(spec registry.Spec, pod registry.Pod) (*Client, error) {
+	return contract.Open(t, text, func(spec registry.Spec, pod registry.Pod) (*Client, error) {
 		ips, err := registry.OwnIPs()
 		if err != nil {
 			return nil, err
@@ -22,8 +22,6 @@ func client(t testing.TB, text string) *Client {
 		pod.IPs = append(pod.IPs, ips...)
 		return New(spec, pod)
 	})
-	t.Cleanup(c.Close)
-	return c
 }
 
 func TestServers(t *testing.T) {

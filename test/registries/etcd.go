@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -17,10 +19,9 @@ type EtcdServer struct {
 	CertFile, KeyFile string // serve TLS with these
 	ClientCAFile      string // and ask clients for a certificate of this authority
 	// Login switches users on: this one may use what is below Prefix, and no more.
-	Login        *Login
-	Prefix       string
-	TokenSeconds int  // for which an unused token holds; 0: etcd's default, 300
-	NoGateway    bool // gRPC only, no JSON
+	Login     *Login
+	Prefix    string
+	NoGateway bool // gRPC only, no JSON
 }
 
 // Etcd is an etcd 3.6 server, alone or a cluster.
@@ -37,7 +38,7 @@ func Etcd(options EtcdServer) Plan {
 		address := plan.nodes[i].address()
 		plan.nodes[i].args = func(built, dir string) []string {
 			return []string{filepath.Join(built, "etcd"), "-dir", dir, "-listen", address,
-				"-peer", peers[i], "-cluster", strings.Join(cluster, ","), "-token-ttl", strconv.Itoa(options.TokenSeconds),
+				"-peer", peers[i], "-cluster", strings.Join(cluster, ","),
 				"-cert", options.CertFile, "-key", options.KeyFile, "-client-ca", options.ClientCAFile,
 				"-no-gateway=" + strconv.FormatBool(options.NoGateway)}
 		}
@@ -83,6 +84,20 @@ func (options EtcdServer) addUsers(ctx context.Context, s *Servers) error {
 		if _, err := sendJSON(ctx, http.MethodPost, "http://"+s.Nodes[0].Address+"/v3/auth/"+call.path, nil, call.body); err != nil {
 			return fmt.Errorf("switching users on: %w", err)
 		}
+	}
+	return nil
+}
+
+// ChangeEtcdPassword gives the servers' user a password, the old one or another. It ends all of the user's tokens.
+func ChangeEtcdPassword(ctx context.Context, s *Servers, password string) error {
+	auth := "http://" + s.Nodes[0].Address + "/v3/auth/"
+	answer, err := sendJSON(ctx, http.MethodPost, auth+"authenticate", nil, fields{"name": "root", "password": s.Login.Password})
+	var got struct{ Token string }
+	if err = errors.Join(err, json.Unmarshal(answer, &got)); err == nil {
+		_, err = sendJSON(ctx, http.MethodPost, auth+"user/changepw", map[string]string{"Authorization": got.Token}, fields{"name": s.Login.User, "password": password})
+	}
+	if err != nil {
+		return fmt.Errorf("changing a password: %w", err)
 	}
 	return nil
 }

@@ -17,7 +17,6 @@ import (
 type options struct {
 	dir, listen, peer, cluster string
 	cert, key, clientCA        string
-	tokenTTL                   uint
 	noGateway                  bool
 }
 
@@ -30,7 +29,6 @@ func main() {
 	flag.StringVar(&o.cert, "cert", "", "serve TLS with the certificate in this `file`")
 	flag.StringVar(&o.key, "key", "", "and the key in this `file`")
 	flag.StringVar(&o.clientCA, "client-ca", "", "ask clients for a certificate of the authority in this `file`")
-	flag.UintVar(&o.tokenTTL, "token-ttl", 0, "`seconds` for which an unused token holds, etcd's default if 0")
 	flag.BoolVar(&o.noGateway, "no-gateway", false, "serve gRPC only")
 	flag.Parse()
 	if err := serve(o); err != nil {
@@ -45,9 +43,6 @@ func serve(o options) error {
 	config.LogLevel = "warn"
 	config.UnsafeNoFsync = true // the data lives as long as the test
 	config.EnableGRPCGateway = !o.noGateway
-	if o.tokenTTL != 0 {
-		config.AuthTokenTTL = o.tokenTTL
-	}
 	client := url.URL{Scheme: "http", Host: o.listen}
 	if o.cert != "" {
 		client.Scheme = "https"

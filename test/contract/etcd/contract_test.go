@@ -1,4 +1,4 @@
-package etcd
+package etcd_test
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/etcd"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,13 +49,6 @@ func TestContract(t *testing.T) {
 	}
 }
 
-func client(t testing.TB, text string) *Client {
-	t.Helper()
-	c := contract.Open(t, text, New)
-	t.Cleanup(c.web.Close)
-	return c
-}
-
 // holds is the contract: what a client can rely on, whatever the library.
 func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	t.Setenv("TEST_USER", "test")
@@ -65,7 +59,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.login {
 		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
 	}
-	c := client(t, text)
+	c := contract.Open(t, text, etcd.New)
 	none := registry.Spec{}
 	in := func() error { return contract.In(c.Confirm(ctx, none)) }
 	withdraw := func() {
@@ -127,7 +121,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 
 // withOne is about a member that does not answer: it is named, and holds up nothing else.
 func withOne(t *testing.T, text string) {
-	c := client(t, strings.Replace(text, "server=", "server=127.0.0.1:1,", 1))
+	c := contract.Open(t, strings.Replace(text, "server=", "server=127.0.0.1:1,", 1), etcd.New)
 	if _, err := c.Find(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -137,7 +131,7 @@ func withOne(t *testing.T, text string) {
 	if err := c.Withdraw(t.Context(), registry.Spec{}); err != nil {
 		t.Error(err)
 	}
-	err := client(t, text).Confirm(t.Context(), registry.Spec{})
+	err := contract.Open(t, text, etcd.New).Confirm(t.Context(), registry.Spec{})
 	if err == nil || strings.Count(err.Error(), "\n") > 0 || !strings.Contains(err.Error(), "http://127.0.0.1:1/") || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("confirmed without a member: %v", err)
 	}
@@ -145,16 +139,16 @@ func withOne(t *testing.T, text string) {
 
 func denied(t *testing.T, s *contract.Stage, text, open string) {
 	s.Act("another prefix than the user's", nil)
-	if _, err := client(t, text+" prefix=/others").Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "grant it both") {
+	if _, err := contract.Open(t, text+" prefix=/others", etcd.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "grant it both") {
 		t.Errorf("another prefix: %v", err)
 	}
 	s.Act("wrong password", nil)
 	t.Setenv("TEST_PASSWORD", "wrong")
-	if _, err := client(t, text).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "is the password right?") {
+	if _, err := contract.Open(t, text, etcd.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "is the password right?") {
 		t.Errorf("wrong password: %v", err)
 	}
 	s.Act("no user", nil)
-	if _, err := client(t, open).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
+	if _, err := contract.Open(t, open, etcd.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
 		t.Errorf("no user: %v", err)
 	}
 }

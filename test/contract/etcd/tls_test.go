@@ -1,6 +1,6 @@
 //go:build registries
 
-package etcd
+package etcd_test
 
 import (
 	"crypto/ecdsa"
@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/etcd"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
@@ -96,7 +98,7 @@ func TestTLS(t *testing.T) {
 			for _, name := range []string{"ca", "client", "stranger", "other"} {
 				test.settings = strings.ReplaceAll(test.settings, "="+strings.ToUpper(name)+".", "="+file(name)+".")
 			}
-			_, err := client(t, "etcd service=orders layout=kratos "+test.settings).Find(t.Context())
+			_, err := contract.Open(t, "etcd service=orders layout=kratos "+test.settings, etcd.New).Find(t.Context())
 			if test.want == "" && !errors.Is(err, registry.ErrNoService) || test.want != "" && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v", err)
 			}

@@ -1,6 +1,6 @@
 //go:build registries
 
-package command
+package command_test
 
 import (
 	"flag"

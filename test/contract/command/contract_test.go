@@ -1,4 +1,4 @@
-package command
+package command_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lameduck-dev/lameduck/registry/command"
 	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
@@ -58,6 +59,14 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	log.compare("testdata/" + tape + ".txt")
 }
 
+// run is one run of the program; leave ends at once, by the end of its input.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = command.Main(t.Context(), args, "v1", strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
 // transcript is what was run and what it said.
 type transcript struct {
 	t      *testing.T
@@ -76,7 +85,7 @@ func (l *transcript) leave(args ...string) string {
 	fmt.Fprintf(&l.text, "$ lameduck-registry %s\n", strings.Join(args, " "))
 	stdin, agent := io.Pipe()
 	heard := &listener{agent: agent}
-	code := Main(l.t.Context(), args, "v1", stdin, io.MultiWriter(&l.text, heard), &l.text)
+	code := command.Main(l.t.Context(), args, "v1", stdin, io.MultiWriter(&l.text, heard), &l.text)
 	fmt.Fprintf(&l.text, "(%d)\n\n", code)
 	return heard.record
 }

@@ -1,8 +1,9 @@
-package consul
+package consul_test
 
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/consul"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,13 +52,6 @@ func TestContract(t *testing.T) {
 	}
 }
 
-func client(t testing.TB, text string) *Client {
-	t.Helper()
-	c := contract.Open(t, text, New)
-	t.Cleanup(c.web.Close)
-	return c
-}
-
 // holds is the contract: what a client can rely on.
 func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	t.Setenv("TEST_TOKEN", testToken)
@@ -68,7 +64,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.acl {
 		text += " token-env=TEST_TOKEN"
 	}
-	c := client(t, text)
+	c := contract.Open(t, text, consul.New)
 	record := registry.Spec{}
 	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
@@ -107,7 +103,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	record = found.Record
 	if set.agents > 1 {
 		s.Act("only the agent is known at which it is not", nil)
-		wrong := client(t, "consul service=orders server="+s.Servers[0])
+		wrong := contract.Open(t, "consul service=orders server="+s.Servers[0], consul.New)
 		_, err := wrong.Find(ctx)
 		if err == nil || !strings.Contains(err.Error(), id+" is registered at another agent, that of node node-1 at 127.0.0.1: name that one as server=") {
 			t.Errorf("found at the wrong agent: %v", err)
@@ -163,17 +159,17 @@ const testToken = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d1"
 
 func denied(t *testing.T, s *contract.Stage, text, open string) {
 	s.Act("another service than the token's", nil)
-	mine := client(t, strings.Replace(text, "service=orders", "service=shop", 1))
-	if err := mine.write(t.Context(), mine.agents[0], "/v1/agent/service/deregister/shop-0"); !errors.Is(err, registry.ErrDenied) && !errors.Is(err, registry.ErrNotFound) {
-		t.Errorf("another service: %v", err)
+	answer := contract.Ask(t, web.Call{Method: http.MethodPut, URL: "http://" + s.Servers[0] + "/v1/agent/service/deregister/shop-0", Header: http.Header{"X-Consul-Token": {testToken}}})
+	if answer.Status != http.StatusNotFound {
+		t.Errorf("another service: %d %s", answer.Status, answer.Text())
 	}
 	s.Act("a token that there is not", nil)
 	t.Setenv("TEST_TOKEN", "0b7bb6d6-0000-0000-0000-000000000000")
-	if _, err := client(t, text).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "ACL not found") || !strings.Contains(err.Error(), "is the token right") {
+	if _, err := contract.Open(t, text, consul.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "ACL not found") || !strings.Contains(err.Error(), "is the token right") {
 		t.Errorf("wrong token: %v", err)
 	}
 	s.Act("no token", nil)
-	if _, err := client(t, open).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token with service:write by token-env=") {
+	if _, err := contract.Open(t, open, consul.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token with service:write by token-env=") {
 		t.Errorf("no token: %v", err)
 	}
 }

@@ -1,14 +1,17 @@
-package dubbo
+package dubbo_test
 
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/dubbo"
+	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 // world is what an application does; nobody is there when a tape is played.
@@ -26,21 +29,11 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// open leaves the pod out: the application answers for itself.
-func open(spec registry.Spec, _ registry.Pod) (*Client, error) { return New(spec) }
-
-func client(t testing.TB, text string) *Client {
-	t.Helper()
-	c := contract.Open(t, text, open)
-	t.Cleanup(c.web.Close)
-	return c
-}
-
 // holds is the contract: what a client can rely on. The first server is QoS by the loopback,
 // the second the same by another address of the machine.
 func holds(t *testing.T, s *contract.Stage, w world) {
 	ctx := t.Context()
-	c := client(t, "dubbo service=orders timeout=15s server="+s.Servers[0])
+	c := contract.Open(t, "dubbo service=orders timeout=15s server="+s.Servers[0], dubbo.New)
 	var none registry.Spec
 	in := func() error {
 		found, err := c.Find(ctx)
@@ -62,15 +55,15 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	s.Act("it has registered", nil)
 	s.Eventually(30*time.Second, in)
 	s.Act("a stranger asks", nil)
-	if _, err := client(t, "dubbo timeout=15s server="+s.Servers[1]).Find(ctx); err == nil || !strings.Contains(err.Error(), "answers 127.0.0.1 only") {
+	if _, err := contract.Open(t, "dubbo timeout=15s server="+s.Servers[1], dubbo.New).Find(ctx); err == nil || !strings.Contains(err.Error(), "answers 127.0.0.1 only") {
 		t.Errorf("by another address: %v", err)
 	}
 	s.Act("a command that is unknown", nil)
-	if err := c.order(ctx, "nonsense"); err == nil || !strings.Contains(err.Error(), "answered 404") {
-		t.Errorf("nonsense: %v", err)
-	}
-	if err := c.order(ctx, "offline?service=none"); !errors.Is(err, registry.ErrNotFound) {
-		t.Errorf("no service: %v", err)
+	for command, want := range map[string]string{"nonsense": "404 ", "offline?service=none": "200 service not found"} {
+		answer := contract.Ask(t, web.Call{Method: http.MethodGet, URL: "http://" + s.Servers[0] + "/" + command})
+		if got := fmt.Sprintf("%d %s", answer.Status, answer.Body); got != want {
+			t.Errorf("%s: %s, want %s", command, got, want)
+		}
 	}
 	if err := in(); err != nil {
 		t.Error(err)

@@ -1,6 +1,6 @@
 //go:build registries
 
-package polaris
+package polaris_test
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/polaris"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
@@ -69,18 +70,19 @@ func TestLag(t *testing.T) {
 	if err := app.Register(); err != nil {
 		t.Fatal(err)
 	}
-	c := client(t, "polaris service=orders ip=127.0.0.1 port=7001 token-env=TEST_TOKEN server="+servers.Addresses()[0])
+	text := "polaris service=orders ip=127.0.0.1 port=7001 token-env=TEST_TOKEN server=" + servers.Addresses()[0]
+	c, record := contract.Open(t, text, polaris.New), contract.Spec(t, text)
 	longest := time.Duration(0)
 	for i := range 10 {
 		write := c.Withdraw
 		if i%2 == 1 {
 			write = c.Restore
 		}
-		if err := write(t.Context(), c.spec); err != nil {
+		if err := write(t.Context(), record); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		for time.Since(start) < 10*time.Second && errors.Is(c.Confirm(t.Context(), c.spec), registry.ErrIn) != (i%2 == 1) {
+		for time.Since(start) < 10*time.Second && errors.Is(c.Confirm(t.Context(), record), registry.ErrIn) != (i%2 == 1) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		longest = max(longest, time.Since(start))

@@ -1,4 +1,4 @@
-package nacos
+package nacos_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/nacos"
 )
 
 // world is what an application does to the registry; nobody is there when a tape is played.
@@ -47,13 +48,6 @@ func TestContract(t *testing.T) {
 	}
 }
 
-func client(t testing.TB, text string) *Client {
-	t.Helper()
-	c := contract.Open(t, text, New)
-	t.Cleanup(c.web.Close)
-	return c
-}
-
 // holds is the contract: what a client can rely on, whatever the version.
 func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	t.Setenv("TEST_USER", "nacos")
@@ -63,9 +57,10 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.password != "" {
 		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
 	}
-	c := client(t, text)
-	in := func() error { return contract.In(c.Confirm(ctx, c.spec.With("ip", "127.0.0.1"))) }
-	record := c.spec.With("ip", "127.0.0.1")
+	c := contract.Open(t, text, nacos.New)
+	own := contract.Spec(t, text).With("ip", "127.0.0.1")
+	in := func() error { return contract.In(c.Confirm(ctx, own)) }
+	record := own
 	out := func() error { return c.Confirm(ctx, record) }
 	find := func(wantOut bool) registry.Found {
 		t.Helper()
@@ -136,7 +131,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 
 	if set.password != "" {
 		s.Act("no user", nil)
-		_, err := client(t, "nacos service=orders server="+strings.Join(s.Servers, ",")).Find(ctx)
+		_, err := contract.Open(t, "nacos service=orders server="+strings.Join(s.Servers, ","), nacos.New).Find(ctx)
 		if !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
 			t.Errorf("no user: %v", err)
 		}
@@ -144,7 +139,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.password != "" && !set.noLogin {
 		s.Act("wrong password", nil)
 		t.Setenv("TEST_PASSWORD", "wrong")
-		_, err := client(t, text).Find(ctx)
+		_, err := contract.Open(t, text, nacos.New).Find(ctx)
 		if err == nil || !strings.Contains(err.Error(), "logging in as nacos: ") || !strings.Contains(err.Error(), "password") {
 			t.Errorf("wrong password: %v", err)
 		}

@@ -1,6 +1,6 @@
 //go:build registries
 
-package consul
+package consul_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/consul"
 	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 	"github.com/lameduck-dev/lameduck/test/registries"
@@ -86,7 +87,7 @@ func TestSpringConsumer(t *testing.T) {
 	if last(10*time.Second) == 0 {
 		t.Fatal("the consumer does not know it")
 	}
-	maintained := client(t, text+" by=maintenance")
+	maintained := contract.Open(t, text+" by=maintenance", consul.New)
 	found, err := maintained.Find(t.Context())
 	if err := errors.Join(err, maintained.Withdraw(t.Context(), found.Record)); err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func TestSpringConsumer(t *testing.T) {
 	if at < cached {
 		t.Errorf("it stopped after %v: say so in the documents", at)
 	}
-	if err := errors.Join(maintained.Restore(t.Context(), found.Record), client(t, text).Withdraw(t.Context(), registry.Spec{})); err != nil {
+	if err := errors.Join(maintained.Restore(t.Context(), found.Record), contract.Open(t, text, consul.New).Withdraw(t.Context(), registry.Spec{})); err != nil {
 		t.Fatal(err)
 	}
 	at = last(watched)
@@ -121,7 +122,7 @@ func TestRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
-	c := client(t, "consul service=orders ip=127.0.0.2 token-env=TEST_TOKEN server="+servers.Addresses()[0])
+	c := contract.Open(t, "consul service=orders ip=127.0.0.2 token-env=TEST_TOKEN server="+servers.Addresses()[0], consul.New)
 	if _, err := c.Find(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -141,12 +142,13 @@ func TestHeartbeats(t *testing.T) {
 		"spring.cloud.consul.discovery.heartbeat.enabled=true", "spring.cloud.consul.discovery.heartbeat.ttl=10s",
 		"spring.cloud.consul.discovery.heartbeat.reregister-service-on-failure=true",
 	}})
-	c := client(t, "consul service=orders server="+servers.Addresses()[0])
+	text := "consul service=orders server=" + servers.Addresses()[0]
+	c := contract.Open(t, text, consul.New)
 	contract.Eventually(t, 20*time.Second, func() error { _, err := c.Find(t.Context()); return err })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	said := map[string]int{}
-	registry.Leave(ctx, c.spec, c, 5*time.Second, func(e wire.Event) {
+	registry.Leave(ctx, contract.Spec(t, text), c, 5*time.Second, func(e wire.Event) {
 		said[e.Event]++
 		t.Logf("%s %s %s", e.Time.Format("15:04:05.000"), e.Event, e.Detail)
 	})

@@ -1,10 +1,11 @@
-package polaris
+package polaris_test
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/polaris"
+	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,20 +43,14 @@ func TestContract(t *testing.T) {
 	holds(t, contract.Recorded(t, tape, 1), world{consumes: func(...string) func() error { return nil }})
 }
 
-func client(t testing.TB, text string) *Client {
-	t.Helper()
-	c := contract.Open(t, text, New)
-	t.Cleanup(c.web.Close)
-	return c
-}
-
 // raw is all that Polaris says of an instance, but for what every change changes.
-func raw(t *testing.T, c *Client, address string) map[string]any {
+func raw(t *testing.T, server, address string) map[string]any {
 	t.Helper()
-	answer, err := c.call(t.Context(), http.MethodPost, c.servers[0]+"/v1/Discover", map[string]any{"type": instanceType, "service": map[string]string{"name": "orders", "namespace": "default"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	answer := contract.Ask(t, web.Call{
+		Method: http.MethodPost, URL: "http://" + server + "/v1/Discover",
+		Header: http.Header{"Content-Type": {"application/json"}, "X-Polaris-Token": {os.Getenv("TEST_TOKEN")}},
+		Body:   `{"service":{"name":"orders","namespace":"default"},"type":1}`,
+	})
 	var all struct{ Instances []map[string]any }
 	if err := json.Unmarshal(answer.Body, &all); err != nil {
 		t.Fatal(err)
@@ -75,8 +72,8 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	text := "polaris timeout=15s service=orders port=7001 server=" + s.Servers[0]
 	open := text
 	text += " token-env=TEST_TOKEN"
-	c := client(t, text)
-	record := c.spec.With("ip", "127.0.0.1")
+	c := contract.Open(t, text, polaris.New)
+	record := contract.Spec(t, text).With("ip", "127.0.0.1")
 	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
 	find := func(wantOut bool) {
@@ -115,11 +112,11 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	s.Act("the pod has registered", w.start)
 	s.Eventually(10*time.Second, in) // nothing was written for it before it was there
 	find(false)
-	if _, err := client(t, strings.Replace(text, " port=7001", "", 1)).Find(ctx); err == nil || !strings.Contains(err.Error(), "say which by port=") {
+	if _, err := contract.Open(t, strings.Replace(text, " port=7001", "", 1), polaris.New).Find(ctx); err == nil || !strings.Contains(err.Error(), "say which by port=") {
 		t.Errorf("two instances of the pod: %v", err)
 	}
 	s.Act("consumers have all", w.consumes(own, sibling, other))
-	before := raw(t, c, own)
+	before := raw(t, s.Servers[0], own)
 	for range 2 { // it is idempotent
 		if err := c.Withdraw(ctx, record); err != nil {
 			t.Fatal(err)
@@ -129,10 +126,10 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	find(true)
 	s.Act("consumers have all but this one", w.consumes(sibling, other))
 	before["isolate"] = true
-	if diff := cmp.Diff(before, raw(t, c, own)); diff != "" {
+	if diff := cmp.Diff(before, raw(t, s.Servers[0], own)); diff != "" {
 		t.Errorf("more has changed than that it is isolated: %s", diff)
 	}
-	if raw(t, c, sibling)["isolate"] != false {
+	if raw(t, s.Servers[0], sibling)["isolate"] != false {
 		t.Error("the pod's other instance was isolated, too")
 	}
 	s.Act("some heartbeats later", nil)
@@ -177,7 +174,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	}
 
 	s.Act("without a token", nil)
-	if err := client(t, open).Withdraw(ctx, record); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token by token-env=") {
+	if err := contract.Open(t, open, polaris.New).Withdraw(ctx, record); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token by token-env=") {
 		t.Errorf("no token: %v", err)
 	}
 	s.Act("with a token that there is not", nil)

@@ -1,6 +1,6 @@
 //go:build registries
 
-package dubbo
+package dubbo_test
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 //go:build registries
 
-package etcd
+package etcd_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/etcd"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
@@ -101,7 +102,8 @@ func TestLibraries(t *testing.T) {
 			if err := mine.Register(); err != nil {
 				t.Fatal(err)
 			}
-			c := client(t, "etcd service=orders layout="+test.layout+" server="+servers.Addresses()[0])
+			text := "etcd service=orders layout=" + test.layout + " server=" + servers.Addresses()[0]
+			c := contract.Open(t, text, etcd.New)
 			if err := c.Withdraw(t.Context(), registry.Spec{}); err != nil {
 				t.Fatal(err)
 			}
@@ -122,13 +124,13 @@ func TestLibraries(t *testing.T) {
 			if !test.back {
 				return
 			}
-			kept(t, c, consumer)
+			kept(t, contract.Spec(t, text), c, consumer)
 		})
 	}
 }
 
 // kept leaves for longer than it takes the library to put its key back.
-func kept(t *testing.T, c *Client, consumer *registries.Registrant) {
+func kept(t *testing.T, spec registry.Spec, c *etcd.Client, consumer *registries.Registrant) {
 	ctx, cancel := context.WithTimeout(t.Context(), 65*time.Second)
 	defer cancel()
 	var mu sync.Mutex
@@ -137,7 +139,7 @@ func kept(t *testing.T, c *Client, consumer *registries.Registrant) {
 	longest := time.Duration(0)
 	var leaving sync.WaitGroup
 	leaving.Go(func() {
-		registry.Leave(ctx, c.spec, c, 5*time.Second, func(e wire.Event) {
+		registry.Leave(ctx, spec, c, 5*time.Second, func(e wire.Event) {
 			mu.Lock()
 			defer mu.Unlock()
 			said[e.Event]++
@@ -180,7 +182,7 @@ func TestMemberDies(t *testing.T) {
 	}
 	text := "etcd service=orders layout=kitex server=" + strings.Join(servers.Addresses(), ",")
 	servers.Nodes[0].Kill()
-	c := client(t, text)
+	c := contract.Open(t, text, etcd.New)
 	var err error
 	for range 100 { // the others elect a leader, if that was it
 		if err = c.Withdraw(t.Context(), registry.Spec{}); err == nil {
@@ -197,42 +199,41 @@ func TestMemberDies(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), servers.Addresses()[0]) || time.Since(start) > 4*time.Second {
 		t.Errorf("confirmed without a member: %v", err)
 	}
-	if err := client(t, "etcd service=orders layout=kitex server="+strings.Join(servers.Addresses()[1:], ",")).Confirm(t.Context(), registry.Spec{}); err != nil {
+	if err := contract.Open(t, "etcd service=orders layout=kitex server="+strings.Join(servers.Addresses()[1:], ","), etcd.New).Confirm(t.Context(), registry.Spec{}); err != nil {
 		t.Error(err)
 	}
 	// Two of three are no majority: what the last one has may be old, and it does not say it.
 	servers.Nodes[1].Kill()
 	start = time.Now()
-	err = client(t, "etcd service=orders layout=kitex server="+servers.Addresses()[2]).Confirm(t.Context(), registry.Spec{})
+	err = contract.Open(t, "etcd service=orders layout=kitex server="+servers.Addresses()[2], etcd.New).Confirm(t.Context(), registry.Spec{})
 	t.Logf("after %v: %v", time.Since(start), err)
 	if err == nil || errors.Is(err, registry.ErrIn) || time.Since(start) > 4*time.Second {
 		t.Errorf("confirmed without a majority: %v", err)
 	}
 }
 
-// TestTokenExpires uses a token that the server does not know any more.
+// TestTokenExpires uses a token that the server does not take any more: a change of the password ends them all.
 func TestTokenExpires(t *testing.T) {
-	servers := registries.ForTest(t, registries.Etcd(registries.EtcdServer{Login: &registries.TestLogin, Prefix: "/microservices/", TokenSeconds: 1}))
+	servers := registries.ForTest(t, registries.Etcd(registries.EtcdServer{Login: &registries.TestLogin, Prefix: "/microservices/"}))
 	t.Setenv("TEST_USER", servers.Login.User)
 	t.Setenv("TEST_PASSWORD", servers.Login.Password)
-	c := client(t, "etcd timeout=10s service=orders layout=kratos username-env=TEST_USER password-env=TEST_PASSWORD server="+servers.Addresses()[0])
-	use := func() string {
+	s := contract.Live(t, "token", false, servers.Addresses()...)
+	c := contract.Open(t, "etcd timeout=10s service=orders layout=kratos username-env=TEST_USER password-env=TEST_PASSWORD server="+s.Servers[0], etcd.New)
+	use := func(wantLogins int) {
 		t.Helper()
-		if err := c.Confirm(t.Context(), registry.Spec{}); err != nil {
+		if err := c.Confirm(t.Context(), registry.Spec{}); err != nil && !errors.Is(err, registry.ErrNoService) {
 			t.Error(err)
 		}
-		return c.token
+		if got := s.Calls("/v3/auth/authenticate"); got != wantLogins {
+			t.Errorf("it has logged in %d times, want %d", got, wantLogins)
+		}
 	}
-	first := use()
-	if again := use(); again != first {
-		t.Error("it logged in again without need")
-	}
-	time.Sleep(3 * time.Second)
-	if second := use(); second == first || second == "" {
-		t.Error("it was not renewed")
-	}
-	t.Setenv("TEST_PASSWORD", "wrong")
-	time.Sleep(3 * time.Second)
+	s.Act("it is used", nil)
+	use(1)
+	use(1)
+	s.Act("its token has ended", func() error { return registries.ChangeEtcdPassword(t.Context(), servers, servers.Login.Password) })
+	use(1)
+	s.Act("its password has changed", func() error { return registries.ChangeEtcdPassword(t.Context(), servers, "another") })
 	if err := c.Confirm(t.Context(), registry.Spec{}); !errors.Is(err, registry.ErrDenied) {
 		t.Errorf("renewed with a wrong password: %v", err)
 	}
@@ -250,7 +251,7 @@ func TestNoUsersNoGateway(t *testing.T) {
 		{registries.EtcdServer{NoGateway: true}, "--enable-grpc-gateway=false"},
 	} {
 		servers := registries.ForTest(t, registries.Etcd(test.options))
-		_, err := client(t, "etcd service=orders layout=kratos username-env=TEST_USER server="+servers.Addresses()[0]).Find(t.Context())
+		_, err := contract.Open(t, "etcd service=orders layout=kratos username-env=TEST_USER server="+servers.Addresses()[0], etcd.New).Find(t.Context())
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v, want %s", err, test.want)
 		}

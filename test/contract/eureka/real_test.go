@@ -1,6 +1,6 @@
 //go:build registries
 
-package eureka
+package eureka_test
 
 import (
 	"flag"

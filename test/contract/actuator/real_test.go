@@ -1,6 +1,6 @@
 //go:build registries
 
-package actuator
+package actuator_test
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 //go:build registries
 
-package nacos
+package nacos_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/nacos"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
@@ -27,10 +28,11 @@ func TestNodesDown(t *testing.T) {
 	if err := consumer(w, true)(); err != nil {
 		t.Fatal(err)
 	}
-	c := client(t, "nacos service=orders port="+ownPort+" server="+strings.Join(addresses, ","))
+	text := "nacos service=orders port=" + ownPort + " server=" + strings.Join(addresses, ",")
+	c, spec := contract.Open(t, text, nacos.New), contract.Spec(t, text)
 
 	servers.Nodes[2].Kill()
-	events := leave(t, c, 8*time.Second)
+	events := leave(t, spec, c, 8*time.Second)
 	last := events[len(events)-1]
 	if !events.has(wire.Withdrawn) || last.Event != wire.Failed || !last.GivenUp || !strings.Contains(last.Detail, addresses[2]) {
 		t.Errorf("one of three down: %+v", events)
@@ -40,7 +42,7 @@ func TestNodesDown(t *testing.T) {
 	}
 
 	servers.Nodes[1].Kill()
-	record := c.spec.With("ip", "127.0.0.1").With("weight", "1").With("cluster", "DEFAULT").With("ephemeral", "true")
+	record := spec.With("ip", "127.0.0.1").With("weight", "1").With("cluster", "DEFAULT").With("ephemeral", "true")
 	err := c.Restore(t.Context(), record)
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), addresses[0]) {
 		t.Errorf("two of three down: %v", err)
@@ -61,10 +63,10 @@ func (all told) has(event string) bool {
 }
 
 // leave gives what is said until a registry is given up.
-func leave(t *testing.T, c *Client, budget time.Duration) (all told) {
+func leave(t *testing.T, spec registry.Spec, c *nacos.Client, budget time.Duration) (all told) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	registry.Leave(ctx, c.spec, c, budget, func(e wire.Event) {
+	registry.Leave(ctx, spec, c, budget, func(e wire.Event) {
 		all = append(all, e)
 		if e.GivenUp || e.Event == wire.Out {
 			cancel()

@@ -1,6 +1,6 @@
 //go:build registries
 
-package nacos
+package nacos_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/nacos"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
@@ -49,7 +50,7 @@ func awaitLogin(t *testing.T, servers *registries.Servers) {
 	}
 	t.Setenv("TEST_USER", servers.Login.User)
 	t.Setenv("TEST_PASSWORD", servers.Login.Password)
-	c := client(t, "nacos service=none username-env=TEST_USER password-env=TEST_PASSWORD server="+servers.Addresses()[0])
+	c := contract.Open(t, "nacos service=none username-env=TEST_USER password-env=TEST_PASSWORD server="+servers.Addresses()[0], nacos.New)
 	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
 		_, err := c.Find(t.Context())
 		if errors.Is(err, registry.ErrNoService) {

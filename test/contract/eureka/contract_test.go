@@ -1,4 +1,4 @@
-package eureka
+package eureka_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/eureka"
 )
 
 // world is what an application does to the registry; nobody is there when a tape is played.
@@ -37,13 +38,6 @@ func TestContract(t *testing.T) {
 	}
 }
 
-func client(t testing.TB, text string) *Client {
-	t.Helper()
-	c := contract.Open(t, text, New)
-	t.Cleanup(c.web.Close)
-	return c
-}
-
 // id is the same for the next instance, as that of a StatefulSet's pod is.
 const id = "orders-0"
 
@@ -56,8 +50,8 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.login {
 		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
 	}
-	c := client(t, text)
-	record := c.spec.With("id", id)
+	c := contract.Open(t, text, eureka.New)
+	record := contract.Spec(t, text).With("id", id)
 	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
 
@@ -97,7 +91,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if found, err := c.Find(ctx); err != nil || !found.Out {
 		t.Errorf("found %+v, %v", found, err)
 	}
-	if err := client(t, text).Cached(ctx, record); err == nil {
+	if err := contract.Open(t, text, eureka.New).Cached(ctx, record); err == nil {
 		t.Error("a cache that was not seen before is trusted")
 	}
 	s.Act("a heartbeat later", nil)
@@ -121,7 +115,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	s.Eventually(5*time.Second, out)
 	s.Act("it has stopped", w.stop)
 	s.Eventually(10*time.Second, func() error {
-		if _, err := client(t, text+" id="+id).Find(ctx); !errors.Is(err, registry.ErrNotFound) {
+		if _, err := contract.Open(t, text+" id="+id, eureka.New).Find(ctx); !errors.Is(err, registry.ErrNotFound) {
 			return fmt.Errorf("found: %w", errors.Join(err))
 		}
 		return nil
@@ -137,7 +131,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 			t.Errorf("wrong password: %v", err)
 		}
 		s.Act("no user", nil)
-		_, err := client(t, "eureka service=orders server="+strings.Join(s.Servers, ",")).Find(ctx)
+		_, err := contract.Open(t, "eureka service=orders server="+strings.Join(s.Servers, ","), eureka.New).Find(ctx)
 		if !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
 			t.Errorf("no user: %v", err)
 		}

@@ -1,12 +1,10 @@
 //go:build registries
 
-package zookeeper
+package zookeeper_test
 
 import (
 	"context"
-	"crypto/sha1"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -18,9 +16,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zookeeper/zk"
+
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
 	"github.com/lameduck-dev/lameduck/registry/wire"
+	"github.com/lameduck-dev/lameduck/registry/zookeeper"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
@@ -41,7 +42,8 @@ func TestDubbo(t *testing.T) {
 func holds(t *testing.T, servers *registries.Servers, framework registries.Framework, text string) {
 	ctx := t.Context()
 	app := registries.App{Framework: framework, Servers: servers.Addresses(), Name: "orders", Properties: []string{"pod.name=other"}}
-	c := client(t, text+" server="+strings.Join(servers.Addresses(), ","))
+	text += " server=" + strings.Join(servers.Addresses(), ",")
+	c := client(t, text)
 	var none registry.Spec
 	out := func() error { return c.Confirm(ctx, none) }
 	in := func() error {
@@ -65,7 +67,8 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	app.Properties = []string{"pod.name=own"}
 	own := registries.AppForTest(t, app)
 	// They share their address, as pods may share their node's.
-	c = client(t, c.spec.With("port", strconv.Itoa(own.Port)).String())
+	text += " port=" + strconv.Itoa(own.Port)
+	c, spec := client(t, text), contract.Spec(t, text)
 	contract.Eventually(t, 30*time.Second, in)
 	app.Name, app.Upstream, app.Properties = "shop", "orders", []string{"timeout=10000"} // Dubbo's own, 1 s, is short on a busy machine
 	shop := registries.AppForTest(t, app)
@@ -75,11 +78,11 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 		}
 		return nil
 	})
-	nodes, err := c.own(ctx, c.servers[0])
-	if err != nil {
-		t.Fatal(err)
+	w := newWriter(t, servers.Addresses()[0])
+	nodes := w.owned(t, "/", own.Port)
+	if found, err := c.Find(ctx); err != nil || !strings.HasSuffix(found.Detail, fmt.Sprintf("nodes: %d", len(nodes))) {
+		t.Fatalf("found %+v, %v, want %v", found, err, nodes)
 	}
-	t.Logf("the pod's nodes: %+v", nodes)
 
 	// It is withdrawn.
 	for range 2 { // it is idempotent
@@ -91,17 +94,17 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	if err := out(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("confirmed by %d servers %v after it was withdrawn", len(c.servers), time.Since(start))
+	t.Logf("confirmed by %d servers %v after it was withdrawn", len(servers.Nodes), time.Since(start))
 	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("found: %v", err)
 	}
-	stops(t, shop, c.spec.Stale())
+	stops(t, shop, spec.Stale())
 	if err := out(); err != nil {
 		t.Errorf("it came back by itself: %v", err)
 	}
 
-	t.Run("the keeper takes it out again", func(t *testing.T) { comesBack(t, c, nodes) })
-	t.Run("and when the servers were restarted", func(t *testing.T) { outlasts(t, c, servers) })
+	t.Run("the keeper takes it out again", func(t *testing.T) { comesBack(t, spec, c, w, nodes) })
+	t.Run("and when the servers were restarted", func(t *testing.T) { outlasts(t, spec, c, servers) })
 
 	// It is killed, and the next one comes: nothing was left behind.
 	own.Kill()
@@ -112,18 +115,17 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 }
 
 // comesBack writes the pod's nodes again, as the application does when its session was lost.
-func comesBack(t *testing.T, c *Client, nodes []node) {
-	s := session0(t, c)
+func comesBack(t *testing.T, spec registry.Spec, c *zookeeper.Client, w writer, nodes map[string]string) {
 	again := func() {
-		for _, n := range nodes {
-			s.createOwn(t, n.path, fmt.Sprintf(`{"address":%q,"port":%d}`, n.address, n.port), anyone)
+		for path, data := range nodes {
+			w.createOwn(t, path, data, anyone)
 		}
 	}
 	again()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	var said []string
-	registry.Leave(ctx, c.spec, c, 10*time.Second, func(e wire.Event) {
+	registry.Leave(ctx, spec, c, 10*time.Second, func(e wire.Event) {
 		said = append(said, e.Event)
 		switch {
 		case e.Event == wire.Out && len(said) == 3:
@@ -138,7 +140,7 @@ func comesBack(t *testing.T, c *Client, nodes []node) {
 }
 
 // outlasts restarts the servers, after which the application writes its nodes again by itself.
-func outlasts(t *testing.T, c *Client, servers *registries.Servers) {
+func outlasts(t *testing.T, spec registry.Spec, c *zookeeper.Client, servers *registries.Servers) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	go func() {
@@ -149,7 +151,7 @@ func outlasts(t *testing.T, c *Client, servers *registries.Servers) {
 		}
 	}()
 	back, start := false, time.Now()
-	registry.Leave(ctx, c.spec, c, 60*time.Second, func(e wire.Event) {
+	registry.Leave(ctx, spec, c, 60*time.Second, func(e wire.Event) {
 		t.Logf("%.1f s: %s %s", time.Since(start).Seconds(), e.Event, e.Detail)
 		back = back || e.Event == wire.Back || e.Event == wire.Withdrawn
 		if back && e.Event == wire.Out {
@@ -166,14 +168,15 @@ func outlasts(t *testing.T, c *Client, servers *registries.Servers) {
 func TestAccess(t *testing.T) {
 	servers := registries.ForTest(t, registries.ZooKeeper())
 	text := "zookeeper service=orders server=" + servers.Addresses()[0]
-	s := session0(t, client(t, text))
-	digest := sha1.Sum([]byte("test:test-password"))
-	user := acl{31, "digest", "test:" + base64.StdEncoding.EncodeToString(digest[:])}
-	readers := acl{1, "world", "anyone"}
+	s := newWriter(t, servers.Addresses()[0])
+	user := zk.DigestACL(zk.PermAll, "test", "test-password")
+	readable := append(zk.WorldACL(zk.PermRead), user...)
 	s.create(t, "/services", "", anyone)
-	s.create(t, "/services/orders", "", user, readers)
-	s.login(t, "test", "test-password")
-	s.createOwn(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, user, readers)
+	s.create(t, "/services/orders", "", readable)
+	if err := s.AddAuth("digest", []byte("test:test-password")); err != nil {
+		t.Fatal(err)
+	}
+	s.createOwn(t, "/services/orders/a", `{"address":"127.0.0.1","port":8080}`, readable)
 	s.create(t, "/services/secret", "", user)
 
 	t.Setenv("TEST_USER", "test")
@@ -212,7 +215,7 @@ func TestNodesThatStay(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := client(t, "zookeeper "+test.settings+" server="+servers.Addresses()[0])
-			s := session0(t, c)
+			s := newWriter(t, servers.Addresses()[0])
 			for at := range strings.SplitSeq(test.folder[1:], "/") {
 				path := test.folder[:strings.Index(test.folder, at)+len(at)]
 				s.create(t, path, "", anyone)
@@ -227,7 +230,7 @@ func TestNodesThatStay(t *testing.T) {
 				}
 			}
 			for path, want := range map[string]bool{test.own: false, test.stays: true} {
-				if _, _, there, err := s.data(t.Context(), path); err != nil || there != want {
+				if there, _, err := s.Exists(path); err != nil || there != want {
 					t.Errorf("%s is there: %v, %v, want %v", path, there, err, want)
 				}
 			}
@@ -242,7 +245,7 @@ func TestNodesThatStay(t *testing.T) {
 func TestServersFail(t *testing.T) {
 	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
 	c := client(t, "zookeeper service=orders timeout=2s server="+strings.Join(servers.Addresses(), ","))
-	s := session0(t, client(t, "zookeeper service=orders server="+servers.Addresses()[2]))
+	s := newWriter(t, servers.Addresses()[2])
 	for _, path := range []string{"/services", "/services/orders"} {
 		s.create(t, path, "", anyone)
 	}
