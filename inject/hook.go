@@ -25,12 +25,12 @@ type ownHook struct {
 	leave   string        // why the container must be left as it is; empty if it need not
 }
 
-// keep decides what becomes of a container's own preStop hook.
+// keepHook decides what becomes of a container's own preStop hook.
 //
 // A plain sleep waits for what the agent waits for, so it becomes the least wait. A command
 // or a request is run by the agent in its place. What the kubelet can't run either (tcpSocket,
 // a port name that no container has) is dropped; what only the kubelet can run (HTTPS) stays.
-func keep(hook *corev1.LifecycleHandler, c *corev1.Container, atAnnounce bool) ownHook {
+func keepHook(hook *corev1.LifecycleHandler, c *corev1.Container, atAnnounce bool) ownHook {
 	switch {
 	case hook == nil:
 		return ownHook{}

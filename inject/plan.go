@@ -42,7 +42,7 @@ func planAll(pod *corev1.Pod, policy *Policy) []plan {
 			plans = append(plans, p)
 			continue
 		}
-		p.own = keep(p.was, c, policy.AtAnnounce)
+		p.own = keepHook(p.was, c, policy.AtAnnounce)
 		p.why = p.own.leave
 		if policy.Mode == v1alpha1.ModeSleep && len(p.own.args) > 0 {
 			p.why = "its own hook stays: in mode sleep nothing could run it"

@@ -40,7 +40,7 @@ func VerifyText(w io.Writer, v *Verify) error {
 	for _, note := range v.Notes {
 		t.printf("\nNote: %s.\n", note)
 	}
-	t.verdict()
+	t.conclusion()
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -290,7 +290,7 @@ func (t *verifyText) losses() {
 	}
 }
 
-func (t *verifyText) verdict() {
+func (t *verifyText) conclusion() {
 	c := t.v.Totals
 	t.WriteString("\n")
 	switch {

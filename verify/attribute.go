@@ -26,8 +26,8 @@ type attribution struct {
 	routed   bool              // a router gives each request to a pod of its choice
 }
 
-// give finds the pod and phase of one loss, as far as they are not known already.
-func (a *attribution) give(loss *report.Loss) {
+// attribute finds the pod and phase of one loss, as far as they are not known already.
+func (a *attribution) attribute(loss *report.Loss) {
 	at := moment(loss)
 	if loss.Confidence != report.Certain {
 		if pod := a.seenWith(loss); pod != "" {
@@ -62,7 +62,7 @@ func (a *attribution) give(loss *report.Loss) {
 func (a *attribution) all(out *report.Verify) {
 	for i := range out.Losses {
 		loss := &out.Losses[i]
-		a.give(loss)
+		a.attribute(loss)
 		out.Phases[loss.Phase]++
 		if len(loss.Pods) != 1 {
 			continue

@@ -131,8 +131,8 @@ func (h *http1) Send(ctx context.Context, s *Shot) error {
 	return nil
 }
 
-// take gives the next transport, and what is to be called when the answer was read.
-func (h *http1) take() (t *http.Transport, release func()) {
+// takeTransport gives the next transport, and what is to be called when the answer was read.
+func (h *http1) takeTransport() (t *http.Transport, release func()) {
 	select {
 	case t = <-h.free:
 		return t, func() { h.free <- t }
@@ -143,7 +143,7 @@ func (h *http1) take() (t *http.Transport, release func()) {
 
 func (h *http1) exchange(ctx context.Context, x *exchange, s *Shot) error {
 	ctx = httptrace.WithClientTrace(context.WithValue(ctx, shotKey{}, s.ID), &x.trace)
-	transport, release := h.take()
+	transport, release := h.takeTransport()
 	defer release()
 	answer, err := transport.RoundTrip(h.request(ctx, s.ID))
 	if err != nil {

@@ -113,7 +113,7 @@ func (l *lane) sleepOut(ctx context.Context, at time.Duration, timer *time.Timer
 }
 
 func (l *lane) send(ctx context.Context, n int64, at time.Duration) {
-	o := &outcome{intended: at, began: time.Since(l.start)}
+	o := &shotResult{intended: at, began: time.Since(l.start)}
 	o.shot.ID = l.prefix + strconv.FormatInt(n, 10)
 	if o.began >= at+l.patience() {
 		o.ended, o.err = o.began, l.unsent()

@@ -176,7 +176,7 @@ func (r *run) script(ctx context.Context) error {
 	}
 	cancel()
 	if r.watch != nil && ctx.Err() == nil {
-		err = errors.Join(err, r.watch.settled(ctx))
+		err = errors.Join(err, r.watch.awaitGone(ctx))
 	}
 	r.action.Ended = time.Now()
 	r.windows.ended.Store(int64(time.Since(r.start)))

@@ -40,8 +40,8 @@ func (w *windows) of(at time.Duration) report.Window {
 	return report.After
 }
 
-// outcome is how one request fared. Times count from the start of the load.
-type outcome struct {
+// shotResult is how one request fared. Times count from the start of the load.
+type shotResult struct {
 	shot     Shot
 	intended time.Duration
 	began    time.Duration
@@ -89,7 +89,7 @@ func observe(h *hdrhistogram.Histogram, d time.Duration) {
 }
 
 // count adds one outcome.
-func (t *tally) count(o *outcome) {
+func (t *tally) count(o *shotResult) {
 	window := t.windows.of(o.intended)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -117,7 +117,7 @@ func (t *tally) count(o *outcome) {
 	t.counts.OK++
 }
 
-func (t *tally) lose(o *outcome, window report.Window, kind report.Kind, status int, detail string) {
+func (t *tally) lose(o *shotResult, window report.Window, kind report.Kind, status int, detail string) {
 	t.counts.Kinds[kind]++
 	if len(t.losses) == lossesKept {
 		t.omitted++
@@ -152,7 +152,7 @@ func (t *tally) demote(m MaskedConnect, intended time.Duration) {
 	}
 	t.counts.OK--
 	t.counts.Masked++
-	o := &outcome{shot: Shot{ID: m.ID, Conns: 1}, intended: intended, ended: intended}
+	o := &shotResult{shot: Shot{ID: m.ID, Conns: 1}, intended: intended, ended: intended}
 	t.lose(o, t.windows.of(intended), report.Masked, 0, "a connect failed, another connection served it: "+m.Err.Error())
 }
 

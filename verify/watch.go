@@ -165,9 +165,9 @@ func (w *watch) ended(c container) bool {
 	return p == nil || !p.Gone.IsZero() || slices.ContainsFunc(p.Exits, func(e termination.Exit) bool { return e.Container == c.name })
 }
 
-// settled waits until no pod is on its way out. Pods that are still there long after their grace
+// awaitGone waits until no pod is on its way out. Pods that are still there long after their grace
 // period end the wait with an error.
-func (w *watch) settled(ctx context.Context) error {
+func (w *watch) awaitGone(ctx context.Context) error {
 	if err := pause(ctx, actionShows); err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (w *watch) leaving() (names []string, grace time.Duration) {
 
 // finish ends the watch, and gives the lines of the pods that left and what their ledgers said.
 func (w *watch) finish(ctx context.Context, answered int) (pods []report.PodLine, ledger *ledgers, notes []string) {
-	w.settleLogs(ctx, answered)
+	w.awaitLedgers(ctx, answered)
 	w.close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -218,8 +218,8 @@ func (w *watch) finish(ctx context.Context, answered int) (pods []report.PodLine
 	return pods, w.ledger, append(notes, w.logs.failures()...)
 }
 
-// settleLogs waits, for a while, until the ledgers have told of all that was answered.
-func (w *watch) settleLogs(ctx context.Context, answered int) {
+// awaitLedgers waits, for a while, until the ledgers have told of all that was answered.
+func (w *watch) awaitLedgers(ctx context.Context, answered int) {
 	if w.ledger == nil {
 		return
 	}

@@ -114,7 +114,7 @@ func TestPodsThatStay(t *testing.T) {
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = &end, &grace
 		w := &watch{lines: newPodLines(time.Now())}
 		w.lines.seePod(time.Now(), pod)
-		err := w.settled(t.Context())
+		err := w.awaitGone(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "still there 1m30s after the action: app-1") {
 			t.Errorf("error %v", err)
 		}

@@ -82,15 +82,15 @@ func (rs *rights) may(ctx context.Context, r right) (may, ok bool) {
 			return false, false
 		}
 		if review.Status.Allowed {
-			rs.keep(r, finding{true, time.Now().Add(rememberRight)})
+			rs.keepFinding(r, finding{true, time.Now().Add(rememberRight)})
 			return true, true
 		}
 	}
-	rs.keep(r, finding{false, time.Now().Add(rememberNoRight)})
+	rs.keepFinding(r, finding{false, time.Now().Add(rememberNoRight)})
 	return false, true
 }
 
-func (rs *rights) keep(r right, f finding) {
+func (rs *rights) keepFinding(r right, f finding) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if len(rs.known) >= maxRights {

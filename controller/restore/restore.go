@@ -112,12 +112,12 @@ func (r *Restorer) Record(pod *corev1.Pod, texts []string) error {
 	}
 	kept.claims = all
 	r.pods[string(pod.UID)] = kept
-	r.look(kept)
+	r.lookUpClaims(kept)
 	return nil
 }
 
-// look looks up what has not been seen yet, unless that was begun a moment ago; the mutex is held.
-func (r *Restorer) look(kept *leaving) {
+// lookUpClaims looks up what has not been seen yet, unless that was begun a moment ago; the mutex is held.
+func (r *Restorer) lookUpClaims(kept *leaving) {
 	unseen := slices.DeleteFunc(slices.Clone(kept.claims), func(c *claim) bool { return c.seen })
 	if kept.looks || len(unseen) == 0 || time.Since(kept.looked) < lookEvery || r.ctx.Err() != nil {
 		return

@@ -17,9 +17,9 @@ var (
 	keptCount atomic.Int32
 )
 
-// keep reads a command line once. What depends on the environment is read anew
+// readOnce reads a command line once. What depends on the environment is read anew
 // each time.
-func keep(argv []string, read func() Script) Script {
+func readOnce(argv []string, read func() Script) Script {
 	size := 0
 	for _, arg := range argv {
 		if size += len(arg) + 1; size > maxKeptText || strings.IndexByte(arg, '$') >= 0 {

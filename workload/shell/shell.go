@@ -100,7 +100,7 @@ func Read(argv []string, env func(string) (string, bool)) Script {
 	if len(argv) == 0 {
 		return Script{}
 	}
-	return keep(argv, func() Script { return readNew(argv, env) })
+	return readOnce(argv, func() Script { return readNew(argv, env) })
 }
 
 func readNew(argv []string, env func(string) (string, bool)) Script {

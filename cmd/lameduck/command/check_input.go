@@ -124,7 +124,7 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 	collectLate()
 	beforeRendering()
 	renderer := render.Renderer{KubernetesVersion: target.String(), Values: i.values, Exceeded: func(err error) {
-		tell(cmd.ErrOrStderr(), err)
+		printError(cmd.ErrOrStderr(), err)
 		os.Exit(exitUnreadable)
 	}}
 	progress := startProgress(cmd.ErrOrStderr())

@@ -53,7 +53,7 @@ func again(t *testing.T, stdin string, args ...string) (code int, stdout, stderr
 	root.SetErr(&log)
 	err := root.ExecuteContext(context.Background())
 	if err != nil {
-		tell(&log, err)
+		printError(&log, err)
 	}
 	return exitCode(err), out.String(), log.String()
 }

@@ -93,7 +93,7 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 		return err
 	}
 	for _, err := range failed {
-		tell(log, err)
+		printError(log, err)
 	}
 	for _, p := range in.Problems {
 		printable.Fprintf(log, "lameduck: cannot read %v\n", p)

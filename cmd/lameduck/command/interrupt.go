@@ -31,7 +31,7 @@ func execute(root *cobra.Command, args []string) int {
 		select {
 		case err := <-done:
 			if err != nil {
-				tell(root.ErrOrStderr(), err)
+				printError(root.ErrOrStderr(), err)
 			}
 			return exitCode(err)
 		case sig := <-signals:

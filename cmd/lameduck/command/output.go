@@ -49,12 +49,12 @@ func isTerminal(w io.Writer) bool {
 // colourful reports whether colour makes sense; NO_COLOR switches it off (https://no-color.org).
 func colourful(w io.Writer) bool { return isTerminal(w) && os.Getenv("NO_COLOR") == "" }
 
-// tell prints an error, each of several on a line of its own.
-func tell(w io.Writer, err error) {
+// printError prints an error, each of several on a line of its own.
+func printError(w io.Writer, err error) {
 	var several interface{ Unwrap() []error }
 	if errors.As(err, &several) && errors.Join(several.Unwrap()...).Error() == err.Error() {
 		for _, each := range several.Unwrap() {
-			tell(w, each)
+			printError(w, each)
 		}
 		return
 	}

@@ -108,7 +108,7 @@ func askAs(config *rest.Config, to *status.Config) error {
 	if err != nil {
 		return fmt.Errorf("connecting to the cluster: %w", err)
 	}
-	to.Client, to.Warnings, to.Now = client, heard.take, time.Now
+	to.Client, to.Warnings, to.Now = client, heard.takeHeard, time.Now
 	to.Policies = func(ctx context.Context) ([]v1alpha1.DrainPolicy, error) {
 		text, err := client.RESTClient().Get().AbsPath("/apis", v1alpha1.GroupVersion.String(), "drainpolicies").DoRaw(ctx)
 		if err != nil {
@@ -139,7 +139,7 @@ func (w *warnings) HandleWarningHeader(code int, _ string, text string) {
 	}
 }
 
-func (w *warnings) take() []string {
+func (w *warnings) takeHeard() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	heard := slices.Clone(w.heard)
