@@ -8,7 +8,7 @@ import (
 // diffContext is how many unchanged lines a diff shows around a change.
 const diffContext = 3
 
-// Diff is a change as a unified diff, that patch -p1 takes.
+// Diff is a change as a unified diff for patch -p1.
 func Diff(c Change) string {
 	before, after := splitLines(c.Before), splitLines(c.After)
 	ops := script(before, after)

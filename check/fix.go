@@ -9,10 +9,10 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// FixOptions says what may be mended.
+// FixOptions says what may be fixed.
 type FixOptions struct {
 	Options
-	Allow []string // rules whose fix changes meaning and is wanted all the same
+	Allow []string // rules whose fixes may change what the manifest means
 }
 
 // Change is what a fix makes of one file.
@@ -22,18 +22,17 @@ type Change struct {
 	Mended        []findings.Finding
 }
 
-// maxRounds bounds how often the mended text is checked again. A fix that makes
-// room for another needs two; documents are appended one a round.
+// maxRounds bounds how often the fixed text is checked again. A fix that makes room for another
+// needs two; documents are appended one a round.
 const maxRounds = 64
 
-// Fix mends what can be mended, in memory, and returns the files that change.
-// Each round's text is parsed and checked again before the next, so that two
-// fixes of one place never see each other's half.
-// What a fix could not do is told in errs, one error a finding.
+// Fix fixes what can be fixed, in memory, and returns the files that change. Each round's text is
+// parsed and checked again before the next, so that two fixes of one place never see each other's
+// half. errs has an error for each finding that could not be fixed.
 func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Change, errs []error, err error) {
 	files := slices.Clone(in.Files)
 	changed := map[int]*Change{}
-	tried := map[string]bool{} // a finding that is still there after its fix is not mended again
+	tried := map[string]bool{} // a finding that outlives its fix is not fixed again
 	for range maxRounds {
 		_, drafts, err := find(ctx, files, o.Options)
 		if err != nil {
@@ -76,7 +75,7 @@ func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Chang
 	return changes, errs, nil
 }
 
-// choose picks the findings of a file that may be mended.
+// choose picks the findings of a file that may be fixed.
 func (o FixOptions) choose(f *workload.File, drafts []*Draft, tried map[string]bool) []*Draft {
 	var out []*Draft
 	for _, d := range drafts {
@@ -111,7 +110,7 @@ func mend(f *workload.File, drafts []*Draft) (text string, mended []findings.Fin
 		after, err := workload.Apply(f, next)
 		if err != nil {
 			finding := d.finding()
-			problems = append(problems, failure{fingerprint(finding), fmt.Errorf("mending %s at %s:%d: %w", finding.Rule, finding.File, finding.Line, err)})
+			problems = append(problems, failure{fingerprint(finding), fmt.Errorf("fixing %s at %s:%d: %w", finding.Rule, finding.File, finding.Line, err)})
 			continue
 		}
 		text, edits = after, next

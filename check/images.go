@@ -30,14 +30,13 @@ func (i Image) Lacks(program string) bool {
 	return i.Shell != nil && !*i.Shell
 }
 
-// Images holds what is known of images. One that is not in it is unknown: no
-// rule guesses.
+// Images holds what is known about images. One that is not in it is unknown: no rule guesses.
 type Images map[string]Image
 
-// Add tells of an image under a name that manifests use.
+// Add adds an image under a name that manifests use.
 func (m Images) Add(name string, i Image) { m[fullName(name)] = i }
 
-// Of is what is known of an image, however much of its name is left out.
+// Of is what is known about an image, however much of its name is left out.
 func (m Images) Of(name string) (Image, bool) {
 	if len(m) == 0 {
 		return Image{}, false
@@ -86,7 +85,7 @@ func fullName(name string) string {
 	return repo + tag
 }
 
-// ParseImages reads a file of what is known of images: YAML, by name.
+// ParseImages reads a file of facts about images: YAML, by name.
 func ParseImages(text []byte) (Images, error) {
 	var byName map[string]Image
 	if err := yaml.UnmarshalStrict(text, &byName); err != nil {

@@ -47,8 +47,8 @@ type Pass struct {
 	memo   *sync.Map
 }
 
-// Once computes something of the whole input a single time for all that ask
-// for it by the key, whichever goroutine they are in.
+// Once computes something about the whole input once for all callers with the same key, in whatever
+// goroutine.
 func (p *Pass) Once(key any, compute func() any) any {
 	get, _ := p.memo.LoadOrStore(key, sync.OnceValue(compute))
 	return get.(func() any)()
@@ -146,7 +146,7 @@ func (d *Draft) finding() findings.Finding {
 		f.File, f.Line = d.object.File.Origin(s.Line)
 		f.Line = max(1, f.Line)
 		f.EndLine = f.Line
-		f.Column, f.EndColumn = 1, 1 // those of the rendered text are no one's
+		f.Column, f.EndColumn = 1, 1 // columns of rendered text mean nothing to the reader
 	}
 	if workload.Editable(d.object.File, d.edits) {
 		f.Fix = d.fix

@@ -36,7 +36,7 @@ func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, 
 	for _, r := range o.Rules {
 		out.Rules = append(out.Rules, r.Text())
 	}
-	told := map[findings.Finding]bool{} // what several overlays make of one base is told once
+	told := map[findings.Finding]bool{} // what several overlays make of one base is reported once
 	for _, d := range drafts {
 		f, suppressed := o.Config.apply(d)
 		if f.Rendered {

@@ -28,8 +28,8 @@ func identityOf(d *Draft) identity {
 	return identity{d.rule.Name, d.object.File.Path, d.message, d.span().Start}
 }
 
-// find runs the rules over the files' objects, and keeps what does not hang on a
-// placeholder's value.
+// find runs the rules over the files' objects, and keeps what does not depend on a placeholder's
+// value.
 func find(ctx context.Context, files []*workload.File, o Options) (*workload.Set, []*Draft, error) {
 	set := workload.Join(files)
 	drafts, err := look(ctx, set, o)

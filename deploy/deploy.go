@@ -1,4 +1,4 @@
-// Package deploy holds the manifests by which lameduck is installed in a cluster.
+// Package deploy holds the manifests that install lameduck in a cluster.
 package deploy
 
 import (
@@ -33,7 +33,7 @@ const (
 //go:embed manifests/*.yaml
 var files embed.FS
 
-// order is that in which a cluster can take the manifests; the CRD goes after the namespaces.
+// order is the order in which a cluster accepts the manifests; the CRD follows the namespaces.
 var order = []string{"10-namespaces", "20-crd", "30-rbac", "40-keys", "50-services", "60-controller", "65-network", "70-webhook"}
 
 // Options are what differs between installations.
@@ -48,8 +48,8 @@ type Options struct {
 	// nodes and not pods.
 	HostNetwork bool
 	Ports       Ports // zero: DefaultPorts
-	// WebhookFrom are the API servers' addresses as CIDRs, from which alone the webhook is to be
-	// reached, where the network enforces that; none: from everywhere.
+	// WebhookFrom are the API servers' addresses as CIDRs: only they may reach the webhook, where
+	// the network enforces policies. None: everyone may.
 	WebhookFrom []string
 	// RegistryServers are the registries that DrainPolicies may name, and in which the controller
 	// clears what withdrawals left, as registry.ParseServer reads them. RegistrySecrets,
@@ -70,10 +70,10 @@ func (p Ports) validate() error {
 		number int
 	}{{"webhook-port", p.Webhook}, {"hub-port", p.Hub}, {"metrics-port", p.Metrics}, {"health-port", p.Health}} {
 		if port.number < 1024 || port.number > 65535 {
-			return fmt.Errorf("%s %d: write one from 1024 to 65535: the controller has no right to lower ones", port.name, port.number)
+			return fmt.Errorf("%s %d: write one from 1024 to 65535: the controller may not bind lower ones", port.name, port.number)
 		}
 		if other := seen[port.number]; other != "" {
-			return fmt.Errorf("%s %d: %s has it already", port.name, port.number, other)
+			return fmt.Errorf("%s %d: it is the port of %s already", port.name, port.number, other)
 		}
 		seen[port.number] = port.name
 	}
@@ -106,7 +106,7 @@ func (o Options) Validate() error {
 			return err
 		}
 		if server.Secret != "" && len(validation.IsDNS1123Subdomain(server.Secret)) > 0 || server.Secret == KeysSecret {
-			return fmt.Errorf("registry-server %q: secret=%s is no name of a Secret with a registry's credentials", text, server.Secret)
+			return fmt.Errorf("registry-server %q: secret=%s is not the name of a Secret with a registry's credentials", text, server.Secret)
 		}
 	}
 	for _, secret := range o.RegistrySecrets {
@@ -121,7 +121,7 @@ func (o Options) Validate() error {
 		}
 	}
 	if o.Replicas < 1 {
-		return fmt.Errorf("replicas %d: write 1 or more; 2 keep the webhook and the hub while one is replaced", o.Replicas)
+		return fmt.Errorf("replicas %d: write 1 or more; 2 keep the webhook and the hub up while one is replaced", o.Replicas)
 	}
 	return nil
 }

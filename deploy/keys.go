@@ -87,7 +87,7 @@ func KeysFrom(data map[string][]byte, now time.Time) (Keys, error) {
 	}
 	block, _ := pem.Decode(keys.CACert)
 	if block == nil {
-		return Keys{}, fmt.Errorf("ca.crt is no PEM text")
+		return Keys{}, fmt.Errorf("ca.crt is not PEM")
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
@@ -97,7 +97,7 @@ func KeysFrom(data map[string][]byte, now time.Time) (Keys, error) {
 		return Keys{}, fmt.Errorf("ca.crt was valid until %s", cert.NotAfter.Format(time.RFC3339))
 	}
 	if block, _ = pem.Decode(keys.CAKey); block == nil {
-		return Keys{}, fmt.Errorf("ca.key is no PEM text")
+		return Keys{}, fmt.Errorf("ca.key is not PEM")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {

@@ -1,3 +1,3 @@
-// Package report holds what lameduck tells people and machines at the end: the documents
-// themselves (their JSON is the schema in docs/) and their renderings.
+// Package report holds lameduck's results, the documents themselves and their renderings for people
+// and machines.
 package report

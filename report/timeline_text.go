@@ -14,7 +14,7 @@ import (
 // barWidth is how many characters the longest termination takes.
 const barWidth = 48
 
-// marks draws a phase; what is not a phase on the way, an end, is drawn as one character.
+// marks are the characters of the phases; an end takes a single one.
 var marks = map[termination.Phase]string{
 	termination.LameDuck: "~",
 	termination.Draining: "=",

@@ -20,8 +20,8 @@ type Verify struct {
 	Action  *Action   `json:"action,omitempty"`
 	Totals  Counts    `json:"totals"`
 	Lanes   []Lane    `json:"lanes"`
-	// Phases counts lost and masked requests by the phase of the pod that they were given
-	// to; besides the phases of a termination there are Elsewhere and Several.
+	// Phases counts lost and masked requests by the phase of the pod that they are attributed to;
+	// besides the phases of a termination there are Elsewhere and Several.
 	Phases        map[string]int `json:"phases,omitempty"`
 	Losses        []Loss         `json:"losses,omitempty"`        // lost and masked requests, in the order of their intended start
 	LossesOmitted int            `json:"lossesOmitted,omitempty"` // counted, but not listed and not in Phases
@@ -75,7 +75,7 @@ const (
 	EOF         Kind = "eof"         // the connection was closed before the answer was whole
 	Timeout     Kind = "timeout"     // no whole answer within the timeout, counted from the intended start
 	Unreachable Kind = "unreachable" // no route to host or network, or the name did not resolve
-	Status      Kind = "status"      // an answer that says that it failed: status 400 and above
+	Status      Kind = "status"      // an answer with an error status, 400 and above
 	BadBody     Kind = "badBody"     // an answer that is not the answer to this request
 	Unsent      Kind = "unsent"      // not sent in time: as many requests were in flight as allowed
 	Late        Kind = "late"        // not sent in time: the load generator itself was too slow
@@ -119,7 +119,7 @@ type Quantiles struct {
 	Max   float64 `json:"maxMs"`
 }
 
-// What a loss was given to when it was not one pod in a phase of its own.
+// What a loss is attributed to when it is not one pod in one phase.
 const (
 	Elsewhere = "Elsewhere" // no pod was on its way out at that moment
 	Several   = "Several"   // more than one pod was, in different phases
@@ -157,7 +157,7 @@ type Loss struct {
 	Applied    *bool      `json:"applied,omitempty"` // by the ledger; absent when no ledger can tell
 }
 
-// Moment is a time and who told it.
+// Moment is a time and its source.
 type Moment struct {
 	Time   time.Time `json:"time"`
 	Source string    `json:"source"`
@@ -198,6 +198,6 @@ type Ledger struct {
 	Applied        int `json:"applied"`        // requests of this run that a pod applied
 	AppliedTwice   int `json:"appliedTwice"`   // applied more than once
 	LostButApplied int `json:"lostButApplied"` // the client saw an error, but it was applied
-	OKNotApplied   int `json:"okNotApplied"`   // the client saw success, but no pod says that it applied it
+	OKNotApplied   int `json:"okNotApplied"`   // the client saw success, but no pod reports having applied it
 	Missing        int `json:"missing"`        // ledger lines that did not reach this run
 }

@@ -51,7 +51,7 @@ type verifyText struct {
 	zero time.Time
 }
 
-// printf writes texts of the cluster as they may be shown.
+// printf makes text from the cluster printable.
 func (t *verifyText) printf(format string, args ...any) {
 	t.WriteString(printable.Sprintf(format, args...))
 }
@@ -191,7 +191,7 @@ func (t *verifyText) pods() {
 			t.printf("  %s %s: %s\n", t.moment(pod.HookEnd), pod.Pod.Name, pod.HookLog)
 		}
 		for _, event := range pod.Events {
-			// The kubelet says these two of every pod that stops.
+			// The kubelet writes these two for every pod that stops.
 			if event.Reason != "Killing" && event.Reason != "Unhealthy" {
 				t.printf("  %s %s: %s: %s\n", t.at(event.Time), pod.Pod.Name, event.Reason, event.Message)
 			}
@@ -243,11 +243,11 @@ func (t *verifyText) ledger() {
 	t.printf("\nBy the application's ledger %d requests were received and %d applied; %d were applied though the client saw an error, %d twice.\n",
 		l.Received, l.Applied, l.LostButApplied, l.AppliedTwice)
 	if l.Missing > 0 || l.OKNotApplied > 0 {
-		t.printf("The ledger is not whole: %d of its lines did not arrive, %d requests that were answered are not in it.\n", l.Missing, l.OKNotApplied)
+		t.printf("The ledger is incomplete: %d of its lines did not arrive, and %d answered requests are missing from it.\n", l.Missing, l.OKNotApplied)
 	}
 }
 
-// losses lists what was lost, alike ones in one row.
+// losses lists the losses, like ones in one row.
 func (t *verifyText) losses() {
 	if len(t.v.Losses) == 0 {
 		return

@@ -14,7 +14,7 @@ var (
 )
 
 // DrainBegan reads from the agent's line, written at the given time, when the drain began. The line
-// names no moment, but what each part took: the drain, and after it the container's own hook.
+// gives durations, not moments: of the drain, and of the container's own hook after it.
 func DrainBegan(line string, written time.Time) (began time.Time, ok bool) {
 	match := lineDrained.FindStringSubmatch(line)
 	if match == nil {

@@ -14,19 +14,19 @@ const (
 	// Right after its stop a pod is as good a cause as one that is stopping: kube-proxy's
 	// minSyncPeriod is 1 s.
 	stopFresh = time.Second
-	// So long a stopped pod's address may still be used by a router that is behind.
+	// How long a lagging router may go on using a stopped pod's address.
 	stopStale = 60 * time.Second
 )
 
-// attribution gives losses to pods.
+// attribution attributes losses to pods.
 type attribution struct {
 	pods     []report.PodLine  // that were on their way out
 	received map[string]string // request -> pod that says that it received it
 	address  string            // of the target, when it is an address
-	routed   bool              // a router gives each request to a pod of its choice
+	routed   bool              // a router chooses a pod for each request
 }
 
-// attribute finds the pod and phase of one loss, as far as they are not known already.
+// attribute finds the pod and phase of one loss, where they are not known already.
 func (a *attribution) attribute(loss *report.Loss) {
 	at := moment(loss)
 	if loss.Confidence != report.Certain {
@@ -44,7 +44,7 @@ func (a *attribution) attribute(loss *report.Loss) {
 	loss.Confidence = report.ByTime
 	loss.Phase = report.Elsewhere
 	if loss.Kind == report.Late {
-		return // that was ourselves
+		return // that was us
 	}
 	phases := map[termination.Phase]bool{}
 	for _, pod := range a.leaving(at) {
@@ -58,7 +58,7 @@ func (a *attribution) attribute(loss *report.Loss) {
 	}
 }
 
-// all gives every loss of the result, and counts them by phase and by pod.
+// all attributes every loss of the result, and counts them by phase and by pod.
 func (a *attribution) all(out *report.Verify) {
 	for i := range out.Losses {
 		loss := &out.Losses[i]
@@ -75,8 +75,8 @@ func (a *attribution) all(out *report.Verify) {
 	}
 }
 
-// moment is when the cause of a loss was at work: what failed failed when it was seen, what
-// never came was missing from when it was due.
+// moment is when the cause of a loss was at work: for a failure, when it was seen; for an answer
+// that never came, when the request was due.
 func moment(loss *report.Loss) time.Time {
 	if loss.Kind == report.Timeout || loss.Kind == report.Unsent {
 		return loss.Intended
@@ -134,8 +134,8 @@ func (a *attribution) leaving(at time.Time) []*report.PodLine {
 	return stale
 }
 
-// phaseOf is the phase in which a leaving pod lost the request. Just before its deletion was seen
-// it is taken for seen; a request that was cut by the pod's end was lost in the phase before it.
+// phaseOf is the phase in which a leaving pod lost the request. Just before its deletion was seen,
+// it counts as seen; a request cut off by the pod's end was lost in the phase before.
 func phaseOf(pod *report.PodLine, loss *report.Loss, at time.Time) termination.Phase {
 	steps := pod.Steps
 	if len(steps) == 0 {

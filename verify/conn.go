@@ -12,19 +12,19 @@ import (
 // conn is a connection that remembers which pod answered on it.
 type conn struct {
 	net.Conn
-	end atomic.Pointer[answerer] // nil as long as no pod said its name
+	end atomic.Pointer[answerer] // nil until a pod has given its name
 }
 
 // answerer is what the answers over a connection have shown of its other end.
 type answerer struct {
 	pod string
-	// direct: the pod sees this connection under the very address and port that it has here, so
-	// nothing between them ends it and sends the requests on over connections of its own.
+	// direct: the pod sees the very address and port that the connection has here, so no proxy in
+	// between terminates it.
 	direct bool
 }
 
-// answered takes in that pod answered, and which client it sees. It reports whether another pod
-// answered before: then something in between gives each request to a pod of its choice.
+// answered notes that pod answered, and which client it sees. It reports whether another pod
+// answered before: then something in between chooses a pod for each request.
 func (c *conn) answered(pod, peer string) (routed bool) {
 	now := answerer{pod: pod, direct: c.seenAs(peer)}
 	before := c.end.Load()

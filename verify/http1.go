@@ -23,8 +23,8 @@ const RequestID = "X-Request-Id"
 // bodyKept bounds how much of an answer is looked at; the rest is read and dropped.
 const bodyKept = 4 << 10
 
-// http1 sends HTTP/1.1 requests by net/http, as most Go clients do, with all it may hide laid
-// open: httptrace shows each connection that a request was given to.
+// http1 sends HTTP/1.1 requests by net/http, as most Go clients do, with what that hides laid open:
+// httptrace shows each connection that a request was given to.
 type http1 struct {
 	template *http.Request
 	echo     bool // answers must carry the request's id
@@ -76,8 +76,8 @@ func newHTTP1(o http1Options) *http1 {
 	return h
 }
 
-// exchange is what one request at a time needs; it is used again only after a request that went
-// well, since net/http may hold on to the others.
+// exchange is the state of one request; it is reused only after a request that went well, since
+// net/http may hold on to the others.
 type exchange struct {
 	trace  httptrace.ClientTrace
 	first  *conn
@@ -131,7 +131,7 @@ func (h *http1) Send(ctx context.Context, s *Shot) error {
 	return nil
 }
 
-// takeTransport gives the next transport, and what is to be called when the answer was read.
+// takeTransport gives the next transport, and what to call once the answer was read.
 func (h *http1) takeTransport() (t *http.Transport, release func()) {
 	select {
 	case t = <-h.free:

@@ -12,7 +12,7 @@ import (
 	"github.com/lameduck-dev/lameduck/report"
 )
 
-// unsentError is the outcome of a request that was due and not sent.
+// unsentError is the error of a request that was due and not sent.
 type unsentError struct {
 	kind report.Kind
 	why  string
@@ -20,7 +20,7 @@ type unsentError struct {
 
 func (e *unsentError) Error() string { return e.why }
 
-// kindOf says how a request was lost, from the error of its outcome.
+// kindOf says how a request was lost, from its error.
 func kindOf(err error) (kind report.Kind, status int) {
 	var failed *statusError
 	if errors.As(err, &failed) {

@@ -64,7 +64,7 @@ func (l *lane) work(ctx context.Context) {
 		if aborted(ctx) || int64(at) >= l.endsAt() {
 			return
 		}
-		// The last one to leave the bench sees to it that the next request has its worker.
+		// The last one to leave the bench makes sure that the next request has a worker.
 		if l.armed.Add(-1) == 0 && l.workers.Load() < int64(l.limit) {
 			l.spawn(ctx)
 		}
@@ -130,7 +130,7 @@ func (l *lane) send(ctx context.Context, n int64, at time.Duration) {
 	l.tally.count(o)
 }
 
-// patience is how late a request may begin: what is sent has at least as long for its answer.
+// patience is how late a request may begin; one that is sent has at least as long for its answer.
 func (l *lane) patience() time.Duration { return l.timeout / 2 }
 
 // unsent says why a request could not be sent in time.

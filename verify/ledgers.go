@@ -22,7 +22,7 @@ func newLedgers(prefix string) *ledgers {
 	return &ledgers{prefix: prefix, received: map[string]string{}, times: map[string]int{}, last: map[string]int64{}}
 }
 
-// add takes in a line; it is false for one that was read before.
+// add takes in a line; false: it was read before.
 func (l *ledgers) add(c container, e ledger.Entry) bool {
 	last, known := l.last[c.key()]
 	if known && e.Seq <= last {

@@ -72,12 +72,12 @@ func (l *logs) read(c container) {
 			return
 		}
 		if err == nil {
-			err = errors.New("it ends while the container goes on")
+			err = errors.New("it ends while the container still runs")
 		}
 		if last.After(since) {
 			since, tries = last, 0
 		}
-		// That it is not found may be a kubelet which has just started.
+		// Not found may mean a kubelet that has just started.
 		if tries == logTries || apierrors.IsForbidden(err) {
 			l.mu.Lock()
 			l.failed = append(l.failed, fmt.Sprintf("the log of pod %s, container %s, could not be followed to its end: %v", c.pod, c.name, err))
@@ -123,7 +123,7 @@ func (l *logs) stream(c container, since time.Time) (last time.Time, err error) 
 
 func (l *logs) wait() { l.wg.Wait() }
 
-// failures says which logs are not whole.
+// failures says which logs are incomplete.
 func (l *logs) failures() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -42,8 +42,8 @@ type Options struct {
 	ActionName    string
 	ActionTimeout time.Duration
 
-	// Timeout of a request, from its intended start; default 5 s. What could not be begun within
-	// half of it counts as unsent.
+	// Timeout of a request, from its intended start; default 5 s. A request that can't begin
+	// within half of it counts as unsent.
 	Timeout time.Duration
 	// MaxInFlight bounds the requests in flight of each lane. The default is what the lane sends
 	// within Timeout, at least 16 and at most 4,096.
@@ -111,7 +111,7 @@ func (o Options) withDefaults() (Options, *url.URL, error) {
 		}
 	}
 	if o.Timeout > time.Minute {
-		return o, nil, fmt.Errorf("%w: timeout %v: at most 1m, which is as far as latencies are told apart", ErrOptions, o.Timeout)
+		return o, nil, fmt.Errorf("%w: timeout %v: at most 1m, the longest latency that is measured", ErrOptions, o.Timeout)
 	}
 	if o.MaxInFlight < 0 || o.Conns < 0 {
 		return o, nil, fmt.Errorf("%w: requests in flight and connections must not be negative", ErrOptions)
@@ -127,7 +127,7 @@ func (o Options) withDefaults() (Options, *url.URL, error) {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
 	if o.Cluster != nil && o.Cluster.Namespace == "" {
-		return o, nil, fmt.Errorf("%w: which namespace of the cluster to watch is not said", ErrOptions)
+		return o, nil, fmt.Errorf("%w: no namespace of the cluster to watch is given", ErrOptions)
 	}
 	if o.ActionName == "" {
 		o.ActionName = "action"

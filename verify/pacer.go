@@ -2,8 +2,8 @@ package verify
 
 import "time"
 
-// pacer is the schedule of a lane: request n is intended to start at At(n) after the start of
-// the load. It knows no clock; what was late never moves what comes after it.
+// pacer is the schedule of a lane: request n is intended to start at At(n) after the start of the
+// load. It has no clock; a late request never delays those after it.
 type pacer struct {
 	rate   float64       // requests per second
 	offset time.Duration // of request 0; staggers lanes that run side by side

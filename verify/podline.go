@@ -173,7 +173,7 @@ func (ps *podLines) seeHookLog(at time.Time, uid types.UID, line []byte) {
 	p.HookLog = text[:min(len(text), hookLogKept)]
 }
 
-// seeSigterm and seeExited take in what the application's ledger tells.
+// seeSigterm and seeExited take in what the application's ledger says.
 func (ps *podLines) seeSigterm(at time.Time, uid types.UID) {
 	if p := ps.pods[uid]; p != nil && p.Sigterm == nil {
 		p.Sigterm = &report.Moment{Time: at, Source: "ledger"}
@@ -211,9 +211,9 @@ func (p *podLine) finish() report.PodLine {
 	var steps termination.Timeline
 	enter := func(phase termination.Phase, at time.Time) {
 		if n := len(steps.Steps); n > 0 && at.Before(steps.Steps[n-1].Time) {
-			at = steps.Steps[n-1].Time // full seconds may lie before what came before
+			at = steps.Steps[n-1].Time // cut to full seconds it may precede the step before
 		}
-		// A phase that is out of order was told wrongly; the others stand.
+		// A phase out of order is dropped; the others stand.
 		_ = steps.Enter(phase, at)
 	}
 	if p.asked {
@@ -253,8 +253,8 @@ func (p *podLine) leavingAt() time.Time {
 	return at
 }
 
-// precise is the best guess at a moment that the API tells in full seconds, cut off, and that a
-// watch showed at the time seen: the watch is right unless it was late.
+// precise is the best guess at a moment that the API gives cut to full seconds, and that a watch
+// showed at seen: the watch is right unless it was late.
 func precise(told, seen time.Time) time.Time {
 	if next := told.Truncate(time.Second).Add(time.Second); seen.After(next) {
 		return next

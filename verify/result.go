@@ -47,7 +47,7 @@ func (r *run) result(ctx context.Context) *report.Verify {
 	}
 	join.all(out)
 	if late := out.Lateness.P99; late > latenessNoted {
-		out.Notes = append(out.Notes, fmt.Sprintf("the load generator could not keep up, it began requests late by %.0f ms (p99): latencies and timeouts contain that; take a lower rate or a machine with more CPU to spare", late))
+		out.Notes = append(out.Notes, fmt.Sprintf("the load generator could not keep up: it began requests late by %.0f ms (p99), which latencies and timeouts include; use a lower rate, or a machine with more CPU to spare", late))
 	}
 	out.Pods = join.pods
 	return out

@@ -61,8 +61,8 @@ func runID() string {
 	return strconv.FormatUint(rand.Uint64N(1<<35)+1<<35, 36) + "-"
 }
 
-// probe asks once in every way that the load will ask, so that a wrong URL is an error and not
-// a heap of lost requests, and learns whether answers carry the request's id.
+// probe sends one request in each way that the load will, so that a wrong URL is an error and not a
+// heap of lost requests, and learns whether answers carry the request's id.
 func (r *run) probe(ctx context.Context) (Shot, error) {
 	const tries = 20
 	var seen Shot

@@ -264,7 +264,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		{"duration", Options{URL: "http://app", After: -time.Second}, "after is -1s, must not be negative"},
 		{"timeout", Options{URL: "http://app", Timeout: time.Hour}, "timeout 1h0m0s: at most 1m"},
 		{"in flight", Options{URL: "http://app", MaxInFlight: -1}, "must not be negative"},
-		{"namespace", Options{URL: "http://app", Cluster: &Cluster{}}, "which namespace"},
+		{"namespace", Options{URL: "http://app", Cluster: &Cluster{}}, "no namespace"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,8 +13,8 @@ const perProcessor = 3000
 // TuneRuntime fits the Go runtime to a process that does little but send load at rate, unless
 // GOGC or GOMAXPROCS say otherwise. It is for the whole process, so Run leaves it to its caller.
 //
-// The garbage of requests is short-lived: collecting it less often saves CPU. And threads that
-// wake each other for every request cost more than they bring as long as one keeps up.
+// The garbage of requests is short-lived: collecting it less often saves CPU. Threads that wake
+// each other for every request cost more than they gain while one keeps up.
 func TuneRuntime(rate float64) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

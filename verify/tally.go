@@ -49,7 +49,7 @@ type shotResult struct {
 	err      error
 }
 
-// tally counts the outcomes of one lane.
+// tally counts the results of one lane.
 type tally struct {
 	lane    string
 	start   time.Time
@@ -88,7 +88,7 @@ func observe(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(d.Microseconds(), 0), latencyMax))
 }
 
-// count adds one outcome.
+// count adds one result.
 func (t *tally) count(o *shotResult) {
 	window := t.windows.of(o.intended)
 	t.mu.Lock()
@@ -156,7 +156,7 @@ func (t *tally) demote(m MaskedConnect, intended time.Duration) {
 	t.lose(o, t.windows.of(intended), report.Masked, 0, "a connect failed, another connection served it: "+m.Err.Error())
 }
 
-// now is what was counted so far.
+// now is the count so far.
 func (t *tally) now() report.Counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -186,5 +186,5 @@ func detailOf(err error) string {
 	return text
 }
 
-// aborted says that the run itself ended the request, which is nobody's loss.
+// aborted reports whether the run itself ended the request, which is no loss.
 func aborted(ctx context.Context) bool { return ctx.Err() != nil }

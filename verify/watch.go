@@ -23,15 +23,15 @@ import (
 
 const (
 	syncTimeout = 30 * time.Second
-	// What an action did may take this long to show in the watches.
+	// How long an action's effect may take to show in the watches.
 	actionShows = time.Second
 	// How long a pod may stay beyond its grace period: the kubelet's floor of 2 s after a long
 	// hook, the runtime, and the final DELETE.
 	goneMargin = 60 * time.Second
 )
 
-// Cluster is what Run watches to give losses to pods. It needs the right to list and watch pods,
-// EndpointSlices and events in the namespace, and to read the pods' logs.
+// Cluster is what Run watches to attribute losses to pods. It needs the right to list and watch
+// pods, EndpointSlices and events in the namespace, and to read the pods' logs.
 type Cluster struct {
 	Client    kubernetes.Interface
 	Namespace string // required
@@ -98,7 +98,7 @@ func startWatch(ctx context.Context, c *Cluster, prefix string, ledgered bool) (
 	return w, nil
 }
 
-// mayWatch asks for one of each kind, since an informer never says that it is not allowed to.
+// mayWatch asks for one of each kind, since an informer never reports that it is forbidden.
 func mayWatch(ctx context.Context, c *Cluster) error {
 	one := metav1.ListOptions{Limit: 1}
 	_, podsErr := c.Client.CoreV1().Pods(c.Namespace).List(ctx, metav1.ListOptions{Limit: 1, LabelSelector: c.Selector})
@@ -209,7 +209,7 @@ func (w *watch) finish(ctx context.Context, answered int) (pods []report.PodLine
 	pods = w.lines.left()
 	for _, pod := range pods {
 		if w.ledger != nil && !pod.Killed && !pod.Gone.IsZero() && w.lines.pods[types.UID(pod.Pod.UID)].exited == nil {
-			notes = append(notes, fmt.Sprintf("the ledger of pod %s has no end: its last lines were not read", pod.Pod.Name))
+			notes = append(notes, fmt.Sprintf("the ledger of pod %s has no last line: its end was not read", pod.Pod.Name))
 		}
 		if len(pod.Steps) > 0 && pod.Gone.IsZero() && pod.Steps[0].Phase == termination.LameDuck {
 			notes = append(notes, fmt.Sprintf("pod %s was still on its way out when the run ended", pod.Pod.Name))
@@ -218,7 +218,7 @@ func (w *watch) finish(ctx context.Context, answered int) (pods []report.PodLine
 	return pods, w.ledger, append(notes, w.logs.failures()...)
 }
 
-// awaitLedgers waits, for a while, until the ledgers have told of all that was answered.
+// awaitLedgers waits, for a while, until the ledgers account for all that was answered.
 func (w *watch) awaitLedgers(ctx context.Context, answered int) {
 	if w.ledger == nil {
 		return

@@ -1,4 +1,4 @@
-// Package corpus makes manifests in bulk: what the benchmark of check reads.
+// Package corpus makes manifests in bulk, for the benchmark of check.
 package corpus
 
 import (

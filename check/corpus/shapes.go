@@ -17,7 +17,7 @@ var Shapes = []string{"few", "many", "long", "folders", "json"}
 // perFile is how many applications a long file holds.
 const perFile = 100
 
-// Write makes n files in the folders of 200 teams; of a hundredth as many that are long.
+// Write makes n files in the folders of 200 teams; a hundredth as many if they are long.
 func Write(dir, shape string, n int) error {
 	var long strings.Builder
 	for i := range n {
@@ -54,7 +54,7 @@ func Write(dir, shape string, n int) error {
 	return nil
 }
 
-// flawed takes out of an application what keeps its requests: hook, readiness, budget.
+// flawed takes away what keeps an application's requests: hook, readiness, budget.
 func flawed(text string) string {
 	return strings.NewReplacer("preStop:", "postStart:", "readinessProbe:", "startupProbe:",
 		"kind: PodDisruptionBudget", "kind: PodDisruptionBudgetList").Replace(text)

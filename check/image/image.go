@@ -16,9 +16,9 @@ import (
 	"github.com/lameduck-dev/lameduck/check"
 )
 
-// Read tells what an image on this disk says of its process. The path is that
-// of an OCI layout, of an archive of one, or of what docker save wrote. As is
-// the name that manifests use; it may be "" if the image bears its own.
+// Read reads what an image on this disk says about its process. The path is that of an OCI layout,
+// of an archive of one, or of the output of docker save. The name as is the one that manifests use;
+// "" takes the image's own.
 func Read(ctx context.Context, path, as string) (check.Images, error) {
 	s, err := openSource(path)
 	if err != nil {
@@ -71,7 +71,7 @@ func list(s source) ([]stored, error) {
 		Layers   []string
 	}
 	if err := decode(s, "manifest.json", &saved); errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("neither index.json nor manifest.json is in it: no OCI layout and not from docker save")
+		return nil, errors.New("it holds neither index.json nor manifest.json: it is not an OCI layout, and not from docker save")
 	} else if err != nil {
 		return nil, err
 	}
@@ -147,9 +147,9 @@ func choose(found []stored, as string) ([]stored, error) {
 	named := slices.DeleteFunc(slices.Clone(found), func(s stored) bool { return len(s.names) == 0 })
 	switch {
 	case len(found) == 0:
-		return nil, errors.New("no image for Linux is in it")
+		return nil, errors.New("it holds no image for Linux")
 	case as == "" && len(named) == 0:
-		return nil, errors.New("it does not tell the image's name; give it as NAME=PATH")
+		return nil, errors.New("it does not name the image; write NAME=PATH")
 	case as == "":
 		return named, nil
 	}
@@ -160,7 +160,7 @@ func choose(found []stored, as string) ([]stored, error) {
 		})
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("several images are in it, and which one is %s is not plain; give each its own archive", as)
+		return nil, fmt.Errorf("it holds several images, and which one is %s is unclear; give each its own archive", as)
 	}
 	found[0].names = []string{as}
 	return found, nil

@@ -130,7 +130,7 @@ func TestErrors(t *testing.T) {
 		{"absent", filepath.Join(t.TempDir(), "no"), "", "no such file"},
 		{"not a tar", file(strings.Repeat("no", 1000)), "", "as a tar archive"},
 		{"compressed", file("\x1f\x8b\x08\x00"), "", "gunzip"},
-		{"something else", t.TempDir(), "", "no OCI layout"},
+		{"something else", t.TempDir(), "", "not an OCI layout"},
 		{"no name", layoutOf(t, refName, "1", img), "", "NAME=PATH"},
 		{"several", write(t, two), "shop/web:1", "which one is shop/web:1"},
 	} {

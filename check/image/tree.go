@@ -26,7 +26,7 @@ const (
 	opaque   = ".wh..wh..opq"
 )
 
-// maxPath is PATH_MAX: no longer path can be opened.
+// maxPath is PATH_MAX: a longer path can't be opened.
 const maxPath = 4096
 
 // add lays one entry of a layer over those before. The folders on its way are

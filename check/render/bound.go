@@ -12,8 +12,8 @@ const (
 	maxMemory = 1 << 30 // bytes, beyond what was in use before
 )
 
-// watch calls exceeded once when rendering takes more than it may, until it is told to stop. A
-// template cannot be interrupted: it is for exceeded to end the program.
+// watch calls exceeded once if rendering takes more than it may, until it is stopped. A template
+// can't be interrupted, so exceeded must end the program.
 func watch(dir string, exceeded func(error)) (stop func()) {
 	if exceeded == nil {
 		return func() {}

@@ -24,8 +24,8 @@ const (
 )
 
 // confined is the part of the disk below one folder. Nothing outside is opened: a path or a
-// symbolic link that leaves the folder is refused, and kept to be told, because kustomize takes
-// a file that cannot be read for one that is not there.
+// symbolic link that leaves the folder is refused, and kept to be reported, because to kustomize a
+// file that can't be read is one that is not there.
 type confined struct {
 	root    *os.Root
 	top     string // absolute
@@ -33,7 +33,7 @@ type confined struct {
 	total   int64
 	refused error
 
-	// check, if set, looks at what is read before it is given out.
+	// check, if set, inspects what is read before it is passed on.
 	check func(path string, text []byte) ([]byte, error)
 }
 
@@ -76,7 +76,7 @@ func (c *confined) stat(path string) (fs.FileInfo, error) {
 	return info, c.leaves(rel, err)
 }
 
-// leaves tells of a symbolic link that the root did not follow.
+// leaves reports a symbolic link that the root did not follow.
 func (c *confined) leaves(rel string, err error) error {
 	if err != nil && strings.Contains(err.Error(), "path escapes from parent") {
 		return c.refuse(fmt.Errorf("%s is a symbolic link out of %s, and nothing outside is read; put the file itself there", rel, c.top))
@@ -100,7 +100,7 @@ func (c *confined) ReadFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", rel)
+		return nil, fmt.Errorf("%s is not a regular file", rel)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, workload.MaxBytes+1))
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *confined) ReadFile(path string) ([]byte, error) {
 	c.files++
 	c.total += int64(len(text))
 	if len(text) > workload.MaxBytes || c.files > maxFiles || c.total > maxTotal {
-		return nil, c.refuse(fmt.Errorf("%s is more than is read: %d MB a file, and %d files of %d MB in all", rel, workload.MaxBytes>>20, maxFiles, maxTotal>>20))
+		return nil, c.refuse(fmt.Errorf("%s exceeds what is read: %d MB a file, and %d files of %d MB in all", rel, workload.MaxBytes>>20, maxFiles, maxTotal>>20))
 	}
 	if c.check != nil {
 		if text, err = c.check(filepath.Join(c.top, rel), text); err != nil {
@@ -121,7 +121,7 @@ func (c *confined) ReadFile(path string) ([]byte, error) {
 
 var errReadOnly = errors.New("nothing is written while rendering")
 
-// The rest is what kustomize wants of a file system.
+// The rest is what kustomize expects of a file system.
 
 // Create refuses.
 func (c *confined) Create(string) (filesys.File, error) { return nil, errReadOnly }

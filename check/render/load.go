@@ -16,7 +16,7 @@ import (
 // maxFolders bounds how deep a chart nests: links in it may lead round in a ring.
 const maxFolders = 24
 
-// loadChart reads a chart as Helm does, but for links that leave what was named: Helm follows
+// loadChart reads a chart as Helm does, except for links that leave the named folder: Helm follows
 // them, and .Files.Get shows what is there.
 func (r *Renderer) loadChart(dir string) (*chart.Chart, error) {
 	dir = absolute(dir)

@@ -102,7 +102,7 @@ func named(k *types.Kustomization) map[string][]string {
 }
 
 // plugin refuses a generator, transformer or validator that may reach out. A folder of them is
-// built before it is used, so that what it says is not known from its files.
+// built before it is used, so its files don't show what it says.
 func (r *reading) plugin(dir, path, field, config string) error {
 	place := fmt.Sprintf("%s: %s", path, field)
 	if !strings.Contains(config, "\n") {

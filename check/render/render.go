@@ -87,12 +87,12 @@ func realPath(path string) string {
 	return path
 }
 
-// problem tells an error of a library in one line.
+// problem puts a library's error in one line.
 func problem(path string, err error) []workload.Problem {
 	return []workload.Problem{{Path: path, Text: strings.Join(strings.Fields(err.Error()), " ")}}
 }
 
-// separators are those on whose line something stands: Helm ends a document at any line that
+// separators are those that share their line with other text: Helm ends a document at any line that
 // begins with "---".
 var separators = regexp.MustCompile(`(?m)^---[ \t]*([^\s-])`)
 

@@ -15,10 +15,9 @@ import (
 // maxTries bounds how often a chart is rendered for one finding.
 const maxTries = 12
 
-// NameValue says which of a chart's values to change so that a rendered object
-// gets what a fix wants, "" if none does all of it. It does not guess: it sets
-// a value that bears the field's name, or holds the field's text, renders the
-// chart again and looks.
+// NameValue says which of a chart's values to change so that a rendered object gets what a fix
+// wants, "" if none does all of it. It does not guess: it sets a value that has the field's name,
+// or its text, renders the chart again and looks.
 func (r *Renderer) NameValue(o *workload.Object, edits []workload.Edit) string {
 	dir, ok := r.charts[o.File]
 	if !ok {
@@ -92,9 +91,8 @@ func templateName(c *chart.Chart, dir, path string) string {
 	return c.Name() + "/" + filepath.ToSlash(rel)
 }
 
-// candidates are the values that may set a field: those that bear its name
-// come first (lifecycle, also as in lifecycleHooks), then those that hold its
-// present text.
+// candidates are the values that may set a field: those of its name come first (lifecycle, also as
+// in lifecycleHooks), then those that hold its present text.
 func candidates(values map[string]any, field, now string) [][]string {
 	var named, holding [][]string
 	var walk func(values map[string]any, under []string)

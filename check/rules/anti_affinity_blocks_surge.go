@@ -12,8 +12,8 @@ var antiAffinityBlocksSurge = &check.Rule{
 	Name: "anti-affinity-blocks-surge", Family: "rollout",
 	Severity: findings.Warning, Confidence: findings.Possible,
 	Title: "A hard anti-affinity leaves a rolling update no node for the new pod",
-	Why: "No two pods may share a node, old ones included, and none may be missing: with as many nodes as replicas the new pod stays pending and the " +
-		"update never goes on, until someone deletes an old pod by hand.",
+	Why: "No two pods may share a node, old ones included, and none may be missing: with as many nodes as replicas the new pod stays pending, and the " +
+		"update stalls until someone deletes an old pod by hand.",
 	Remedy: "Allow maxUnavailable: 1, make the anti-affinity preferred, or add matchLabelKeys: [pod-template-hash] to its term.",
 	Source: "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity",
 	Workload: func(p *check.Pass, w *workload.Workload) {

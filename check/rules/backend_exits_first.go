@@ -10,8 +10,8 @@ var backendExitsFirst = &check.Rule{
 	Name: "backend-exits-first", Family: "sidecars",
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The backend stops while the proxy in front of it still takes requests",
-	Why: "All main containers get their stop signal when their own hooks are over. A proxy that waits in preStop goes on taking requests, and the backend " +
-		"beside it, which has no hook, has stopped: each of these requests is a 502.",
+	Why: "Each main container gets its stop signal when its own hook is over. A proxy that waits in preStop goes on taking requests after the backend " +
+		"beside it, which has no hook, has stopped: each of them is answered with 502.",
 	Remedy: "Give the backend the same preStop wait, or make it a native sidecar (an init container with restartPolicy: Always), which stops after the proxy.",
 	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
@@ -41,7 +41,7 @@ var backendExitsFirst = &check.Rule{
 	},
 }
 
-// backs reports whether a container may be what a proxy beside it leads to.
+// backs reports whether a container may be the backend of a proxy beside it.
 func backs(c *workload.Container) bool {
 	return answers(c) && roleOf(c) != proxy && !contains(c.ImageName(), "agent", "sync", "reload", "metrics", "log")
 }

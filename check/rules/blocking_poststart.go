@@ -15,7 +15,7 @@ var blockingPoststart = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The postStart hook blocks",
 	Why: "Until postStart returns, the container does not count as running: it is never ready, the containers after it do not start, and " +
-		"a rolling update stands still with the capacity that it has taken away.",
+		"a rolling update stands still without the capacity that it has taken away.",
 	Remedy: "Let the hook return at once; wait in a startup probe or an init container.",
 	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution",
 	Workload: func(p *check.Pass, w *workload.Workload) {

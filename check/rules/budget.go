@@ -16,14 +16,14 @@ func Budget(w *workload.Workload) budget.Budget {
 		b.Routers = append(b.Routers, budget.Span{Name: r.name, End: r.seconds, Note: r.note})
 	}
 	if len(w.Services) == 0 && len(routers) == 0 && len(declaring(w)) > 0 && !w.Finite() {
-		b.Unseen = "a Service that leads to these pods; what sends to them, and how long, is not known"
+		b.Unseen = "a Service that leads to these pods, so what sends to them, and for how long, is unknown"
 	}
 	mesh, injected := meshOf(w)
 	for _, c := range w.Running() {
 		b.Pods = append(b.Pods, spans(c, grace))
 		b.Losses = append(b.Losses, losses(c, grace, routers)...)
 		if wait, _ := c.PreStop.Wait(); injected && min(wait, grace) > mesh.gone {
-			b.Losses = append(b.Losses, fmt.Sprintf("%d to %d s: %s is gone, through which container %s is reached%s", mesh.gone, min(wait, grace), mesh.name, c.Name, unless(mesh)))
+			b.Losses = append(b.Losses, fmt.Sprintf("%d to %d s: %s, through which container %s is reached, is gone%s", mesh.gone, min(wait, grace), mesh.name, c.Name, unless(mesh)))
 		}
 	}
 	if injected {
@@ -126,7 +126,7 @@ func losses(c *workload.Container, grace int64, routers []router) []string {
 	case wait >= grace:
 		out = append(out, fmt.Sprintf("at %d s: the hook is cut off and container %s gets SIGKILL 2 s after SIGTERM", grace, c.Name))
 	case c.PreStop.Most() >= grace:
-		out = append(out, fmt.Sprintf("at %d s: the hook is cut off if it takes its most, and container %s gets SIGKILL 2 s after SIGTERM", grace, c.Name))
+		out = append(out, fmt.Sprintf("at %d s: the hook is cut off if it takes its longest, and container %s gets SIGKILL 2 s after SIGTERM", grace, c.Name))
 	}
 	return out
 }

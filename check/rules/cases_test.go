@@ -48,7 +48,7 @@ func TestDeploymentAlone(t *testing.T) {
 	if err := budget.Write(&drawn, Budget(w)); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(drawn.String(), "not in the input: a Service") || strings.Contains(drawn.String(), "Nothing is seen to be lost") {
+	if !strings.Contains(drawn.String(), "not in the input: a Service") || strings.Contains(drawn.String(), "nothing is expected to be lost") {
 		t.Errorf("the timeline reads as if all were well:\n%s", drawn.String())
 	}
 	if result.Summary.WithoutService != 1 {

@@ -22,8 +22,8 @@ var deregistrationExceedsGrace = &check.Rule{
 	Name: "deregistration-exceeds-grace", Family: "budget",
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The load balancer lets requests run longer than the pod lives",
-	Why: "While a target deregisters, the load balancer leaves its open requests up to the deregistration delay to finish. " +
-		"A pod whose grace period is shorter is killed under them.",
+	Why: "While a target deregisters, the load balancer gives its open requests up to the deregistration delay to finish. " +
+		"A pod whose grace period is shorter is killed before they are done.",
 	Remedy: "Bring the deregistration delay below the grace period, or raise terminationGracePeriodSeconds above the delay.",
 	Source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html",
 	Service: func(p *check.Pass, s *workload.Service) {

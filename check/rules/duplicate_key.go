@@ -9,15 +9,15 @@ import (
 var duplicateKey = &check.Rule{
 	Name: "duplicate-key", Family: "deprecated",
 	Severity: findings.Warning, Confidence: findings.Certain,
-	Title: "A key stands twice in one mapping",
-	Why: "kubectl takes the last value and says nothing; the API server's strict validation and other YAML readers refuse the file. Whoever " +
-		"changes the first value, a grace period or a hook, changes nothing on either timeline of a stop.",
-	Remedy: "Keep the value that is meant, and remove the other.",
+	Title: "A key appears twice in one mapping",
+	Why: "kubectl takes the last value and says nothing; the API server's strict validation and other YAML readers refuse the file. A change " +
+		"to the first value, a grace period or a hook, changes nothing on either timeline of a stop.",
+	Remedy: "Keep the intended value, and remove the other.",
 	Source: "https://yaml.org/spec/1.2.2/#3213-node-comparison",
 	Object: func(p *check.Pass, o *workload.Object) {
 		for _, n := range o.File.Overruled {
 			if o.File.Holds(o.Root, n) {
-				p.Report(o, n, "%s stands again below; this value does not count", n.Key)
+				p.Report(o, n, "%s is set again below; this value does not count", n.Key)
 			}
 		}
 	},

@@ -18,7 +18,7 @@ var envoyDrainExceedsWait = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "Envoy spreads its graceful drain over longer than the hook waits",
 	Why: "After drain_listeners?graceful Envoy goes on accepting and asks its clients to leave, more and more of them over --drain-time-s " +
-		"(600 s by default). A hook that waits 20 s has asked 3 % of them; the others' connections are cut by SIGTERM, which Envoy does not drain on.",
+		"(600 s by default). A hook that waits 20 s has asked 3 % of them; SIGTERM, on which Envoy does not drain, cuts the connections of the rest.",
 	Remedy: "Set --drain-time-s a little below the wait after the call, or --drain-strategy immediate.",
 	Source: "https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/operations/draining",
 	Workload: func(p *check.Pass, w *workload.Workload) {

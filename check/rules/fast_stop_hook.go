@@ -13,7 +13,7 @@ var fastStopHook = &check.Rule{
 	Name: "fast-stop-hook", Family: "hooks",
 	Severity: findings.Error, Confidence: findings.Certain,
 	Title:  "The hook ends the server at once, with its requests",
-	Why:    "nginx -s stop and apachectl stop are the servers' fast ways out: open connections are closed in the middle of their responses.",
+	Why:    "nginx -s stop and apachectl stop stop the server fast: open connections are closed in mid-response.",
 	Remedy: "Use nginx -s quit or apachectl graceful-stop, after a wait, or leave the stop to the stop signal.",
 	Source: "https://nginx.org/en/docs/control.html, https://httpd.apache.org/docs/current/stopping.html",
 	Workload: func(p *check.Pass, w *workload.Workload) {

@@ -8,9 +8,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// router is who sends to the pods, and how long it was seen to go on after a
-// pod began to leave, in seconds. The rules and the timeline take them from
-// here, so that both say the same.
+// router is something that sends to the pods, and how long it was seen to go on after a pod began
+// to leave, in seconds. The rules and the timeline both take it from here, so that they agree.
 type router struct {
 	name    string
 	seconds int64
@@ -105,7 +104,7 @@ type meshProxy struct {
 	name  string
 	gone  int64          // seconds after the pod's deletion at which it refuses
 	at    *workload.Node // what says so; nil if that is not in the workload
-	sure  bool           // that it is no native sidecar
+	sure  bool           // that it is not a native sidecar
 	raise string         // how to keep it longer
 }
 

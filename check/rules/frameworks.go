@@ -11,8 +11,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// shutdownAnnotation tells what no manifest shows: how many seconds the
-// application takes to finish its requests after SIGTERM.
+// shutdownAnnotation states what no manifest shows: how many seconds the application takes to
+// finish its requests after SIGTERM.
 const shutdownAnnotation = "lameduck.dev/shutdown-seconds"
 
 // shutdown is a server's own shutdown time.
@@ -93,8 +93,8 @@ func runs(c *workload.Container, program string) bool {
 	return false
 }
 
-// defaultShutdown knows the frameworks that wait by default, where it is
-// plain that one runs and that nothing overrides it here.
+// defaultShutdown knows the frameworks that wait by default, where it is clear that one runs and
+// that nothing here overrides it.
 func defaultShutdown(c *workload.Container) (shutdown, bool) {
 	if s, ok := c.Property("server.shutdown"); ok && strings.EqualFold(s.Value, "graceful") {
 		return shutdown{"Spring Boot (by default)", 30, s, findings.Likely}, true

@@ -13,7 +13,7 @@ var hookBackgrounds = &check.Rule{
 	Name: "hook-backgrounds", Family: "hooks",
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title:  "The hook sends its work to the background and returns",
-	Why:    "The kubelet waits for the hook's own process only. A command behind & does not hold SIGTERM up, whatever it sleeps or waits for.",
+	Why:    "The kubelet waits for the hook's own process only. A command sent there by & does not hold SIGTERM up, however long it sleeps or waits.",
 	Remedy: "Remove the &, or end the script with wait; put a URL that contains & in quotes.",
 	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution",
 	Workload: func(p *check.Pass, w *workload.Workload) {
@@ -31,8 +31,8 @@ var hookBackgrounds = &check.Rule{
 	},
 }
 
-// backgrounded finds a command that nothing waits for. One whose place is
-// taken by a sleep in the foreground is waited for well enough.
+// backgrounded finds a command that nothing waits for. One beside a sleep in the foreground counts
+// as waited for.
 func backgrounded(s shell.Script) (lost shell.Command, url bool) {
 	for i, command := range s.Commands {
 		if !command.Background || command.Runs == shell.No {

@@ -14,8 +14,8 @@ var hookCannotRun = &check.Rule{
 	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The hook's command can never run",
 	Why: "The first word of an exec hook's command is the program, and there is no shell unless one is named: [\"sleep 15\"] looks for a program with a " +
-		"blank in its name. The hook fails, the kubelet records FailedPreStopHook, and SIGTERM comes at once, before any router knows. So it " +
-		"does where a script is none that a shell can read.",
+		"blank in its name. The hook fails, the kubelet records FailedPreStopHook, and SIGTERM comes at once, before any router knows. The " +
+		"same happens where the shell can't parse the script.",
 	Remedy: "Write each word as an item of the list, [sleep, \"15\"], or name a shell: [sh, -c, \"sleep 15\"].",
 	Source: "https://kubernetes.io/docs/tasks/configure-pod-container/attach-handler-lifecycle-event/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
@@ -44,10 +44,10 @@ var hookCannotRun = &check.Rule{
 func cannotRun(h *workload.Hook) string {
 	argv := h.Argv()
 	if shell.OneWord(argv) {
-		return fmt.Sprintf("%q is one word, and no program is called so", short(argv[0]))
+		return fmt.Sprintf("%q is one word, and no program has that name", short(argv[0]))
 	}
 	if _, text, ok := shell.Unwrap(argv); ok && h.Script().Invalid && !contains(text, "{{", "<%") {
-		return "its script has an error in its syntax"
+		return "its script has a syntax error"
 	}
 	return ""
 }

@@ -15,7 +15,7 @@ var hookStopsFirst = &check.Rule{
 	Name: "hook-stops-first", Family: "hooks",
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The hook stops the server before the routers know",
-	Why: "The hook starts in the moment in which the pod begins to leave. Stopping the server there, however gracefully, closes its " +
+	Why: "The hook starts the moment the pod begins to leave. Stopping the server there, however gracefully, closes its " +
 		"listening socket while kube-proxy and load balancers still send: those connections are refused.",
 	Remedy: "Wait first, then stop the server; or only wait, and let SIGTERM stop it.",
 	Source: "https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/, https://github.com/kubernetes/ingress-nginx/issues/7175",

@@ -19,7 +19,7 @@ var hookWithoutShell = &check.Rule{
 	Title: "The hook needs a program that the image does not have",
 	Why: "An exec hook runs in the container's own file system. Where there is no shell and no sleep, as in distroless and " +
 		"scratch images, it fails at once; the kubelet records FailedPreStopHook and sends SIGTERM with no delay at all. A script that " +
-		"calls curl where there is none goes on without having told anyone.",
+		"calls curl where there is none carries on without having told anyone.",
 	Remedy: "Use the sleep action, which needs no program in the image, or a static binary mounted into it such as lameduck's agent.",
 	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/",
 	Workload: func(p *check.Pass, w *workload.Workload) {

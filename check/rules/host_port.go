@@ -10,8 +10,8 @@ var hostPort = &check.Rule{
 	Name: "host-port", Family: "routing",
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The pods take a port of their node",
-	Why: "Two pods cannot have it on one node: a rolling update's new pod waits for a free node, or for the old one to be gone. And " +
-		"clients that use the node's port are told by no one that the pod leaves.",
+	Why: "Two pods cannot have it on one node: a rolling update's new pod waits for a free node, or for the old one to be gone. And nobody " +
+		"tells clients of the node's port that the pod is leaving.",
 	Remedy: "Publish the port by a Service; if it has to be the node's, use a DaemonSet.",
 	Source: "https://kubernetes.io/docs/concepts/configuration/overview/#services",
 	Workload: func(p *check.Pass, w *workload.Workload) {

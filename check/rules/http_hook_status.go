@@ -9,7 +9,7 @@ import (
 var httpHookStatus = &check.Rule{
 	Name: "http-hook-status", Family: "hooks",
 	Severity: findings.Warning, Confidence: findings.Likely,
-	Title: "An httpGet hook asks a probe's path, and no one hears the answer",
+	Title: "An httpGet hook calls a probe's path, and nothing looks at the answer",
 	Why: "The kubelet sends the request and ignores the status: 500 counts as success. A hook that asks the readiness or health " +
 		"path therefore neither waits nor changes anything; SIGTERM follows within milliseconds.",
 	Remedy: "Replace the hook by one that waits: lameduck's agent, or a sleep.",

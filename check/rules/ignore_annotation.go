@@ -18,8 +18,8 @@ func ignoreAnnotation(others []*check.Rule) *check.Rule {
 	return &check.Rule{
 		Name: self, Family: "deprecated",
 		Severity: findings.Warning, Confidence: findings.Certain,
-		Title: "An annotation that is to suppress a rule does not",
-		Why: "An annotation without a reason, or with a rule's name that does not exist, suppresses nothing; whoever wrote it believes that it does, " +
+		Title: "An annotation meant to suppress a rule does not",
+		Why: "An annotation without a reason, or for a rule that does not exist, suppresses nothing, although its author believes that it does, " +
 			"on either timeline of the stop that the rule is about.",
 		Remedy: "Write lameduck.dev/ignore.RULE: \"the reason\", with a name that `lameduck rules` lists.",
 		Source: "docs/check.md",

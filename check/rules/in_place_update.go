@@ -11,7 +11,7 @@ var inPlaceUpdate = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "An update restarts containers in place, before the routers know",
 	Why: "OpenKruise's in-place update changes the image in a running pod: the pod is not deleted, so no terminating endpoint and no budget of the grace period " +
-		"holds the container up. Its readiness gate turns false, and without gracePeriodSeconds the container is stopped in the same moment, with the routers still sending.",
+		"holds the container up. Its readiness gate turns false, and without gracePeriodSeconds the container is stopped at the same moment, while the routers still send.",
 	Remedy: "Set inPlaceUpdateStrategy.gracePeriodSeconds to what the routers need, 15 s inside a cluster and 30 s behind a load balancer.",
 	Source: "https://openkruise.io/docs/core-concepts/inplace-update/#graceful-in-place-update",
 	Object: func(p *check.Pass, o *workload.Object) {

@@ -11,7 +11,7 @@ var livenessBeforeStart = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "Liveness may kill the container before it is expected to be ready",
 	Why: "The readiness probe's first look says when the application is expected to be up. Liveness has given up by then: a start " +
-		"that takes as long as foreseen is killed, again and again, while a rolling update waits with less capacity.",
+		"that takes as long as expected is killed, again and again, while a rolling update waits with less capacity.",
 	Remedy: "Add a startup probe that covers the start; liveness and readiness begin after it.",
 	Source: "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/#startup-probe",
 	Workload: func(p *check.Pass, w *workload.Workload) {

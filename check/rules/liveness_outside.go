@@ -13,7 +13,7 @@ var livenessOutside = &check.Rule{
 	Name: "liveness-outside", Family: "probes",
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Liveness depends on more than the process itself",
-	Why: "/actuator/health sums up databases, brokers and registries; a readiness path says when not to send; a command such as pg_isready -h db " +
+	Why: "/actuator/health includes databases, brokers and registries; a readiness path says when not to send; a command such as pg_isready -h db " +
 		"asks another host. When one of them fails, liveness restarts every pod at once, with its requests.",
 	Remedy: "Probe /actuator/health/liveness (Spring Boot 2.3 and later), or a path that only says that the process runs.",
 	Source: "https://docs.spring.io/spring-boot/reference/actuator/endpoints.html#actuator.endpoints.kubernetes-probes",
@@ -23,10 +23,10 @@ var livenessOutside = &check.Rule{
 			at := c.Liveness.PathNode()
 			if host := asksHost(c.Liveness); host != "" {
 				p.Report(w.Object, c.Liveness.Exec, "liveness of container %s asks %s, which is not in this pod", c.Name, host).
-					Do("Ask the process itself: 127.0.0.1, a socket, or a file that it touches. Whether others answer is for readiness, if at all.")
+					Do("Ask the process itself: 127.0.0.1, a socket, or a file that it touches. Whether others answer is a question for readiness, if at all.")
 			}
 			switch {
-			case asksEureka(c): // liveness-restarts-withdrawn says it
+			case asksEureka(c): // liveness-restarts-withdrawn reports it
 			case strings.HasSuffix(path, "/actuator/health"):
 				d := p.Report(w.Object, at, "liveness of container %s asks %s, which includes everything that the application depends on", c.Name, path)
 				if at.Str() == path {

@@ -20,7 +20,7 @@ var livenessRestartsWithdrawn = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "Liveness restarts a pod that is only withdrawn from Eureka",
 	Why: "About 32 s after its status is OUT_OF_SERVICE, the application's own /actuator/health answers 503, because it includes the status at " +
-		"Eureka. A pod that is taken out before a stop, or for a look at it, is then restarted by its liveness probe, with the requests that " +
+		"Eureka. A pod that is taken out before a stop, or to be examined, is then restarted by its liveness probe, with the requests that " +
 		"it was to finish; and after a restart it stays out, since the status outlives it.",
 	Remedy: "Probe /actuator/health/liveness, or set management.health.eureka.enabled=false.",
 	Source: "measured with Eureka server 4.3.1 and Spring Boot 3.5; https://docs.spring.io/spring-boot/reference/actuator/endpoints.html#actuator.endpoints.kubernetes-probes",

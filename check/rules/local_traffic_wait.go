@@ -29,7 +29,7 @@ var localTrafficWait = &check.Rule{
 				continue
 			}
 			for _, c := range w.Containers {
-				// No hook at all is said by no-prestop.
+				// no-prestop reports a missing hook.
 				if c.PreStop == nil || !s.Reaches(c) || !onlyWaits(c.PreStop) || waitsByItself(c) {
 					continue
 				}

@@ -10,15 +10,15 @@ var meshProxyExitsFirst = &check.Rule{
 	Name: "mesh-proxy-exits-first", Family: "sidecars",
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The mesh's proxy stops before the application's wait is over",
-	Why: "An injected proxy that is no native sidecar gets SIGTERM when the pod is deleted, and has no hook at its defaults: Linkerd's refuses new " +
-		"requests from that moment on, Dapr's ends its subscriptions and its API. All that the application's preStop wait is for goes through it.",
+	Why: "An injected proxy that is not a native sidecar gets SIGTERM when the pod is deleted, and has no hook at its defaults: Linkerd's refuses new " +
+		"requests from that moment on, Dapr's ends its subscriptions and its API. Every request that the application's preStop wait is for goes through it.",
 	Remedy: "Inject the proxy as a native sidecar, or have it wait as long as the application.",
 	Source: "https://linkerd.io/2/tasks/graceful-shutdown/, https://docs.dapr.io/reference/arguments-annotations-overview/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		m, ok := meshOf(w)
 		wait, c := w.LongestWait()
 		if !ok || m.name == "istio-proxy" || c == nil || wait <= m.gone {
-			return // istio-drain says it of Istio's
+			return // istio-drain reports Istio's
 		}
 		grace, _ := w.Grace()
 		p.Report(w.Object, m.at, "%s stops after %d s, container %s waits %d s", m.name, m.gone, c.Name, min(wait, grace)).

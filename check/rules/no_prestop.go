@@ -19,8 +19,8 @@ const (
 var noPrestop = &check.Rule{
 	Name: "no-prestop", Family: "hooks",
 	Severity: findings.Warning, Confidence: findings.Likely,
-	Title: "Nothing holds the pod up while routers learn that it leaves",
-	Why: "Without a preStop hook SIGTERM comes in the same moment in which the EndpointSlice changes. Most servers stop " +
+	Title: "Nothing holds the pod up while routers learn that it is leaving",
+	Why: "Without a preStop hook SIGTERM comes at the same moment as the EndpointSlice changes. Most servers stop " +
 		"accepting at once; kube-proxy, ingresses and load balancers go on sending for another 30 ms to 20 s, and each of " +
 		"those connections is refused. A rolling update of 3 pods at 200 requests/s lost 44 to 63 requests this way.",
 	Remedy: "Add a preStop hook that waits until the routers know: lameduck's agent, or a sleep.",
@@ -60,9 +60,8 @@ func routerWait(w *workload.Workload) int64 {
 	return clusterWait
 }
 
-// addSleep gives a container a sleep hook, and the pod the time for it. A
-// cluster without the sleep action gets none: whether the image has a sleep
-// of its own is not known.
+// addSleep gives a container a sleep hook, and the pod the time for it. In a cluster without the
+// sleep action it adds none: the image may have no sleep program.
 func addSleep(p *check.Pass, w *workload.Workload, c *workload.Container, wait int64) []workload.Edit {
 	if p.Target < sleepAction {
 		return nil

@@ -9,7 +9,7 @@ import (
 var noReadiness = &check.Rule{
 	Name: "no-readiness", Family: "probes",
 	Severity: findings.Warning, Confidence: findings.Certain,
-	Title: "Nothing tells when the pod can take requests",
+	Title: "Nothing says when the pod can take requests",
 	Why: "Without a readiness probe a pod counts as ready as soon as its process runs. A rolling update then stops an old pod for a " +
 		"new one that does not listen yet, and routers send there.",
 	Remedy: "Add a readiness probe that succeeds once the server answers.",

@@ -6,19 +6,19 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// statusAnnotation is what the webhook leaves on a pod that it has seen.
+// statusAnnotation is on every pod that the webhook has seen.
 const statusAnnotation = "lameduck.dev/status"
 
 var notInjected = &check.Rule{
 	Name: "not-injected", Family: "hooks",
 	Severity: findings.Warning, Confidence: findings.Likely,
-	Title: "A running pod was to be injected and was not",
-	Why: "When the webhook does not answer, pods start as they are, so that nothing keeps them from starting. Such a pod has no agent: it stops as it " +
+	Title: "A running pod should have been injected and was not",
+	Why: "When the webhook does not answer, pods start unchanged rather than not at all. Such a pod has no agent: it stops as it " +
 		"would without lameduck, and loses what its routers still send.",
-	Remedy: "See whether the webhook is well, then replace the pod: kubectl rollout restart of its owner.",
+	Remedy: "Check the webhook (lameduck status), then replace the pod: kubectl rollout restart of its owner.",
 	Source: "docs/inject.md",
 	Object: func(p *check.Pass, o *workload.Object) {
-		// Only a pod that a cluster has made says what became of it.
+		// Only a cluster's pod shows what became of it.
 		if o.Kind != "Pod" || !o.Root.Get("metadata", "uid").Set() || o.Annotation(statusAnnotation) != "" {
 			return
 		}

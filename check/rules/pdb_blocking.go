@@ -10,7 +10,7 @@ var pdbBlocking = &check.Rule{
 	Name: "pdb-blocking", Family: "rollout",
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The PodDisruptionBudget allows no eviction",
-	Why: "A drain waits for ever, until someone deletes the pods or forces the node: then they stop without budget, hook or order. A budget " +
+	Why: "A drain waits until someone deletes the pods or forces the node: then they stop without budget, hook or order. A budget " +
 		"that can never be met protects nothing when it counts.",
 	Remedy: "Use maxUnavailable: 1, with at least two replicas.",
 	Source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/#think-about-how-your-application-reacts-to-disruptions",
@@ -47,8 +47,7 @@ var pdbBlocking = &check.Rule{
 	},
 }
 
-// grows reports whether an autoscaler may add so many pods that minAvailable
-// lets one go.
+// grows reports whether an autoscaler may add enough pods for minAvailable to let one go.
 func grows(w *workload.Workload, min *workload.Node) bool {
 	for _, h := range w.HPAs {
 		most := h.Max()

@@ -22,7 +22,7 @@ var pdbMissing = &check.Rule{
 			return
 		}
 		if n, _ := w.Replicas(); n < 2 {
-			return // single-replica says what matters there
+			return // single-replica reports what matters there
 		}
 		d := p.Report(w.Object, nil, "no PodDisruptionBudget selects the pods of %s", w)
 		if document, ok := budgetFor(w); ok {

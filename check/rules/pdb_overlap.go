@@ -10,7 +10,7 @@ var pdbOverlap = &check.Rule{
 	Name: "pdb-overlap", Family: "rollout",
 	Severity: findings.Error, Confidence: findings.Certain,
 	Title:  "Two PodDisruptionBudgets select the same pods",
-	Why:    "The eviction API answers 500 for a pod that more than one budget selects: no drain can move it, and it ends by being deleted without any budget.",
+	Why:    "The eviction API answers 500 for a pod that more than one budget selects: no drain can move it, and in the end it is deleted without any budget.",
 	Remedy: "Leave one budget for these pods.",
 	Source: "https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/#how-api-initiated-eviction-works",
 	Workload: func(p *check.Pass, w *workload.Workload) {

@@ -11,7 +11,7 @@ var pdbSelectsNothing = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The PodDisruptionBudget misses the pods that it seems meant for",
 	Why: "The pods are without a budget while everyone believes that they have one: a drain evicts all of them at once. It is reported only " +
-		"where a workload of the same input agrees with a part of the selector, or bears the budget's name.",
+		"where a workload of the same input agrees with a part of the selector, or has the budget's name.",
 	Remedy: "Bring the selector and the pod template's labels together.",
 	Source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/",
 	PDB: func(p *check.Pass, b *workload.PDB) {

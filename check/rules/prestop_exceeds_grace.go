@@ -14,13 +14,13 @@ var prestopExceedsGrace = &check.Rule{
 	Title: "The preStop hook waits as long as the whole grace period",
 	Why: "The hook's seconds are taken off the grace period. When nothing is left, the kubelet cuts the hook off, " +
 		"sends SIGTERM and, 2 s later, SIGKILL: the requests in flight die with the process. A hook that has no end of its own, or whose bounded " +
-		"parts add up to more on a bad day (curl --max-time 20, then sleep 35), comes to the same.",
+		"parts add up to more on a bad day (curl --max-time 20, then sleep 35), has the same effect.",
 	Remedy: "Raise terminationGracePeriodSeconds to the hook's wait plus the time that the application needs to stop.",
 	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/#hook-handler-execution",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		grace, at := w.Grace()
 		if grace == 0 {
-			return // grace-zero says it
+			return // grace-zero reports it
 		}
 		for _, c := range w.Running() {
 			wait, node := c.PreStop.Wait()
@@ -54,7 +54,7 @@ var prestopExceedsGrace = &check.Rule{
 	},
 }
 
-// byDefault marks a value that no one wrote.
+// byDefault marks a value that nobody wrote.
 func byDefault(at *workload.Node) string {
 	if at.Set() {
 		return ""

@@ -32,7 +32,7 @@ var prestopWaitShort = &check.Rule{
 				continue
 			}
 			if _, _, stops := stopsFirst(c); stops {
-				continue // hook-stops-first says it
+				continue // hook-stops-first reports it
 			}
 			t := accepting(c)
 			most := ceil(t.Max)
@@ -51,7 +51,7 @@ var prestopWaitShort = &check.Rule{
 	},
 }
 
-// waitsLocally reports whether local-traffic-wait speaks of the container.
+// waitsLocally reports whether local-traffic-wait is about the container.
 func waitsLocally(c *workload.Container, s *workload.Service) bool {
 	if s == nil || s.Spec("externalTrafficPolicy").Str() != "Local" || s.Spec("type").Str() != "LoadBalancer" || !onlyWaits(c.PreStop) {
 		return false
@@ -60,5 +60,5 @@ func waitsLocally(c *workload.Container, s *workload.Service) bool {
 	return wait < healthCheckTime
 }
 
-// neverRuns reports whether a hook fails in any case, which other rules say.
+// neverRuns reports whether a hook fails in any case, which other rules report.
 func neverRuns(h *workload.Hook) bool { return h.TCP != nil || cannotRun(h) != "" }

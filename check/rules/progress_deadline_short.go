@@ -14,7 +14,7 @@ var progressDeadlineShort = &check.Rule{
 	Name: "progress-deadline-short", Family: "rollout",
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The rollout counts as failed while it does what the manifest allows",
-	Why: "A stop may take the whole grace period and a start all that its probes allow. If no pod moves on within progressDeadlineSeconds, the " +
+	Why: "A stop may take the whole grace period and a start all that its probes allow. If no pod makes progress within progressDeadlineSeconds, the " +
 		"Deployment is reported as failed; pipelines then roll back in the middle, and stop pods a second time.",
 	Remedy: "Raise progressDeadlineSeconds above the grace period and the start's time.",
 	Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds",

@@ -29,7 +29,7 @@ var proxyExitsFirst = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "The application's proxy is gone while it still finishes its requests",
 	Why: "All main containers get SIGTERM together, and a proxy without a hook ends at once. The requests that the application is still " +
-		"answering, during its own preStop wait too, find their way to the database closed.",
+		"answering, even during its own preStop wait, can no longer reach the database.",
 	Remedy: "Make the proxy a native sidecar (an init container with restartPolicy: Always), which stops after the application, or give it the flag that delays its end.",
 	Source: "https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
@@ -57,8 +57,7 @@ var proxyExitsFirst = &check.Rule{
 	},
 }
 
-// receives reports whether a Service leads to the container: then no-prestop
-// speaks of it.
+// receives reports whether a Service leads to the container: then no-prestop is about it.
 func receives(c *workload.Container) bool {
 	return slices.ContainsFunc(c.Pod.Serving, func(s *workload.Service) bool { return s.Reaches(c) })
 }

@@ -11,7 +11,7 @@ var readinessIsLiveness = &check.Rule{
 	Severity: findings.Info, Confidence: findings.Likely,
 	Title: "Liveness asks what readiness asks, and gives up as soon",
 	Why: "A pod that is only busy should lose its traffic, not its process. With the same question and no more patience, liveness restarts it " +
-		"in the moment in which readiness takes it out: the requests in flight are lost, and the rest get its load.",
+		"at the very moment readiness takes it out: the requests in flight are lost, and the rest get its load.",
 	Remedy: "Give liveness a question of its own that no load can fail, or a failureThreshold well above readiness's.",
 	Source: "https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/",
 	Workload: func(p *check.Pass, w *workload.Workload) {

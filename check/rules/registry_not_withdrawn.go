@@ -9,7 +9,7 @@ import (
 var registryNotWithdrawn = &check.Rule{
 	Name: "registry-not-withdrawn", Family: "budget",
 	Severity: findings.Warning, Confidence: findings.Likely,
-	Title: "The wait before the stop is not told to the registry",
+	Title: "The registry learns of the stop only after SIGTERM",
 	Why: "Kubernetes takes the pod out of its Services by itself, but a registry learns of the stop only when the application " +
 		"deregisters, after SIGTERM. A sleep before that is spent while consumers go on calling, and after SIGTERM their " +
 		"caches keep the address for a while: 22 to 58 s were measured with Eureka's defaults, 35 s is the default of " +

@@ -48,7 +48,7 @@ var removedAPI = &check.Rule{
 	Name: "removed-api", Family: "deprecated",
 	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "The cluster's version no longer has this API",
-	Why: "The object is refused. A budget, an autoscaler or a route that does not get in protects no one: the pods are there, and what was to " +
+	Why: "The object is refused. A budget, an autoscaler or a route that is refused protects nobody: the pods are there, and what should " +
 		"keep their requests is not.",
 	Remedy: "Use the API that took its place.",
 	Source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",

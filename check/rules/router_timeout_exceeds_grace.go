@@ -10,9 +10,9 @@ var routerTimeoutExceedsGrace = &check.Rule{
 	Name: "router-timeout-exceeds-grace", Family: "budget",
 	Severity: findings.Warning, Confidence: findings.Possible,
 	Title: "The router lets requests take longer than the pod lives",
-	Why: "Whoever sets a proxy's timeout to an hour has requests that take long: uploads, streams, WebSockets. The pod that answers them ends with its " +
+	Why: "A proxy timeout of an hour means that some requests take long: uploads, streams, WebSockets. The pod that answers them ends with its " +
 		"grace period, and a rolling update cuts them all.",
-	Remedy: "Raise terminationGracePeriodSeconds to what these requests need, or have clients take up again what is cut.",
+	Remedy: "Raise terminationGracePeriodSeconds to what these requests need, or have clients resume what is cut.",
 	Source: "https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#custom-timeouts",
 	Service: func(p *check.Pass, s *workload.Service) {
 		for _, route := range append([]*workload.Object{s.Object}, s.Routes...) {
@@ -27,8 +27,7 @@ var routerTimeoutExceedsGrace = &check.Rule{
 	},
 }
 
-// usualTimeout is what proxies set themselves, in seconds: it says nothing of
-// the requests.
+// usualTimeout is what proxies set themselves, in seconds: it says nothing about the requests.
 const usualTimeout = 60
 
 // timeoutAnnotations set how long a request may take.

@@ -9,7 +9,7 @@ import (
 var scaleDownDelayZero = &check.Rule{
 	Name: "scale-down-delay-zero", Family: "rollout",
 	Severity: findings.Warning, Confidence: findings.Likely,
-	Title: "The Rollout stops the old pods in the moment in which it switches over",
+	Title: "The Rollout stops the old pods at the very moment of the switch",
 	Why: "A blue-green switch changes a Service's selector, a canary's end a router's weights. Routers learn of it over the next seconds, and go on sending to the " +
 		"old pods; scaleDownDelaySeconds (30 by default) is what keeps these up until then.",
 	Remedy: "Remove scaleDownDelaySeconds, for the default of 30 s, or set it above what the routers need.",

@@ -177,9 +177,8 @@ func imageRole(c *workload.Container) string {
 	return ""
 }
 
-// answers reports whether a container answers requests that a stop could lose:
-// it is no store, whose clients know how to come back, is not only scraped, and
-// does more than to sleep.
+// answers reports whether a container answers requests that a stop could lose: it is not a store,
+// whose clients know how to reconnect, is not only scraped, and does more than sleep.
 func answers(c *workload.Container) bool {
 	switch roleOf(c) {
 	case store, exporter, tool:

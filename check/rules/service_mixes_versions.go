@@ -12,8 +12,8 @@ var versionLabels = []string{"version", "app.kubernetes.io/version", "track", "c
 var serviceMixesVersions = &check.Rule{
 	Name: "service-mixes-versions", Family: "routing",
 	Severity: findings.Warning, Confidence: findings.Likely,
-	Title: "Two Services that seem made for two versions both select both",
-	Why: "Traffic is to be moved from one version to the other by changing from Service to Service, but each sends to the pods of both: a " +
+	Title: "Two Services that seem made for one version each select both",
+	Why: "Traffic is meant to move from one version to the other by switching Services, but each sends to the pods of both: a " +
 		"client of the old version's Service gets the new one, and stopping one version loses requests of both.",
 	Remedy: "Add the label that tells the versions apart to both selectors.",
 	Source: "https://kubernetes.io/docs/concepts/workloads/management/#canary-deployments",

@@ -25,7 +25,7 @@ var servicePortMissing = &check.Rule{
 				continue
 			}
 			for _, w := range s.Workloads {
-				if !hasPort(w, target.Str()) && !w.Finite() { // a Job's pod is just no endpoint
+				if !hasPort(w, target.Str()) && !w.Finite() { // a Job's pod is simply not an endpoint
 					p.Report(s.Object, target, "targetPort %q is no port of %s", target.Str(), w).Of(w)
 				}
 			}

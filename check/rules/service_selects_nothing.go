@@ -11,7 +11,7 @@ var serviceSelectsNothing = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The Service's selector misses the pods that it seems meant for",
 	Why: "A Service without endpoints refuses every request. It is reported only where a workload of the same input agrees with a part of " +
-		"the selector, or bears the Service's name, so that a slip is more likely than pods from elsewhere.",
+		"the selector, or has the Service's name, so that a slip is more likely than pods from elsewhere.",
 	Remedy: "Bring the selector and the pod template's labels together.",
 	Source: "https://kubernetes.io/docs/concepts/services-networking/service/",
 	Service: func(p *check.Pass, s *workload.Service) {
@@ -24,9 +24,9 @@ var serviceSelectsNothing = &check.Rule{
 	},
 }
 
-// nearMiss finds the workload that a selector's map seems meant for, and the
-// first pair that it lacks. To count, the workload must agree with another
-// pair of the selector, or bear the name of the object that selects.
+// nearMiss finds the workload that a selector's map seems meant for, and the first pair that it
+// lacks. To count, the workload must agree with another pair of the selector, or have the name of
+// the object that selects.
 func nearMiss(in *workload.Set, from *workload.Object, selector *workload.Node) (*workload.Workload, *workload.Node) {
 	for _, w := range in.Namespaced(from.Namespace) {
 		var missed *workload.Node

@@ -13,7 +13,7 @@ const longDrain = 120
 var sessionAffinityDrain = &check.Rule{
 	Name: "session-affinity-drain", Family: "routing",
 	Severity: findings.Info, Confidence: findings.Likely,
-	Title: "Session affinity does not outlast the announcement, the drain does",
+	Title: "Session affinity ends when the pod begins to leave, open connections do not",
 	Why: "Affinity by client address holds as long as the pod is an endpoint. When it begins to leave, the client's new connections go to " +
 		"another pod at once, while those that are open stay here to the end of the drain: for minutes one session lives in two pods, and what " +
 		"one of them keeps in memory the other does not have.",

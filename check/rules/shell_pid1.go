@@ -15,7 +15,7 @@ var shellPID1 = &check.Rule{
 	Title: "A shell is PID 1 and keeps SIGTERM to itself",
 	Why: "SIGTERM goes to PID 1. A shell forwards it to nobody, and as PID 1 does not even die of it: the server never learns of " +
 		"the stop, works on until the grace period is over, and SIGKILL takes what is in flight. dash (Debian, Ubuntu) always " +
-		"stays; bash and busybox make way for the last simple command only.",
+		"stays; bash and busybox make way only for the last simple command.",
 	Remedy: "Start the server with exec, or name it directly in command.",
 	Source: "measured with dash 0.5.12, bash 5.2 and busybox 1.35; https://docs.docker.com/reference/dockerfile/#shell-form-entrypoint-example",
 	Workload: func(p *check.Pass, w *workload.Workload) {

@@ -16,7 +16,7 @@ var shutdownExceedsGrace = &check.Rule{
 	Title: "The hook and the server's own shutdown time do not fit the grace period",
 	Why: "SIGTERM comes only after the preStop hook, and the grace period goes on running. The server believes that it may " +
 		"take its full shutdown time for the requests in flight; SIGKILL comes before that.",
-	Remedy: "Raise terminationGracePeriodSeconds to the hook's wait plus the server's shutdown time, or shorten the latter.",
+	Remedy: "Raise terminationGracePeriodSeconds to the hook's wait plus the server's shutdown time, or shorten that time.",
 	Source: "https://docs.spring.io/spring-boot/reference/web/graceful-shutdown.html and each server's manual",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		grace, at := w.Grace()

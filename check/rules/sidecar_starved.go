@@ -10,7 +10,7 @@ var sidecarStarved = &check.Rule{
 	Name: "sidecar-starved", Family: "budget",
 	Severity: findings.Warning, Confidence: findings.Likely,
 	Title: "The main containers may use the whole grace period, and leave the sidecars 2 s",
-	Why: "Native sidecars get SIGTERM after the main containers have ended, in reverse order. If the mains used all the grace, " +
+	Why: "Native sidecars get SIGTERM after the main containers have ended, in reverse order. If these used all of the grace period, " +
 		"each sidecar gets 2 s before SIGKILL: a proxy drops its connections, a log shipper its last lines.",
 	Remedy: "Raise terminationGracePeriodSeconds by the time that the sidecars need to stop.",
 	Source: "https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ (kubelet, pkg/kubelet/kuberuntime)",
@@ -23,7 +23,7 @@ var sidecarStarved = &check.Rule{
 			wait, _ := c.PreStop.Wait()
 			s, known := shutdownTime(c)
 			if !known || wait >= grace || wait+s.seconds != grace {
-				continue // more than the grace is said by shutdown-exceeds-grace
+				continue // shutdown-exceeds-grace reports more than the grace period
 			}
 			need := grace + 2*stopMargin
 			place := at

@@ -29,7 +29,7 @@ var singleReplica = &check.Rule{
 				said = " (the default)"
 			}
 			if !slices.ContainsFunc(servingContainers(w), answers) {
-				return // two of a store are no copy of one; what is only scraped is scraped again
+				return // a second store is not a copy of the first; what is only scraped is scraped again
 			}
 			o := w.Object
 			if w.Rollout != nil {

@@ -18,7 +18,7 @@ var springImmediateShutdown = &check.Rule{
 	Title: "Spring Boot drops its requests at SIGTERM",
 	Why: "With server.shutdown=immediate, the default before Spring Boot 3.4, the web server closes its connections as soon as " +
 		"SIGTERM comes: the requests in flight are lost however long the grace period is.",
-	Remedy: "Set SERVER_SHUTDOWN=graceful in the container's environment, or have injection do so by lameduck.dev/framework: spring-boot.",
+	Remedy: "Set SERVER_SHUTDOWN=graceful in the container's environment, or have injection set it, by lameduck.dev/framework: spring-boot.",
 	Source: "https://docs.spring.io/spring-boot/reference/web/graceful-shutdown.html",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Containers {
@@ -33,7 +33,7 @@ var springImmediateShutdown = &check.Rule{
 			facts, _ := p.Images.Of(c.Image)
 			version := facts.Labels[springVersionLabel]
 			if !set && beforeGraceful(version) && !gracefulByInjection(w) {
-				p.Report(w.Object, c.Node.Get("image"), "container %s runs Spring Boot %s, which shuts down immediately unless it is told otherwise", c.Name, version)
+				p.Report(w.Object, c.Node.Get("image"), "container %s runs Spring Boot %s, which shuts down immediately by default", c.Name, version)
 			}
 		}
 	},

@@ -11,7 +11,7 @@ var statefulsetParallel = &check.Rule{
 	Severity: findings.Info, Confidence: findings.Certain,
 	Title: "Scaling down stops all surplus pods at once",
 	Why: "With podManagementPolicy Parallel the controller does not wait for one pod to be gone before it deletes the next. Scaling from five " +
-		"to two stops three pods in one moment: the rest have to take their load, and their members leave together.",
+		"to two stops three pods at once: the rest have to take their load, and their members leave together.",
 	Remedy: "Use OrderedReady if the application can wait, or scale down one by one.",
 	Source: "https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#parallel-pod-management",
 	Workload: func(p *check.Pass, w *workload.Workload) {

@@ -11,7 +11,7 @@ var stopTimeShort = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Possible,
 	Title: "The hook leaves the application little of the grace period",
 	Why: "SIGTERM comes after the hook, and SIGKILL when the grace period is over. Where nothing says how long the application takes to finish its requests, " +
-		"a few seconds are a bet: connection pools, streams and a slow database take longer, and what is not finished is killed.",
+		"a few seconds are a gamble: connection pools, streams and a slow database take longer, and what is not finished is killed.",
 	Remedy: "Raise terminationGracePeriodSeconds so that 30 s are left after the hook, or say what the application needs by the annotation lameduck.dev/shutdown-seconds.",
 	Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
 	Workload: func(p *check.Pass, w *workload.Workload) {
@@ -29,13 +29,12 @@ var stopTimeShort = &check.Rule{
 				takes = "may take"
 			}
 			d := p.Report(w.Object, place, "preStop of container %s %s %d s of %d s%s: %d s are left to stop in", c.Name, takes, most, grace, byDefault(at), left).
-				Do("Raise terminationGracePeriodSeconds to %d, or tell what the application needs: lameduck.dev/shutdown-seconds.", need).
+				Do("Raise terminationGracePeriodSeconds to %d, or say what the application needs: lameduck.dev/shutdown-seconds.", need).
 				Fix(setGrace(w, need))
 			inScript(d, c.PreStop, longest(c.PreStop))
 		}
 	},
 }
 
-// leastStop is what an application of which nothing is known should have to stop
-// in, in seconds.
+// leastStop is the time to stop, in seconds, for an application about which nothing is known.
 const leastStop = 10

@@ -16,7 +16,7 @@ var supervisorStopWait = &check.Rule{
 	Severity: findings.Info, Confidence: findings.Possible,
 	Title:  "supervisord kills its programs after 10 s",
 	Why:    "supervisord passes SIGTERM on and sends SIGKILL after stopwaitsecs, 10 s by default, whatever is left of the grace period.",
-	Remedy: "Set stopwaitsecs of each program to the time that it needs, or run one container a program.",
+	Remedy: "Set stopwaitsecs of each program to the time that it needs, or run one container per program.",
 	Source: "https://supervisord.org/configuration.html#program-x-section-settings",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		if w.Finite() {

@@ -56,9 +56,9 @@ func gracefulByInjection(w *workload.Workload) bool {
 // serves reports whether clients reach the pods through a Service.
 func serves(w *workload.Workload) bool { return !w.Finite() && len(w.Serving) > 0 }
 
-// presumed reports whether pods are taken for a server's although no Service is
-// seen that leads to them: the input has no Service at all, and the pods declare
-// a port or a probe. People name one file.
+// presumed reports whether pods count as a server's although the input shows no Service that leads
+// to them: the input has no Service at all, and the pods declare a port or a probe. People name one
+// file.
 func presumed(w *workload.Workload) bool {
 	return len(w.Input.Services) == 0 && replaced(w) && len(declaring(w)) > 0
 }
@@ -83,7 +83,7 @@ func servingContainers(w *workload.Workload) []*workload.Container {
 	return w.ServingContainers()
 }
 
-// whom says for whom a workload's containers work.
+// whom says whom a workload's containers serve.
 func whom(w *workload.Workload) string {
 	if len(w.Serving) == 0 {
 		return "seems to serve (no Service is in the input)"

@@ -8,8 +8,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
-// delayAnnotation tells that the application itself keeps accepting requests
-// for that many seconds after SIGTERM.
+// delayAnnotation says for how many seconds after SIGTERM the application itself keeps accepting
+// requests.
 const delayAnnotation = "lameduck.dev/shutdown-delay-seconds"
 
 // waitsByItself reports whether a container is known to keep accepting for a
@@ -59,7 +59,7 @@ func waitsByItself(c *workload.Container) bool {
 	return false
 }
 
-// isZero reports whether a duration is written out and is nothing.
+// isZero reports whether a duration is written out and zero.
 func isZero(value string) bool {
 	d, ok := duration(value, time.Second)
 	return ok && d == 0

@@ -11,8 +11,7 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// warmupAnnotation tells how many seconds after it is ready the application
-// takes its full load.
+// warmupAnnotation says how many seconds after it is ready the application can take its full load.
 const warmupAnnotation = "lameduck.dev/warm-up-seconds"
 
 var slowStart = regexp.MustCompile(`slow_start\.duration_seconds=([0-9]+)`)

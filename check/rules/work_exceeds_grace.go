@@ -8,8 +8,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// workAnnotation tells how many seconds one piece of work may take that must
-// not be cut: a message of a queue, a step of a job.
+// workAnnotation says how many seconds one piece of work may take that must not be cut: a message
+// of a queue, a step of a job.
 const workAnnotation = "lameduck.dev/work-seconds"
 
 var workExceedsGrace = &check.Rule{

@@ -11,7 +11,7 @@ var workerDefaultGrace = &check.Rule{
 	Severity: findings.Info, Confidence: findings.Possible,
 	Title: "A queue's worker has the default grace period for a task of any length",
 	Why: "A worker finishes the task in hand after SIGTERM, and takes no other. SIGKILL comes after 30 s unless the pod says otherwise: a task that takes longer " +
-		"is lost, or done twice when the queue hands it out again. No Service shows such a pod, so nothing else asks.",
+		"is lost, or done twice when the queue hands it out again. No Service leads to such a pod, so no other rule asks.",
 	Remedy: "Set terminationGracePeriodSeconds above the longest task, and say how long that is by the annotation lameduck.dev/work-seconds.",
 	Source: "https://docs.celeryq.dev/en/stable/userguide/workers.html#stopping-the-worker",
 	Workload: func(p *check.Pass, w *workload.Workload) {

@@ -12,9 +12,9 @@ import (
 // version is stamped by the linker.
 var version = "dev"
 
-// The agent runs within the limits of the application's container. Where no thread can be started
-// the Go runtime ends the program at once, and the hook with it: one processor keeps them to seven,
-// on a machine of any size.
+// The agent runs within the limits of the application's container. Where a thread can't be started
+// the Go runtime aborts, and the hook with it: one processor keeps the threads to seven on a
+// machine of any size.
 func init() { runtime.GOMAXPROCS(1) }
 
 func main() {

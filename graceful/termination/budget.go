@@ -31,8 +31,8 @@ var Default = Budget{
 	Margin:   2 * time.Second,
 }
 
-// Bounds of what is understood. Longer waits can't be asked for; of a longer grace period only so
-// much is used, which keeps sums of durations from overflowing.
+// Upper bounds. A longer wait is refused, a longer grace period is cut, so that sums of durations
+// can't overflow.
 const (
 	MaxWait  = 24 * time.Hour
 	MaxGrace = 366 * 24 * time.Hour
@@ -44,10 +44,10 @@ func (b Budget) Needs() time.Duration {
 	return (sum + time.Second - 1).Truncate(time.Second)
 }
 
-// Split fits the parts of b into grace. What grace has beyond them goes to Drain. What it
-// lacks is taken in the order in which it hurts least: Margin shrinks to a tenth of grace,
-// Stop to half of the rest, and the other three share what is left as they stood to each
-// other. A grace of zero or less gives a zero budget: no time, never endless time.
+// Split fits the parts of b into grace. Time beyond them goes to Drain. A shortfall is taken where
+// it hurts least: Margin shrinks to a tenth of grace, Stop to half of the rest, and the other three
+// share what is left in proportion. A grace of zero or less gives a zero budget: no time, never
+// endless time.
 func (b Budget) Split(grace time.Duration) Budget {
 	if grace <= 0 {
 		return Budget{}

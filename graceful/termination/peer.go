@@ -19,9 +19,9 @@ const (
 	// PeerNode is a node's own address: a router on the host's network, or any client whose
 	// address the node has replaced by its own.
 	PeerNode PeerClass = "node"
-	// PeerOutside is no pod's address and no node's: a load balancer, for instance.
+	// PeerOutside is neither a pod's address nor a node's: a load balancer, for instance.
 	PeerOutside PeerClass = "outside"
-	// PeerUnknown is everything that could not be told, or not in time.
+	// PeerUnknown could not be classified, or not in time.
 	PeerUnknown PeerClass = ""
 )
 

@@ -2,8 +2,8 @@ package termination
 
 import "time"
 
-// Phase is where a pod stands on its way out. Phases are only ever passed forward, in the
-// order of the constants; Stopped and Killed are the two ends.
+// Phase is where a pod stands on its way out. A pod only moves forward, in the order of the
+// constants; Stopped and Killed are the two ends.
 type Phase string
 
 // The phases, in order.

@@ -23,7 +23,7 @@ type Exit struct {
 	Killed    bool      `json:"killed"` // by SIGKILL
 }
 
-// Timeline is the record of one termination.
+// Timeline is the account of one termination.
 type Timeline struct {
 	Pod      Pod        `json:"pod"`
 	Budget   Budget     `json:"budget"`
@@ -32,8 +32,8 @@ type Timeline struct {
 	Exits    []Exit     `json:"exits,omitempty"`
 }
 
-// Enter records that phase began at t. A phase that was already passed, or a time before
-// the last step's, is an error and changes nothing; entering the present phase again is not.
+// Enter adds that phase began at t. A phase that was already passed, or a time before the last
+// step's, is an error and changes nothing; entering the present phase again is not.
 func (t *Timeline) Enter(phase Phase, at time.Time) error {
 	if !phase.Valid() {
 		return fmt.Errorf("timeline: unknown phase %q", phase)

@@ -1,5 +1,5 @@
-// Package budget draws what a manifest's grace period is spent on: the two
-// timelines of one stop, what the routers know and what the pod does.
+// Package budget draws how a manifest's grace period is spent, on the two timelines of a stop: what
+// the routers know, and what the pod does.
 package budget
 
 import (
@@ -15,11 +15,11 @@ import (
 type Budget struct {
 	Object  string
 	Grace   int64
-	Default bool // no one wrote the grace period down
+	Default bool // the manifest sets no grace period
 	Routers []Span
 	Pods    []Container
 	Losses  []string // where requests are lost, in words
-	Unseen  string   // what the input does not show, so that nothing can be said of it
+	Unseen  string   // what the input does not show, and so is not judged
 }
 
 // Container is what happens in one container.
@@ -70,7 +70,7 @@ func Write(w io.Writer, b Budget) error {
 	case b.Unseen != "":
 		fmt.Fprintf(&out, "  not in the input: %s\n", b.Unseen)
 	case len(b.Losses) == 0:
-		out.WriteString("  Nothing is seen to be lost at these times.\n")
+		out.WriteString("  At these times nothing is expected to be lost.\n")
 	}
 	_, err := io.WriteString(w, out.String())
 	return err

@@ -63,8 +63,8 @@ type junitText struct {
 	Text    string `xml:",chardata"`
 }
 
-// writeJUnit makes a suite of each rule and a case of each finding; a rule
-// without findings is a case that passed.
+// writeJUnit writes a suite for each rule and a case for each finding; a rule without findings is a
+// passed case.
 func writeJUnit(w io.Writer, r *Result) error {
 	all := junitSuites{Name: "lameduck check"}
 	byRule := map[string][]Finding{}

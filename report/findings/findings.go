@@ -1,5 +1,5 @@
-// Package findings is what a check found, and how that looks as text, JSON,
-// SARIF, JUnit, GitHub annotations and HTML.
+// Package findings holds what a check found, and writes it as text, JSON, SARIF, JUnit, GitHub
+// annotations and HTML.
 package findings
 
 import (
@@ -15,8 +15,8 @@ import (
 // Severity says how much a finding matters.
 type Severity int
 
-// Info is worth knowing; Warning loses requests in a case that will come;
-// Error loses them, or fails, every time.
+// Info is worth knowing; Warning loses requests in a situation that will arise; Error loses them,
+// or fails, every time.
 const (
 	Info Severity = iota
 	Warning
@@ -88,10 +88,10 @@ type Finding struct {
 	Text string `json:"-"` // the line it stands on
 }
 
-// Fix says whether `lameduck fix` mends a finding.
+// Fix says whether `lameduck fix` can fix a finding.
 type Fix string
 
-// The values of Fix; empty if it has to be mended by hand.
+// The values of Fix; empty if it has to be fixed by hand.
 const (
 	FixSafe  Fix = "safe"
 	FixAllow Fix = "allow" // changes meaning: only with --allow RULE

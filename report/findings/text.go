@@ -60,7 +60,7 @@ func writeText(w io.Writer, r *Result, colour bool) error {
 	}
 	fmt.Fprintln(out)
 	if n := s.WithoutService; n > 0 {
-		fmt.Fprintf(out, "not in the input: a Service for %s with ports or probes; what sends to them, and how long, is not known\n", count(n, "workload"))
+		fmt.Fprintf(out, "not in the input: a Service for %s with ports or probes, so what sends to them, and for how long, is unknown\n", count(n, "workload"))
 	}
 	return out.Flush()
 }

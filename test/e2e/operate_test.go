@@ -246,7 +246,7 @@ func deadNode(t *testing.T, e *Env) {
 // second: it is refused by install, and by the controllers when it is applied all the same.
 func second(t *testing.T, e *Env) {
 	out, errs, code := e.lameduck(t.Context(), "install", "--namespace", "other")
-	if code != 1 || out != "" || !strings.Contains(errs, "lameduck is installed in namespace lameduck-system already") {
+	if code != 1 || out != "" || !strings.Contains(errs, "lameduck is already installed in namespace lameduck-system") {
 		t.Errorf("install: exit code %d, %s", code, errs)
 	}
 	label := func(owner string) {

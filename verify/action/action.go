@@ -38,15 +38,15 @@ type Actor struct {
 	logging sync.Mutex
 }
 
-// ErrUsage marks an action that was asked for in a wrong way.
+// ErrUsage marks an action that is written wrongly.
 var ErrUsage = errors.New("wrong action")
 
 // Help says which actions there are.
 const Help = `rollout-restart KIND/NAME   restart a Deployment, StatefulSet or DaemonSet, as kubectl does
-delete-pod NAME             delete a pod; "one-of KIND/NAME" takes a running one of that workload
-evict NAME                  the same by the eviction API, which minds PodDisruptionBudgets
+delete-pod NAME             delete a pod; "one-of KIND/NAME" picks a running pod of that workload
+evict NAME                  the same through the eviction API, which honours PodDisruptionBudgets
 drain NODE                  cordon it, evict its pods, and uncordon it at the end
-scale KIND/NAME N           set the replicas of a Deployment or StatefulSet; it stays so`
+scale KIND/NAME N           set the replicas of a Deployment or StatefulSet; they are not set back`
 
 // poll is the interval of the waits.
 const poll = 100 * time.Millisecond
@@ -136,7 +136,7 @@ func until(ctx context.Context, what string, done func(ctx context.Context) (boo
 		if ok {
 			return nil
 		}
-		// An API server that is away for a while does not end an action.
+		// An API server that is down for a while does not end an action.
 		if err != nil && ctx.Err() == nil {
 			if permanent(err) {
 				return fmt.Errorf("waiting until %s: %w", what, err)

@@ -35,7 +35,7 @@ func parseWorkload(text string) (*Workload, error) {
 	kind, name, _ := strings.Cut(text, "/")
 	full := kinds[strings.ToLower(kind)]
 	if full == "" || name == "" || strings.Contains(name, "/") {
-		return nil, fmt.Errorf("%w: %q is no workload: give deployment/NAME, statefulset/NAME or daemonset/NAME", ErrUsage, text)
+		return nil, fmt.Errorf("%w: %q is not a workload: give deployment/NAME, statefulset/NAME or daemonset/NAME", ErrUsage, text)
 	}
 	return &Workload{Kind: full, Name: name}, nil
 }

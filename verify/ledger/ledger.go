@@ -1,5 +1,5 @@
-// Package ledger is the record that the test application keeps of every request, as lines on its
-// standard output: they survive the pod's stop in whoever follows its log.
+// Package ledger reads and writes the test application's ledger: a few lines for every request on
+// its standard output, which outlive the pod with whoever follows its log.
 //
 // A line is "ledger SEQ EVENT ID MICROSECONDS": SEQ counts from 1 without gaps, so that a reader
 // knows when it missed a line; the time is Unix time.
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Event is what a line tells.
+// Event is what a line says.
 type Event string
 
 // The events.
@@ -51,7 +51,7 @@ func Append(b []byte, e Entry) []byte {
 	return append(b, '\n')
 }
 
-// Parse reads one line, with or without its newline. What is not a line of a ledger is not ok.
+// Parse reads one line, with or without its newline. Anything but a ledger's line is not ok.
 func Parse(line []byte) (e Entry, ok bool) {
 	rest, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte("ledger "))
 	if !ok || len(rest) > IDMax+64 {

@@ -17,24 +17,24 @@ import (
 
 const checkHelp = `Finds what in manifests will lose requests at a rollout, a drain, an eviction or a stop.
 
-Reads files, folders (*.yaml, *.yml, *.json in them, and in what is below) and standard input
-(-). All that is named is taken for one cluster: Services are joined with the pods that they
-select, budgets, autoscalers and ConfigMaps with theirs. Name what belongs together.
+Reads files, folders (*.yaml, *.yml and *.json at any depth) and standard input (-). Everything
+named is read as one cluster: Services are joined with the pods that they select, and so are
+budgets, autoscalers and ConfigMaps. Name together what belongs together.
 
-A folder with a Chart.yaml is rendered as helm template does (--values lays files over its own
-values), one with a kustomization.yaml as kustomize build does; nothing is fetched, nothing is run,
-and nothing outside the named folder (or the working folder that holds it) is read. Findings in
-rendered text name the template or the base's file, and its line where that is plain.
+A folder with a Chart.yaml is rendered as helm template does (--values adds values files), one
+with a kustomization.yaml as kustomize build does. Nothing is fetched, nothing is run, and nothing
+outside the named folder (or the working folder that holds it) is read. Findings in rendered text
+name the template or the base's file, and the line where it can be told.
 
-Each finding names file, line and column, says why requests are lost and what to do; for more,
-lameduck explain RULE. What can be mended is mended by lameduck fix, or here with --fix.
+Each finding names file, line and column, and says why requests are lost and what to do; lameduck
+explain RULE says more. lameduck fix, or --fix here, fixes what can be fixed.
 
---live reads a cluster instead (no Secrets), and also says which running pods were to be injected
-and were not.
+--live reads a cluster instead (no Secrets), and also names running pods that should have been
+injected and were not.
 
-A finding that is wanted is suppressed by an annotation with a reason on the object or its pod
-template, lameduck.dev/ignore.RULE: "why", or in .lameduck.yaml (see --config). --baseline
-leaves out what was there before.
+To suppress a finding, put an annotation with the reason on the object or its pod template,
+lameduck.dev/ignore.RULE: "why", or name it in .lameduck.yaml (see --config). --baseline leaves
+out the findings that were there before.
 
 Exit codes:
   0  nothing found at or above --fail-on
@@ -74,14 +74,14 @@ func newCheck() *cobra.Command {
 	f := cmd.Flags()
 	flags.input.add(f)
 	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "FORMAT or FORMAT=FILE, repeatable: "+strings.Join(findings.Formats, ", "))
-	f.StringVar(&flags.failOn, "fail-on", "", "severity from which on the exit code is 1: info, warning, error, never (default warning)")
-	f.StringVar(&flags.baseline, "baseline", "", "leave out the findings that this file knows")
-	f.StringVar(&flags.writeBaseline, "write-baseline", "", "write the findings to this file, to be used with --baseline")
+	f.StringVar(&flags.failOn, "fail-on", "", "lowest severity that makes the exit code 1: info, warning, error, never (default warning)")
+	f.StringVar(&flags.baseline, "baseline", "", "leave out the findings listed in this file")
+	f.StringVar(&flags.writeBaseline, "write-baseline", "", "write the findings to this file, for use with --baseline")
 	f.BoolVar(&flags.live.live, "live", false, "check the objects of a running cluster instead of files")
 	f.StringVar(&flags.live.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster, with --live")
 	f.StringVar(&flags.live.context, "context", "", "context of the kubeconfig, with --live")
 	f.StringVarP(&flags.live.namespace, "namespace", "n", "", "one namespace only, with --live (default all)")
-	f.BoolVar(&flags.fix, "fix", false, "mend what can be mended, as lameduck fix does")
+	f.BoolVar(&flags.fix, "fix", false, "fix what can be fixed, as lameduck fix does")
 	flags.mending.add(f)
 	return cmd
 }
@@ -119,7 +119,7 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 		return flags.mending.mend(cmd, in, options)
 	}
 	progress := startProgress(cmd.ErrOrStderr())
-	progress.say("holding what %d files hold against the rules", len(in.Files))
+	progress.say("checking %d files against the rules", len(in.Files))
 	result, err := check.Run(cmd.Context(), in, options)
 	progress.stop()
 	if err != nil {
@@ -146,8 +146,7 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 	return nil
 }
 
-// load reads the files that are named, or the cluster, and completes the
-// options with what comes to light.
+// load reads the named files, or the cluster, and completes the options with what it learns.
 func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (*workload.Input, error) {
 	if !c.live.live {
 		in, renderer, err := c.input.load(cmd, args)
@@ -157,7 +156,7 @@ func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (
 		return in, err
 	}
 	if len(args) > 0 || c.fix {
-		return nil, &exitError{exitUsage, fmt.Errorf("--live reads a cluster: it goes with neither files nor --fix")}
+		return nil, &exitError{exitUsage, fmt.Errorf("--live reads a cluster: it takes neither files nor --fix")}
 	}
 	in, version, err := c.live.load(cmd)
 	if err != nil {
@@ -169,7 +168,7 @@ func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (
 	return in, nil
 }
 
-// threshold is the severity from which on the check fails; -1 for never.
+// threshold is the lowest severity that fails the check; -1 for never.
 func threshold(flag string, config *check.Config) (int, error) {
 	name := flag
 	if name == "" && config != nil {
@@ -220,7 +219,7 @@ func (all outputs) write(r *findings.Result) error {
 		if o.path == "" {
 			out := o.out
 			if o.format != "text" {
-				out = raw(out) // these formats escape by themselves, and github writes commands
+				out = raw(out) // these formats escape text themselves, and github writes commands
 			}
 			if err := findings.Write(out, o.format, r, colourful(o.out)); err != nil {
 				return err
@@ -241,7 +240,7 @@ func (all outputs) write(r *findings.Result) error {
 func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain RULE",
-		Short: "Say why a rule of check matters and what to do",
+		Short: "Explain why a rule of check matters and what to do",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			rule := rules.Find(args[0])

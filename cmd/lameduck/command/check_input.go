@@ -35,10 +35,10 @@ type inputFlags struct {
 func (i *inputFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.kubernetes, "kubernetes-version", "", "the cluster's version (default "+check.DefaultVersion.String()+")")
 	f.StringVar(&i.config, "config", "", "config file (default "+configFile+" if it is there)")
-	f.StringSliceVar(&i.only, "rules", nil, "look for these rules only, comma-separated")
+	f.StringSliceVar(&i.only, "rules", nil, "apply these rules only, comma-separated")
 	f.StringArrayVar(&i.values, "values", nil, "values file for Helm charts, repeatable")
-	f.StringVar(&i.imageFacts, "image-facts", "", "`FILE` with what is known of images: NAME: {entrypoint, cmd, stopSignal, shell, programs, labels}")
-	f.StringArrayVar(&i.archives, "image-archive", nil, "`[NAME=]PATH` of an image on this disk, to know the same from it: an OCI layout, an archive of one, or from docker save; repeatable")
+	f.StringVar(&i.imageFacts, "image-facts", "", "`FILE` with facts about images: NAME: {entrypoint, cmd, stopSignal, shell, programs, labels}")
+	f.StringArrayVar(&i.archives, "image-archive", nil, "`[NAME=]PATH` of an image on this disk, to read these facts from: an OCI layout, an archive of one, or the output of docker save; repeatable")
 }
 
 func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
@@ -79,8 +79,7 @@ func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
 	return o, err
 }
 
-// images reads what is known of images. What a file says goes before what an
-// archive holds.
+// images reads what is known about images. A file's facts override an archive's.
 func (i *inputFlags) images(ctx context.Context) (check.Images, error) {
 	all := check.Images{}
 	for _, each := range i.archives {
@@ -109,7 +108,7 @@ func (i *inputFlags) images(ctx context.Context) (check.Images, error) {
 	return all, nil
 }
 
-// load reads the input, and says how far it is once that takes over 2 s.
+// load reads the input, and reports its progress once that takes over 2 s.
 func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, *render.Renderer, error) {
 	if len(names) == 0 {
 		return nil, nil, &exitError{exitUsage, fmt.Errorf("nothing to read: name files or folders, or - for standard input (lameduck %s --help)", cmd.Name())}
@@ -129,7 +128,7 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 	}}
 	progress := startProgress(cmd.ErrOrStderr())
 	defer progress.stop()
-	progress.say("looking through what is named")
+	progress.say("looking through what was named")
 	renderer.Scan(names)
 	l := workload.Loader{
 		Stdin: cmd.InOrStdin(),

@@ -17,7 +17,7 @@ import (
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
-// liveResources are what check reads of a cluster. Secrets are not among them.
+// liveResources are what check reads from a cluster. Secrets are not among them.
 var liveResources = []schema.GroupVersionResource{
 	{Version: "v1", Resource: "namespaces"},
 	{Group: "apps", Version: "v1", Resource: "deployments"},
@@ -114,7 +114,7 @@ func readLive(ctx context.Context, client dynamic.Interface, namespace string, s
 	return in, nil
 }
 
-// addLive takes an object over without what only the cluster writes.
+// addLive adds an object, without the fields that only the cluster writes.
 func addLive(in *workload.Input, o *unstructured.Unstructured) {
 	o.SetManagedFields(nil)
 	unstructured.RemoveNestedField(o.Object, "status")

@@ -185,7 +185,7 @@ func TestFixCommand(t *testing.T) {
 	if text, _ := os.ReadFile("bad.yaml"); code != 0 || out != "" || string(text) != want || info.Mode().Perm() != 0o600 {
 		t.Errorf("write: %d, mode %v\n%s%s%s", code, info.Mode(), out, log, text)
 	}
-	if code, out, log = again(t, "", "check", "--fix", "--write", "bad.yaml"); code != 0 || out != "" || !strings.Contains(log, "findings mended: 0") {
+	if code, out, log = again(t, "", "check", "--fix", "--write", "bad.yaml"); code != 0 || out != "" || !strings.Contains(log, "findings fixed: 0") {
 		t.Errorf("again: %d\n%s%s", code, out, log)
 	}
 	if left, _ := filepath.Glob(".lameduck-*"); len(left) > 0 {

@@ -9,14 +9,14 @@ import (
 )
 
 // findCluster reads the kubeconfig, or what a pod knows of its own cluster, and gives the namespace
-// that commands are about unless they name one. Empty arguments mean what kubectl takes by default.
+// that commands are about unless they name one. Empty arguments mean kubectl's defaults.
 func findCluster(kubeconfig, contextName string) (config *rest.Config, namespace string, err error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: contextName})
 	config, err = loader.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
-		return nil, "", errors.New("finding the cluster: there is no kubeconfig, and this is no pod in a cluster: give --kubeconfig, or set KUBECONFIG")
+		return nil, "", errors.New("finding the cluster: there is no kubeconfig, and this is not a pod in a cluster: give --kubeconfig, or set KUBECONFIG")
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("finding the cluster: %w", err)

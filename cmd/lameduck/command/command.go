@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// LocalImages is the repository of the images of a build that nobody published.
+// LocalImages is the image repository of an unpublished build.
 const LocalImages = "registry.local"
 
-// Build says which build the program is.
+// Build identifies the program's build.
 type Build struct {
 	Version string
 	Images  string // repository of the images that belong to it
@@ -70,8 +70,8 @@ func newRoot(build Build) *cobra.Command {
 confirms that every router has stopped sending to it, lets what is in flight finish,
 and only then lets the pod stop, inside the grace period.
 
-Each command documents its own exit codes; 2 is wrong usage unless it says otherwise, 130 and
-143 that SIGINT or SIGTERM ended it.`,
+Each command documents its own exit codes. Unless it says otherwise 2 is wrong usage, and 130 and
+143 mean that SIGINT or SIGTERM ended it.`,
 		Version:       build.Version,
 		SilenceErrors: true,
 		SilenceUsage:  true,

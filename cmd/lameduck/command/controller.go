@@ -14,9 +14,9 @@ import (
 	"github.com/lameduck-dev/lameduck/registry"
 )
 
-const controllerHelp = `Runs webhook, hub and barrier in a cluster. It is started by the Deployment that
-lameduck install prints, and by nobody else: it needs that Deployment's ServiceAccount, the
-mounted keys, and POD_NAME, POD_IP and NODE_NAME in its environment.
+const controllerHelp = `Runs webhook, hub and barrier in a cluster. The Deployment that lameduck install prints starts
+it: it needs that Deployment's ServiceAccount, the mounted keys, and POD_NAME, POD_IP and
+NODE_NAME in its environment.
 
 Every replica answers the webhook; hub and barrier run on the leader.
 
@@ -29,7 +29,7 @@ func newController() *cobra.Command {
 	var registries []string
 	cmd := &cobra.Command{
 		Use:         "controller",
-		Annotations: map[string]string{endsInOrder: "answers what it has taken, and gives up its lease"},
+		Annotations: map[string]string{endsInOrder: "answers pending requests, and gives up its lease"},
 		Short:       "Run webhook, hub and barrier (in a cluster)",
 		Long:        controllerHelp,
 		Args:        cobra.NoArgs,
@@ -62,7 +62,7 @@ func newController() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Namespace, "namespace", deploy.Namespace, "namespace of the controller")
-	f.StringVar(&o.BarrierNamespace, "barrier-namespace", deploy.BarrierNamespace, "namespace of the barrier's objects; its name sorts after all others")
+	f.StringVar(&o.BarrierNamespace, "barrier-namespace", deploy.BarrierNamespace, "namespace of the barrier's objects; its name must sort after all others")
 	f.StringVar(&o.Keys, "keys", "/etc/lameduck/keys", "folder with ca.crt, ca.key, hub.key and webhook.token")
 	f.StringVar(&o.AgentImage, "agent-image", "", "image that pods get their agent from")
 	f.StringVar(&o.PullPolicy, "agent-pull-policy", "", "pull policy of that image; empty leaves it to the cluster")
@@ -70,9 +70,9 @@ func newController() *cobra.Command {
 	f.IntVar(&o.HubPort, "hub-port", 8080, "port of the hub (HTTP with sealed bodies)")
 	f.IntVar(&o.MetricsPort, "metrics-port", 8081, "port of /metrics")
 	f.IntVar(&o.HealthPort, "health-port", 8082, "port of /healthz and /readyz")
-	f.BoolVar(&o.BarrierTwice, "barrier-twice", false, "have every node acknowledge two writes: where kube-proxy is older or newer than the kubelet by a minor version or more")
+	f.BoolVar(&o.BarrierTwice, "barrier-twice", false, "have every node acknowledge two writes; for clusters whose kube-proxy and kubelet are a minor version or more apart")
 	f.StringArrayVar(&registries, "registry-server", nil, registryServerHelp)
 	f.StringArrayVar(&o.RegistrySecrets, "registry-secret", nil, registrySecretHelp)
-	f.TextVar(&level, "log-level", slog.LevelInfo, "least level that is logged: debug, info, warn or error")
+	f.TextVar(&level, "log-level", slog.LevelInfo, "lowest level to log: debug, info, warn or error")
 	return cmd
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
-const fixHelp = `Mends what check finds, where that can be done without knowing more than the manifest.
+const fixHelp = `Fixes what check finds, where the manifest alone says how.
 
-Prints a diff; --write changes the files. An edit replaces or adds a value at its place and
-leaves every other byte of the file as it is. The result is parsed again and compared with what
-was meant before anything is written, and a file is replaced as a whole or not at all.
+Prints a diff; --write changes the files. An edit replaces or adds one value and leaves every
+other byte of the file as it is. The result is parsed again and compared with what was intended
+before anything is written, and a file is replaced as a whole or not at all.
 
-Fixes that lose nothing in any case are made. Those that change what the manifest means, such as
-another maxUnavailable or a new PodDisruptionBudget, are made for the rules named by --allow.
+Fixes that are safe in any case are made. Fixes that change what the manifest means, such as
+another maxUnavailable or a new PodDisruptionBudget, are made only for the rules named by --allow.
 
-What a chart or a kustomization renders is not edited: for a chart the values to change are named,
-found by rendering it with them.
+Rendered text of a chart or a kustomization is not edited. For a chart, the values to change are
+named; they were found by rendering the chart with them.
 
 Exit codes:
-  0  done; with nothing to mend too
+  0  done, or nothing to fix
   1  a fix could not be made; the others were
-  2  some input could not be read; the rest was mended
+  2  some input could not be read; the rest was fixed
   3  wrong usage`
 
 type fixFlags struct {
@@ -38,7 +38,7 @@ type fixFlags struct {
 
 func (x *fixFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&x.write, "write", false, "change the files instead of printing a diff")
-	f.StringSliceVar(&x.allow, "allow", nil, "rules whose fix changes meaning and is wanted, comma-separated")
+	f.StringSliceVar(&x.allow, "allow", nil, "rules whose fixes may change what the manifest means, comma-separated")
 }
 
 func newFix() *cobra.Command {
@@ -46,7 +46,7 @@ func newFix() *cobra.Command {
 	var flags fixFlags
 	cmd := &cobra.Command{
 		Use:     "fix [FILE|FOLDER|-]...",
-		Short:   "Mend what check finds",
+		Short:   "Fix what check finds",
 		Long:    fixHelp,
 		Example: "  lameduck fix deploy/\n  lameduck fix --write --allow pdb-missing,pdb-blocking deploy/",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,7 +86,7 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 			return err
 		}
 		for _, f := range c.Mended {
-			printable.Fprintf(log, "%s:%d: mended %s: %s\n", f.File, f.Line, f.Rule, f.Message)
+			printable.Fprintf(log, "%s:%d: fixed %s: %s\n", f.File, f.Line, f.Rule, f.Message)
 		}
 	}
 	if err := namedValues(cmd, in, o); err != nil {
@@ -102,7 +102,7 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 	if x.write {
 		what = "changed"
 	}
-	fmt.Fprintf(log, "findings mended: %d; files %s: %d\n", mended, what, len(changes))
+	fmt.Fprintf(log, "findings fixed: %d; files %s: %d\n", mended, what, len(changes))
 	switch {
 	case len(in.Problems) > 0:
 		return &exitError{code: exitUnreadable}
@@ -112,8 +112,8 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 	return nil
 }
 
-// namedValues tells what to change by hand for what was found in rendered
-// text, which is on no disk.
+// namedValues says which values to change by hand for findings in rendered text, which is on no
+// disk.
 func namedValues(cmd *cobra.Command, in *workload.Input, o check.Options) error {
 	rendered := &workload.Input{}
 	for _, f := range in.Files {
@@ -134,8 +134,8 @@ func namedValues(cmd *cobra.Command, in *workload.Input, o check.Options) error 
 	return nil
 }
 
-// deliver writes a changed file, or its diff. What came from standard input
-// goes to standard output as a whole with --write.
+// deliver writes a changed file, or its diff. With --write, what came from standard input goes to
+// standard output as a whole.
 func (x *fixFlags) deliver(out io.Writer, c check.Change) error {
 	switch {
 	case !x.write:

@@ -19,7 +19,7 @@ import (
 )
 
 // forwarder asks pods through their kubelet, as kubectl port-forward does: that works where the
-// control plane reaches no pod, and whatever NetworkPolicies say.
+// control plane can't reach pods, and whatever NetworkPolicies say.
 type forwarder struct {
 	config *rest.Config
 	client kubernetes.Interface
@@ -72,12 +72,12 @@ func (f forwarder) status(ctx context.Context, namespace, pod string, port int) 
 	case err != nil:
 		return status, err
 	case response.StatusCode == http.StatusNotFound:
-		return status, errors.New("it is of a version before this command")
+		return status, errors.New("its version is older than this command")
 	case response.StatusCode != http.StatusOK || len(text) > maxStatus:
 		return status, fmt.Errorf("it answers with status %d, %d bytes", response.StatusCode, len(text))
 	}
 	if err := json.Unmarshal(text, &status); err != nil {
-		return status, errors.New("it does not answer as a controller")
+		return status, errors.New("its answer is not a controller's")
 	}
 	return status, nil
 }

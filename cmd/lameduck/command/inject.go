@@ -21,18 +21,18 @@ const injectHelp = `Reads manifests and writes them to standard output with the 
 that are opted in: what the webhook does to a pod, done to files.
 
 A pod is opted in by the label lameduck.dev/inject: "true" on itself or on its Namespace, or
-by a DrainPolicy that selects it; Namespaces and DrainPolicies count that are in the same
-input. --all opts in every pod that does not say otherwise.
+by a DrainPolicy that selects it, if the Namespace or DrainPolicy is in the same input. --all
+opts in every pod that does not opt out.
 
-The agent asks the hub only if it knows the hub's public key, which lameduck install tells
-and keeps in the cluster; without --hub-key it waits by what it sees in the pod alone:
+Without --hub-key the agent does not ask the hub, and goes by what it sees in the pod alone.
+lameduck install prints the key and keeps it in the cluster:
 
   --hub-key "$(kubectl -n lameduck-system get configmap lameduck-hub -o jsonpath='{.data.publicKey}')"
 
-Documents that are not changed stay byte for byte. In changed documents comments, order and
+Unchanged documents stay byte for byte. In changed documents comments, order and
 layout stay; aliases (*name) are written out, and where the layout can't be kept (nearly
 always JSON) the document is laid out anew, without its blank lines.
-What was done goes to standard error. Injecting twice is injecting once.
+What was done is told on standard error. Injecting twice changes nothing more.
 
 Exit codes:
   0  written, whether anything was changed or not
@@ -64,8 +64,8 @@ func newInject(build Build) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVarP(&flags.files, "filename", "f", nil, "file or folder to read, - for standard input; can be repeated")
 	f.StringVarP(&flags.namespace, "namespace", "n", "default", "namespace of objects that name none")
-	f.BoolVar(&flags.all, "all", false, "opt in every pod that does not say otherwise")
-	f.BoolVarP(&flags.quiet, "quiet", "q", false, "say nothing but warnings and errors")
+	f.BoolVar(&flags.all, "all", false, "opt in every pod that does not opt out")
+	f.BoolVarP(&flags.quiet, "quiet", "q", false, "print warnings and errors only")
 	f.StringVar(&flags.settings.AgentImage, "agent-image", build.agentImage(), "image that holds the agent")
 	f.StringVar(&flags.pull, "pull-policy", "", "imagePullPolicy of the agent's image (default: the cluster's)")
 	f.StringArrayVar(&flags.settings.HubAddresses, "hub", []string{deploy.HubAddress(deploy.Namespace)}, "host:port of the hub; can be repeated, asked in order")
@@ -109,15 +109,15 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	}
 	injected := slices.ContainsFunc(reports, func(r manifest.Report) bool { return r.OptedIn && len(r.Changes) > 0 })
 	if injected && !flags.quiet && strings.HasPrefix(flags.settings.AgentImage, LocalImages+"/") {
-		printable.Fprintf(cmd.ErrOrStderr(), "no --agent-image: %s can be pulled from no registry unless you put it there; new pods would wait in Init:ImagePullBackOff\n", flags.settings.AgentImage)
+		printable.Fprintf(cmd.ErrOrStderr(), "no --agent-image: %s is in no registry unless you pushed it there; new pods would wait in Init:ImagePullBackOff\n", flags.settings.AgentImage)
 	}
 	if flags.settings.HubKey == "" && !flags.quiet {
-		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub and wait by local evidence only")
+		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub, and go by local evidence only")
 	}
 	return nil
 }
 
-// everyTwoSeconds says how far something is, unless it is done sooner.
+// everyTwoSeconds reports progress, unless all is done sooner.
 func everyTwoSeconds(to io.Writer, format string) func(done, total int) {
 	last := time.Now()
 	return func(done, total int) {

@@ -15,16 +15,16 @@ import (
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
-const installHelp = `Prints the manifests that install lameduck in a cluster, to be given to kubectl:
+const installHelp = `Prints the manifests that install lameduck in a cluster, for kubectl:
 
   lameduck install | kubectl apply -f -
 
-Nothing is changed in the cluster, but it is read: the CA of the webhook and the key of the
-hub are kept if an earlier installation has made them (pods that carry the old key could not
-ask a hub with a new one until they are replaced). --offline does not look and makes new ones.
+The cluster is read, not changed: if an earlier installation has made them, the webhook's CA and
+the hub's key are kept (pods that carry an old key can't ask a hub with a new one until they are
+replaced). --offline does not look, and makes new ones.
 
-Everything but the keys is the same each time. A cluster has one installation: where there is
-one in another namespace, nothing is written. lameduck uninstall takes it out again.
+Everything but the keys is the same each time. A cluster has one installation: if another
+namespace has it, nothing is written. lameduck uninstall removes it.
 
 Exit codes:
   0  written
@@ -32,10 +32,10 @@ Exit codes:
      installation; nothing written
   2  wrong usage`
 
-// What both the installation and the controller are told of registries.
+// What both the installation and the controller are told about registries.
 const (
-	registryServerHelp = `registry that DrainPolicies may name, and in which the controller clears what withdrawals left, as in "nacos server=nacos.infra:8848 secret=nacos"; the Secret is one of the controller's namespace; repeat for more (default: none)`
-	registrySecretHelp = "NAMESPACE/NAME of a Secret that DrainPolicies of that namespace may name, besides those called lameduck-...; repeat for more"
+	registryServerHelp = `registry that DrainPolicies may name, and in which the controller clears what withdrawals left behind, such as "nacos server=nacos.infra:8848 secret=nacos"; the Secret is in the controller's namespace; repeatable (default: none)`
+	registrySecretHelp = "NAMESPACE/NAME of a Secret that DrainPolicies of that namespace may name, besides those called lameduck-...; repeatable"
 )
 
 type installFlags struct {
@@ -72,11 +72,11 @@ func newInstall(build Build) *cobra.Command {
 	f.StringVar(&flags.options.AgentImage, "agent-image", build.agentImage(), "image that holds the agent, for injected pods")
 	f.StringVar(&flags.options.PullPolicy, "pull-policy", "", "imagePullPolicy of both images (default: the cluster's)")
 	f.IntVar(&flags.options.Replicas, "replicas", 2, "replicas of the controller")
-	f.StringSliceVar(&flags.options.WebhookFrom, "webhook-from", nil, "CIDR of the API servers, from which alone the webhook is to be reached, by a NetworkPolicy (default: from everywhere); repeat for more")
+	f.StringSliceVar(&flags.options.WebhookFrom, "webhook-from", nil, "CIDR of the API servers: a NetworkPolicy lets only them reach the webhook (default: everyone may); repeatable")
 	f.StringArrayVar(&flags.options.RegistryServers, "registry-server", nil, registryServerHelp)
 	f.StringArrayVar(&flags.options.RegistrySecrets, "registry-secret", nil, registrySecretHelp)
-	f.BoolVar(&flags.options.HostNetwork, "host-network", false, "have the controller listen at its nodes' addresses: for API servers that reach nodes and not pods")
-	f.IntVar(&flags.options.Ports.Webhook, "webhook-port", deploy.DefaultPorts.Webhook, "port of the webhook, which API servers call: one that the firewall before the nodes lets through")
+	f.BoolVar(&flags.options.HostNetwork, "host-network", false, "have the controller listen at its nodes' addresses: for API servers that reach nodes but not pods")
+	f.IntVar(&flags.options.Ports.Webhook, "webhook-port", deploy.DefaultPorts.Webhook, "port of the webhook, which API servers call; the nodes' firewall must let it through")
 	f.IntVar(&flags.options.Ports.Hub, "hub-port", deploy.DefaultPorts.Hub, "port of the hub, which pods call")
 	f.IntVar(&flags.options.Ports.Metrics, "metrics-port", deploy.DefaultPorts.Metrics, "port of the metrics")
 	f.IntVar(&flags.options.Ports.Health, "health-port", deploy.DefaultPorts.Health, "port of the kubelet's probes")
@@ -98,17 +98,17 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 		defer cancel()
 		var err error
 		if before, err = stored(ctx, namespace); err != nil {
-			return &exitError{1, fmt.Errorf("asking the cluster for the keys of an earlier installation: %w: mend that, or add --offline to have new keys", err)}
+			return &exitError{1, fmt.Errorf("asking the cluster for the keys of an earlier installation: %w: fix that, or add --offline for new keys", err)}
 		}
 		if before.other != "" {
-			return &exitError{1, fmt.Errorf("lameduck is installed in namespace %s already, and a cluster has one installation: add --namespace %s to renew that, or take it out first: lameduck uninstall --namespace %s | kubectl delete -f -", before.other, before.other, before.other)}
+			return &exitError{1, fmt.Errorf("lameduck is already installed in namespace %s, and a cluster has one installation: add --namespace %s to renew it, or remove it first: lameduck uninstall --namespace %s | kubectl delete -f -", before.other, before.other, before.other)}
 		}
 	}
 	var err error
 	switch {
 	case before.keys != nil:
 		if flags.options.Keys, err = deploy.KeysFrom(before.keys, time.Now()); err != nil {
-			return &exitError{1, fmt.Errorf("keeping the keys of Secret %s/%s: %w: delete it to have new keys made", namespace, deploy.KeysSecret, err)}
+			return &exitError{1, fmt.Errorf("keeping the keys of Secret %s/%s: %w: delete it to get new keys", namespace, deploy.KeysSecret, err)}
 		}
 		note("kept the keys of Secret %s/%s", namespace, deploy.KeysSecret)
 	default:
@@ -116,7 +116,7 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 			return &exitError{1, err}
 		}
 		if flags.offline {
-			note("made new keys without looking at the cluster: where lameduck is installed already, its pods can't ask the hub until they are replaced")
+			note("made new keys without looking at the cluster: if lameduck is already installed, its pods can't ask the hub until they are replaced")
 		} else {
 			note("made new keys: there is no Secret %s/%s yet", namespace, deploy.KeysSecret)
 		}

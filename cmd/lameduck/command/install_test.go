@@ -42,9 +42,9 @@ func TestInstallKeepsKeys(t *testing.T) {
 		{"there are some", false, func(context.Context, string) (earlier, error) { return earlier{keys: data}, nil }, "kept the keys of Secret ns/lameduck-keys", true, ""},
 		{"there are none", false, func(context.Context, string) (earlier, error) { return earlier{}, nil }, "made new keys: there is no Secret ns/lameduck-keys yet", false, ""},
 		{"offline", true, func(context.Context, string) (earlier, error) { asked++; return earlier{keys: data}, nil }, "made new keys without looking", false, ""},
-		{"no answer", false, func(context.Context, string) (earlier, error) { return earlier{}, errors.New("connection refused") }, "", false, "connection refused: mend that, or add --offline"},
-		{"a broken Secret", false, func(context.Context, string) (earlier, error) { return earlier{keys: map[string][]byte{}}, nil }, "", false, "keeping the keys of Secret ns/lameduck-keys: ca.crt is no PEM text: delete it"},
-		{"another namespace has one", false, func(context.Context, string) (earlier, error) { return earlier{other: "infra"}, nil }, "", false, "lameduck is installed in namespace infra already"},
+		{"no answer", false, func(context.Context, string) (earlier, error) { return earlier{}, errors.New("connection refused") }, "", false, "connection refused: fix that, or add --offline"},
+		{"a broken Secret", false, func(context.Context, string) (earlier, error) { return earlier{keys: map[string][]byte{}}, nil }, "", false, "keeping the keys of Secret ns/lameduck-keys: ca.crt is not PEM: delete it"},
+		{"another namespace has one", false, func(context.Context, string) (earlier, error) { return earlier{other: "infra"}, nil }, "", false, "lameduck is already installed in namespace infra"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

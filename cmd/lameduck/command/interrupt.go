@@ -10,9 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// endsInOrder marks a command that has something to put right when it is interrupted, and does
-// so when its context ends. Every other one ends at once: a read of standard input or a
-// template cannot be told to stop.
+// endsInOrder marks a command that cleans up once its context ends. Every other one ends at once: a
+// read of standard input or a template can't be cancelled.
 const endsInOrder = "ends-in-order"
 
 // writing is held while a file is replaced, so that an interrupt leaves nothing behind.
@@ -40,7 +39,7 @@ func execute(root *cobra.Command, args []string) int {
 				cancel()
 				continue
 			}
-			writing.Lock() // and never unlocked: nothing is begun any more
+			writing.Lock() // and never unlocked: no write may begin any more
 			return 128 + int(sig.(syscall.Signal))
 		}
 	}

@@ -12,15 +12,13 @@ import (
 // garbage collection. Ten thousand files need less.
 const untilCollection = 160 << 20
 
-// pace is how much rarer than usual the later collections are: those of
-// 100,000 files cost an eighth of the time at the usual pace, and find nothing
-// either.
+// pace is how many times rarer than usual the later collections are. At the usual pace those of
+// 100,000 files cost an eighth of the time, and free nothing either.
 const pace = 3
 
-// collectLate puts the first collection off: nearly all that check allocates
-// it keeps to its end, so that the collections of a growing heap cost a third
-// of its time and free nothing. After the first one the runtime
-// has the word. Who has set a pace by the environment gets that.
+// collectLate puts the first collection off: check keeps nearly all that it allocates, so the
+// collections of a growing heap cost a third of its time and free nothing. After the first one the
+// runtime decides. GOGC or GOMEMLIMIT in the environment wins.
 func collectLate() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -33,8 +31,8 @@ func collectLate() {
 	}, percent)
 }
 
-// limitMemory has the garbage collector keep the heap below four fifths of a container's limit,
-// in bytes: the rest is for what it does not count. Who has set GOMEMLIMIT gets that.
+// limitMemory keeps the heap below four fifths of a container's limit, in bytes; the rest is for
+// memory that the collector does not count. GOMEMLIMIT in the environment wins.
 func limitMemory(limit string) {
 	bytes, err := strconv.ParseInt(limit, 10, 64)
 	if err == nil && bytes > 0 && os.Getenv("GOMEMLIMIT") == "" {

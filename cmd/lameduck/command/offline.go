@@ -9,8 +9,8 @@ import (
 // beforeRendering is called before anything is rendered; Main makes it offline.
 var beforeRendering = func() {}
 
-// offline takes from the libraries that render what they would need to fetch or to run: it is
-// the second wall, behind what check/render refuses by name.
+// offline takes away what the rendering libraries would need to fetch or run anything. It is the
+// second wall, behind what check/render refuses by name.
 func offline() {
 	http.DefaultTransport = refusing{}
 	_ = os.Setenv("PATH", "") // where there is no PATH, no program is found

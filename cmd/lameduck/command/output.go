@@ -18,8 +18,8 @@ func guard(root *cobra.Command, stdout, stderr io.Writer) {
 	root.SetErr(printable.NewWriter(stderr))
 }
 
-// dataOut is where a command writes what another program reads, such as manifests or a diff:
-// byte for byte, unless somebody looks at it.
+// dataOut is where a command writes what another program reads, such as manifests or a diff: byte
+// for byte, unless it is a terminal.
 func dataOut(cmd *cobra.Command) io.Writer {
 	out := cmd.OutOrStdout()
 	if isTerminal(out) {
@@ -28,7 +28,7 @@ func dataOut(cmd *cobra.Command) io.Writer {
 	return raw(out)
 }
 
-// raw is what a guard stands before.
+// raw is the writer behind a guard.
 func raw(w io.Writer) io.Writer {
 	if guard, ok := w.(*printable.Writer); ok {
 		return guard.Unwrap()
@@ -36,7 +36,7 @@ func raw(w io.Writer) io.Writer {
 	return w
 }
 
-// isTerminal reports whether people look at what is written to w.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := raw(w).(*os.File)
 	if !ok {
@@ -64,6 +64,6 @@ func printError(w io.Writer, err error) {
 	start := "lameduck: "
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		printable.Fprintf(w, "%s%s\n", start, line)
-		start = "  " // nobody takes a further line for one of ours
+		start = "  " // a further line can't pass for one of ours
 	}
 }

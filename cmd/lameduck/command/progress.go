@@ -9,12 +9,11 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
-// progressEvery is how long a command may be silent, and how often it tells
-// how far it is from then on.
+// progressEvery is how long a command may be silent, and how often it reports from then on.
 const progressEvery = 2 * time.Second
 
-// progress tells on standard error how far a command is. One that ends sooner
-// says nothing.
+// progress reports on standard error how far a command is. A command that ends sooner reports
+// nothing.
 type progress struct {
 	mu   sync.Mutex
 	text string
@@ -37,7 +36,7 @@ func startProgress(w io.Writer) *progress {
 				text := p.text
 				p.mu.Unlock()
 				if text != "" {
-					_, _ = fmt.Fprintln(w, text) // progress that cannot be written is not missed
+					_, _ = fmt.Fprintln(w, text) // nobody misses progress that can't be written
 				}
 			}
 		}
@@ -45,7 +44,7 @@ func startProgress(w io.Writer) *progress {
 	return p
 }
 
-// say sets what is told next.
+// say sets what is reported next.
 func (p *progress) say(format string, args ...any) {
 	text := printable.Sprintf(format, args...)
 	p.mu.Lock()

@@ -8,10 +8,9 @@ import (
 	"path/filepath"
 )
 
-// replaceFile writes a file so that no one ever sees half of it, and keeps the permissions
-// and the owner of the one that was there. A link stays a link, and what is no file, such as a
-// terminal or /dev/null, is written to and stays what it is. A file with several names, or
-// one whose owner this user can't give a new file, is overwritten in place.
+// replaceFile writes a file so that nobody ever sees half of it, and keeps its permissions and
+// owner. A link stays a link; a terminal or /dev/null is written to as it is. A file with several
+// names, or whose owner this user can't give to a new file, is overwritten in place.
 func replaceFile(path, text string) error {
 	if err := replace(path, text); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -52,8 +51,8 @@ func replace(path, text string) error {
 	return os.Rename(temp.Name(), path)
 }
 
-// overwrite puts a text in place of a file's. There is room for it: it was written beside it
-// before. What was there comes back if writing fails half-way.
+// overwrite replaces a file's text in place. There is room for it: it was written beside the file
+// first. If writing fails half-way, the old text is put back.
 func overwrite(path, text string) error {
 	before, err := os.ReadFile(path)
 	if err != nil {

@@ -18,25 +18,25 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-const statusHelp = `Tells in one screen whether lameduck holds together in a cluster:
+const statusHelp = `Shows on one screen whether lameduck works in a cluster:
 
-  installation  there is one, and no second
+  installation  there is exactly one
   controller    its replicas are ready
   leader        one leads, and holds its lease
-  webhook       the API server is told to call it
+  webhook       the API server is configured to call it
   certificate   how long the webhook's CA is valid
-  answers       the API server reaches the webhook, and how long that takes (it tries to make a
-                pod, by a dry run: nothing is made)
+  answers       the API server reaches the webhook, and how long that takes (it creates a pod by
+                dry run: nothing is made)
   barrier       which nodes pass it, which do not, and why
   pods          which running pods should have a hook and have none, or have another agent
   agents        whether pods that stopped had reached the hub
-  leftovers     objects of lameduck that are of no use any more
+  leftovers     objects of lameduck that nothing uses any more
 
 Each is ok, a note, a problem, or unknown where it could not be found out. Nothing is changed.
 
 It needs to list pods, namespaces, services, rolebindings, deployments and drainpolicies, to
-make pods in one namespace (for the dry run), and pods/portforward in the controller's
-namespace, by which it asks the leader.
+create pods in one namespace (for the dry run), and to create pods/portforward in the
+controller's namespace, which is how it asks the leader.
 
 Exit codes:
   0  no problem
@@ -44,7 +44,8 @@ Exit codes:
   2  wrong usage
   3  the cluster could not be asked, or no problem was found and something is unknown`
 
-// statusTimeout bounds the whole of it: a webhook that hangs takes 5 s, a large cluster's pods some.
+// statusTimeout bounds the whole report: a webhook that hangs takes 5 s, a large cluster's pods a
+// few.
 const statusTimeout = time.Minute
 
 func newStatus() *cobra.Command {
@@ -52,7 +53,7 @@ func newStatus() *cobra.Command {
 	var config status.Config
 	cmd := &cobra.Command{
 		Use:     "status",
-		Short:   "Tell whether lameduck holds together in a cluster",
+		Short:   "Show whether lameduck works in a cluster",
 		Long:    statusHelp,
 		Example: "  lameduck status\n  lameduck status -o json",
 		Args:    cobra.NoArgs,
@@ -100,7 +101,7 @@ func newStatus() *cobra.Command {
 	return cmd
 }
 
-// askAs fills in by what the cluster is asked.
+// askAs fills in what asks the cluster.
 func askAs(config *rest.Config, to *status.Config) error {
 	heard := &warnings{}
 	config.QPS, config.Burst, config.WarningHandler = 50, 100, heard
@@ -116,7 +117,7 @@ func askAs(config *rest.Config, to *status.Config) error {
 		}
 		var list v1alpha1.DrainPolicyList
 		if err := json.Unmarshal(text, &list); err != nil {
-			return nil, errors.New("listing DrainPolicies: the answer is not theirs")
+			return nil, errors.New("listing DrainPolicies: the answer is not a list of them")
 		}
 		return list.Items, nil
 	}
@@ -124,7 +125,7 @@ func askAs(config *rest.Config, to *status.Config) error {
 	return nil
 }
 
-// warnings keeps what the API server warns of.
+// warnings keeps the API server's warnings.
 type warnings struct {
 	mu    sync.Mutex
 	heard []string

@@ -11,11 +11,11 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
-const timelineHelp = `Draws what a manifest's grace period is spent on: how long each router may go on sending, and
-beside it what the pod does, from its deletion to SIGKILL; and says where requests can be lost.
+const timelineHelp = `Draws how a manifest's grace period is spent: how long each router may go on sending and, beside
+it, what the pod does from its deletion to SIGKILL. Says where requests can be lost.
 
-It shows what the input tells. Times of routers are those that were seen elsewhere, not in your
-cluster: lameduck verify measures that.
+It knows the input only. The routers' times were measured elsewhere, not in your cluster: lameduck
+verify measures there.
 
 Exit codes:
   0  drawn
@@ -26,7 +26,7 @@ func newTimeline() *cobra.Command {
 	var input inputFlags
 	cmd := &cobra.Command{
 		Use:   "timeline FILE|FOLDER|-...",
-		Short: "Draw what a manifest's grace period is spent on",
+		Short: "Draw how a manifest's grace period is spent",
 		Long:  timelineHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, _, err := input.load(cmd, args)

@@ -19,22 +19,21 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-const uninstallHelp = `Prints what there is of lameduck in a cluster, to be given to kubectl:
+const uninstallHelp = `Prints everything that lameduck has in a cluster, for kubectl:
 
   lameduck uninstall | kubectl delete -f -
 
-Nothing is changed in the cluster, but it is read. The DrainPolicies stay, and with them their
-definition, unless --policies is given. A namespace goes only if nothing but lameduck is in it;
-else what keeps it is named, and lameduck's objects in it go one by one. Labels and annotations
-that people have written stay. Running pods keep their agent: without a hub it waits by what it
-sees in the pod.
+The cluster is read, not changed. The DrainPolicies and their definition stay unless --policies
+is given. A namespace is listed only if it holds nothing but lameduck; otherwise what keeps it is
+named, and lameduck's objects in it are listed one by one. Labels and annotations that people
+wrote stay. Running pods keep their agent: without a hub it goes by what it sees in the pod.
 
 Exit codes:
   0  written, or there is nothing of lameduck
   1  the cluster could not be asked; nothing written
   2  wrong usage`
 
-// uninstallTimeout bounds all that is asked: some eighty lists of a namespace.
+// uninstallTimeout bounds all requests: some eighty lists of a namespace.
 const uninstallTimeout = 2 * time.Minute
 
 type uninstallFlags struct {
@@ -46,7 +45,7 @@ func newUninstall() *cobra.Command {
 	var flags uninstallFlags
 	cmd := &cobra.Command{
 		Use:     "uninstall",
-		Short:   "Print what is to be deleted to take lameduck out of a cluster",
+		Short:   "Print what to delete to remove lameduck from a cluster",
 		Long:    uninstallHelp,
 		Example: "  lameduck uninstall | kubectl delete -f -\n  lameduck uninstall --policies | kubectl delete -f -",
 		Args:    cobra.NoArgs,
@@ -79,7 +78,7 @@ func newUninstall() *cobra.Command {
 				u.note("there is nothing of lameduck in this cluster")
 			}
 			if _, err := dataOut(cmd).Write(u.out.Bytes()); err != nil {
-				return &exitError{1, fmt.Errorf("writing what is to be deleted: %w", err)}
+				return &exitError{1, fmt.Errorf("writing what to delete: %w", err)}
 			}
 			return nil
 		},
@@ -108,8 +107,8 @@ type remover struct {
 	out       bytes.Buffer
 }
 
-// clusterKinds are in the order in which they are to go. First the webhook: new pods are then as
-// they are written. Then the rights, before the controller: it could make its objects anew.
+// clusterKinds are in the order of deletion. The webhook goes first, so that new pods start as
+// written; then the rights, before the controller, which could make its objects anew.
 var (
 	webhookKind = kind{schema.GroupVersionResource{Group: "admissionregistration.k8s.io", Version: "v1", Resource: "mutatingwebhookconfigurations"}, "MutatingWebhookConfiguration"}
 	rightsKinds = []kind{
@@ -144,7 +143,7 @@ func (u *remover) run(ctx context.Context) error {
 	return u.definition(ctx)
 }
 
-// emptyNamespace has a namespace go, or what is lameduck's in it.
+// emptyNamespace deletes a namespace, or what lameduck has in it.
 func (u *remover) emptyNamespace(ctx context.Context, name string) error {
 	there, err := u.list(ctx, namespaceKind, "", "kubernetes.io/metadata.name="+name)
 	if err != nil || len(there) == 0 {
@@ -212,7 +211,7 @@ func isOurs(k kind, item *metav1.PartialObjectMetadata, namespace string) bool {
 	return k.name == "Lease" && item.Namespace == namespace && item.Name == deploy.Lease
 }
 
-// definition has the CRD go if that is asked for; else it stays, with what it defines.
+// definition deletes the CRD if asked to; otherwise it stays, with its DrainPolicies.
 func (u *remover) definition(ctx context.Context) error {
 	name := "drainpolicies." + v1alpha1.GroupVersion.Group
 	items, err := u.list(ctx, crdKind, "", "")

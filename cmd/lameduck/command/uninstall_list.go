@@ -34,7 +34,7 @@ func (u *remover) list(ctx context.Context, k kind, namespace, selector string) 
 func namespacedKinds(discoverer discovery.DiscoveryInterface) ([]kind, error) {
 	lists, err := discovery.ServerPreferredNamespacedResources(discoverer)
 	if err != nil {
-		// What can't be listed could be somebody's, and would go with the namespace.
+		// What can't be listed could belong to somebody, and would go with the namespace.
 		return nil, fmt.Errorf("asking the cluster for its kinds: %w", err)
 	}
 	var kinds []kind

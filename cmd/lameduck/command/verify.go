@@ -39,11 +39,11 @@ func newVerify() *cobra.Command {
 	f := &verifyFlags{}
 	cmd := &cobra.Command{
 		Use:         "verify --url URL [--do ACTION | -- COMMAND...]",
-		Annotations: map[string]string{endsInOrder: "uncordons, and tells what it saw until then"},
+		Annotations: map[string]string{endsInOrder: "uncordons, and reports what it saw until then"},
 		Short:       "Count honestly what is lost while something is done to a workload",
 		Long: `verify sends requests at a constant rate, does something to the workload meanwhile, and
 counts what was lost: requests that failed, that could not be sent in time, and that the
-HTTP client retried in silence (masked). It gives each loss to a pod and to the phase of
+HTTP client retried in silence (masked). It attributes each loss to a pod and to the phase of
 its termination, and shows every leaving pod's timeline.
 
 Lanes run side by side and share the rate, since each shows what the others hide:
@@ -56,11 +56,11 @@ Actions (--do), or any command after --:
 
 The load begins --before earlier, and goes on until the pods that left are gone, and --after
 longer. If answers are JSON with the request's X-Request-Id as "id" and the pod's name as
-"pod", more losses can be given to their pod with certainty.
+"pod", more losses can be attributed to their pod for certain.
 
 The URL must be reachable from here: run verify where the clients are, for instance as a Job
 in the cluster (docs/verify.md). It needs to list and watch pods, EndpointSlices and events
-in the namespace, and to read pod logs; --no-watch goes without.
+in the namespace, and to read pod logs; --no-watch does without.
 
 Exit codes: 0 nothing was lost or masked, 1 something was, 2 wrong usage, 3 nothing was
 proved: the target or the cluster could not be reached, or the action failed.`,
@@ -81,7 +81,7 @@ proved: the target or the cluster could not be reached, or the action failed.`,
 	flags.DurationVar(&f.options.ActionTimeout, "action-timeout", 15*time.Minute, "longest time for the action")
 	flags.DurationVar(&f.options.Timeout, "timeout", 5*time.Second, "timeout of a request, from its intended start")
 	flags.IntVar(&f.options.MaxInFlight, "max-in-flight", 0, "most requests in flight in a lane (default: what it sends within --timeout, 16 to 4096)")
-	flags.IntVar(&f.options.Conns, "conns", 0, "keep-alive connections that a lane goes round (default: 10, fewer at low rates)")
+	flags.IntVar(&f.options.Conns, "conns", 0, "keep-alive connections of a lane (default: 10, fewer at low rates)")
 	flags.DurationVar(&f.options.IdleTimeout, "idle-timeout", time.Second, "idle time after which the client closes a connection")
 	flags.StringVarP(&f.namespace, "namespace", "n", "", "namespace of the workload (default: of the kubeconfig's context)")
 	flags.StringVarP(&f.selector, "selector", "l", "", "label selector of the pods to watch (default: of the action's workload, or of the Service that the URL names)")
@@ -132,7 +132,7 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// check refuses what is wrong before anything is reached.
+// check refuses wrong flags before anything is contacted.
 func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
 	if f.options.URL == "" {
 		return errors.New("verify: --url is missing: the URL to send requests to")

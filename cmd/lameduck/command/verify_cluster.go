@@ -18,7 +18,7 @@ import (
 	"github.com/lameduck-dev/lameduck/verify/action"
 )
 
-// connect finds what to do, the cluster to do it to, and what to watch in it.
+// connect finds the action, the cluster, and what to watch in it.
 func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
 	actor := &action.Actor{Log: cmd.ErrOrStderr(), KeepCordon: f.keepCordon}
 	todo, err := f.parse(actor, args)
@@ -81,7 +81,7 @@ func connect(kubeconfig, contextName, namespace string) (kubernetes.Interface, s
 	return client, namespace, nil
 }
 
-// unthrottled lets the waits of an action and the logs of many pods not wait for each other.
+// unthrottled keeps the waits of an action and the logs of many pods from waiting for each other.
 func unthrottled(config *rest.Config) *rest.Config {
 	config.QPS = -1
 	return config

@@ -1,4 +1,4 @@
-// Package sariftest holds logs against the OASIS schema of SARIF 2.1.0.
+// Package sariftest validates SARIF logs against the OASIS schema of SARIF 2.1.0.
 package sariftest
 
 import (
@@ -12,8 +12,8 @@ import (
 //go:embed sarif-schema-2.1.0.json
 var text []byte
 
-// Valid wants a log that the schema accepts, its formats (URIs among them) included; and that
-// the schema is one that refuses.
+// Valid fails the test unless the schema accepts the log, formats such as URIs included, and
+// refuses a bad one.
 func Valid(t testing.TB, log []byte) {
 	t.Helper()
 	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))

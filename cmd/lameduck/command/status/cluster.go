@@ -19,7 +19,7 @@ import (
 // maxNamed bounds what a result names.
 const maxNamed = 20
 
-// barrier tells which nodes pass it, and which do not and why.
+// barrier says which nodes pass it, which do not, and why.
 func (r *run) barrier(context.Context) {
 	if r.leader == nil {
 		r.add("barrier", Unknown, "only the leader knows which nodes pass it")
@@ -27,7 +27,7 @@ func (r *run) barrier(context.Context) {
 	}
 	for _, family := range r.leader.Barrier {
 		if family.Problem != "" {
-			r.add("barrier", Problem, "%s: it has no Service to prove anything by: %s", family.Family, family.Problem)
+			r.add("barrier", Problem, "%s: it has no Service, so it proves nothing: %s", family.Family, family.Problem)
 		}
 		var silent, waiting []string
 		for _, node := range family.Nodes {
@@ -43,7 +43,7 @@ func (r *run) barrier(context.Context) {
 		case len(silent) > 0:
 			result := r.add("barrier", Problem, "%s: %d of %d nodes are silent; nothing is confirmed until they answer", family.Family, len(silent), len(family.Nodes))
 			result.Named = atMost(silent)
-			result.Remedy = "mend their kube-proxy; a node that is off: kubectl taint nodes NODE node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete it; one without kube-proxy: kubectl label node NODE " + barrier.IgnoreLabel + "=true"
+			result.Remedy = "fix their kube-proxy; for a node that is off: kubectl taint nodes NODE node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete it; for one without kube-proxy: kubectl label node NODE " + barrier.IgnoreLabel + "=true"
 		case len(waiting) > 0:
 			r.add("barrier", Note, "%s: %d of %d nodes have not answered yet", family.Family, len(waiting), len(family.Nodes)).Named = atMost(waiting)
 		case family.Problem == "":
@@ -55,7 +55,7 @@ func (r *run) barrier(context.Context) {
 		for _, node := range r.leader.LeftOut {
 			left = append(left, node.Node+": "+node.Why)
 		}
-		r.add("barrier", Note, "%d nodes are left out, because somebody said so", len(left)).Named = atMost(left)
+		r.add("barrier", Note, "%d nodes are left out, as an operator asked", len(left)).Named = atMost(left)
 	}
 }
 
@@ -88,18 +88,18 @@ func (r *run) pods(ctx context.Context) {
 	}
 	found := counter.Census()
 	if found.Missing > 0 {
-		result := r.add("pods", Problem, "%d pods should have a hook and have none: they were made before it was asked for, or while the webhook was not reached", found.Missing)
+		result := r.add("pods", Problem, "%d pods should have a hook and have none: they were created before it was asked for, or while the webhook could not be reached", found.Missing)
 		result.Named, result.Remedy = found.NamedMissing, "kubectl -n NAMESPACE rollout restart deployment"
 	} else {
 		r.add("pods", OK, "all of %d pods that should have a hook have it", found.Hooked)
 	}
 	if found.OtherAgent > 0 {
-		result := r.add("pods", Note, "%d pods have another agent than new pods are given", found.OtherAgent)
-		result.Named, result.Remedy = found.NamedOther, "they work; restart them to have the present one"
+		result := r.add("pods", Note, "%d pods have another agent than new pods get", found.OtherAgent)
+		result.Named, result.Remedy = found.NamedOther, "they work; restart them to get the present one"
 	}
 }
 
-// agents tells whether pods reach the hub.
+// agents says whether pods reach the hub.
 func (r *run) agents(context.Context) {
 	switch {
 	case r.leader == nil:
@@ -124,7 +124,7 @@ func (r *run) hubPort() string {
 	return "8080"
 }
 
-// leftovers names what nobody works with any more.
+// leftovers names objects that nothing uses any more.
 func (r *run) leftovers(ctx context.Context) {
 	var left []string
 	services, err := r.Client.CoreV1().Services(deploy.BarrierNamespace).List(ctx, metav1.ListOptions{LabelSelector: barrier.ManagedByLabel + "=" + barrier.ManagedBy})
@@ -151,13 +151,13 @@ func (r *run) leftovers(ctx context.Context) {
 		}
 	}
 	if len(left) > 0 {
-		r.add("leftovers", Note, "%d objects are of no use any more", len(left)).Named = atMost(left)
+		r.add("leftovers", Note, "nothing uses %d objects any more", len(left)).Named = atMost(left)
 		return
 	}
 	r.add("leftovers", OK, "nothing is left over")
 }
 
-// uses reports whether the leader works with the Service, or may come to: it was just made.
+// uses reports whether the leader uses the Service, or may be about to: it was just created.
 func (r *run) uses(service *corev1.Service) bool {
 	if r.Now().Sub(service.CreationTimestamp.Time) < 10*time.Minute {
 		return true

@@ -14,7 +14,7 @@ import (
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
-// controller looks whether the replicas run.
+// controller checks that the replicas run.
 func (r *run) controller(ctx context.Context) {
 	namespace := r.report.Namespace
 	found, err := r.Client.AppsV1().Deployments(namespace).Get(ctx, deploy.Deployment, metav1.GetOptions{})
@@ -33,14 +33,14 @@ func (r *run) controller(ctx context.Context) {
 	}
 	for _, condition := range found.Status.Conditions {
 		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
-			r.add("controller", Problem, "its pods can't be made: %s", condition.Message)
+			r.add("controller", Problem, "its pods can't be created: %s", condition.Message)
 			return
 		}
 	}
 	look := "kubectl -n " + namespace + " describe pods -l " + Ours
 	switch {
 	case wanted == 0:
-		r.add("controller", Problem, "it is scaled to none: new pods start without their hook")
+		r.add("controller", Problem, "it is scaled to zero: new pods start without their hook")
 	case ready == 0:
 		r.add("controller", Problem, "none of %d replicas is ready: new pods start without their hook", wanted).Remedy = look
 	case ready < wanted:
@@ -90,14 +90,14 @@ func (r *run) leading(ctx context.Context) {
 		r.add("leader", Unknown, "pod %s leads, but could not be asked: %v", pod, err).Remedy = "this needs the right to create pods/portforward in " + namespace
 		return
 	case !leader.Leading:
-		r.add("leader", Problem, "the hub's Service leads to pod %s, which does not lead", pod)
+		r.add("leader", Problem, "the hub's Service points to pod %s, which is not the leader", pod)
 		return
 	}
 	r.leader = &leader
 	since := leader.Since.Format(time.RFC3339)
 	if !leader.LeaseHeld {
-		r.add("leader", Problem, "pod %s leads since %s, but can't renew its lease: can it reach the API server?", pod, since)
+		r.add("leader", Problem, "pod %s has led since %s, but can't renew its lease: can it reach the API server?", pod, since)
 		return
 	}
-	r.add("leader", OK, "pod %s leads since %s", pod, since)
+	r.add("leader", OK, "pod %s has led since %s", pod, since)
 }

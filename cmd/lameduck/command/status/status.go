@@ -1,5 +1,5 @@
-// Package status finds out whether an installation of lameduck holds together: what an operator
-// needs to know before and after trouble.
+// Package status checks whether an installation of lameduck works, for an operator before and after
+// trouble.
 package status
 
 import (
@@ -20,7 +20,7 @@ type Level string
 // The levels, from good to bad.
 const (
 	OK      Level = "ok"
-	Note    Level = "note"    // works, and somebody should know
+	Note    Level = "note"    // works, but worth knowing
 	Unknown Level = "unknown" // could not be found out
 	Problem Level = "problem" // pods are not protected, or soon won't be
 )
@@ -34,7 +34,7 @@ type Result struct {
 	Remedy string   `json:"remedy,omitempty"` // what to do
 }
 
-// Report is the whole of it.
+// Report is the result of all checks.
 type Report struct {
 	Namespace string   `json:"namespace,omitempty"` // of the installation
 	Level     Level    `json:"level"`               // problem or unknown if any check is, else ok
@@ -57,7 +57,7 @@ type Config struct {
 	Now   func() time.Time
 }
 
-// run is one making of a report.
+// run is one report in the making.
 type run struct {
 	Config
 	report     Report

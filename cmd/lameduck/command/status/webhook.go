@@ -17,18 +17,18 @@ import (
 	"github.com/lameduck-dev/lameduck/inject"
 )
 
-// slow is what a pod's creation may take without a word; the webhook itself takes milliseconds.
+// slow is how long a pod's creation may take without a note; the webhook itself takes milliseconds.
 const slow = time.Second
 
-// lastDays is how many days before its end a certificate is a note.
+// lastDays is how many days before its expiry a certificate is worth a note.
 const lastDays = 30
 
-// webhook looks whether the API server is told to call this installation.
+// webhook checks that the API server is configured to call this installation.
 func (r *run) webhook(ctx context.Context) {
 	config, err := r.Client.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(ctx, deploy.Webhook, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		r.add("webhook", Problem, "the API server is not told to call it: new pods start without their hook").Remedy = "lameduck install | kubectl apply -f -"
+		r.add("webhook", Problem, "the API server is not configured to call it: new pods start without their hook").Remedy = "lameduck install | kubectl apply -f -"
 		return
 	case err != nil:
 		r.add("webhook", Unknown, "%v", err)
@@ -36,15 +36,15 @@ func (r *run) webhook(ctx context.Context) {
 	}
 	for _, hook := range config.Webhooks {
 		if service := hook.ClientConfig.Service; service == nil || service.Namespace != r.report.Namespace {
-			r.add("webhook", Problem, "the API server is told to call another than the one in namespace %s", r.report.Namespace)
+			r.add("webhook", Problem, "the API server is configured to call another one than that in namespace %s", r.report.Namespace)
 			return
 		}
 		r.ca = hook.ClientConfig.CABundle
 	}
-	r.add("webhook", OK, "the API server is told to call it")
+	r.add("webhook", OK, "the API server is configured to call it")
 }
 
-// certificate tells how long the webhook's CA is valid.
+// certificate says how long the webhook's CA is valid.
 func (r *run) certificate(context.Context) {
 	if len(r.ca) == 0 {
 		return
@@ -73,8 +73,8 @@ func (r *run) certificate(context.Context) {
 	}
 }
 
-// answers has the API server try to make a pod, without making it: it calls the webhook for that,
-// too. An answer leaves its sign on the pod.
+// answers has the API server create a pod by dry run, for which it calls the webhook, too. The
+// webhook's answer shows on the pod.
 func (r *run) answers(ctx context.Context) {
 	namespace := r.Probe
 	if namespace == "" {
@@ -99,7 +99,7 @@ func (r *run) answers(ctx context.Context) {
 		r.add("answers", Problem, "the webhook could not inject a pod in namespace %s", namespace).Named = warned
 	case inject.ReadStatus(pod.Annotations) == nil:
 		r.add("answers", Problem, "the API server got no answer from the webhook (namespace %s, %v): pods start late, and without their hook", namespace, took).Remedy =
-			"does a firewall or NetworkPolicy let the control plane reach port " + r.port("webhook-port") + " of the controller's pods? lameduck install --host-network, --webhook-port and --webhook-from are for that"
+			"does a firewall or NetworkPolicy let the control plane reach port " + r.port("webhook-port") + " of the controller's pods? lameduck install --host-network, --webhook-port and --webhook-from can help"
 	case took > slow:
 		r.add("answers", Note, "the webhook answers, but a dry run in namespace %s took %v", namespace, took)
 	default:
@@ -123,7 +123,7 @@ func (r *run) injected(ctx context.Context) string {
 	return list.Items[0].Name
 }
 
-// probe is a pod that the strictest namespaces take.
+// probe is a pod that the strictest namespaces accept.
 func (r *run) probe() *corev1.Pod {
 	few := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")}
 	return &corev1.Pod{
