@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lameduck-dev/lameduck/check/render/rendertest"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -146,7 +147,7 @@ func TestDependencies(t *testing.T) {
 		t.Errorf("off: %v, %v", in.Files, in.Problems)
 	}
 	values := filepath.Join(t.TempDir(), "values.yaml")
-	put(t, values, "cache: {wanted: true}\ntags: {extras: true}\n")
+	rendertest.Put(t, values, "cache: {wanted: true}\ntags: {extras: true}\n")
 	in = load(t, &Renderer{KubernetesVersion: "1.34", Values: []string{values}}, "dependency-off")
 	if len(in.Files) != 1 || len(in.Problems) != 1 || !strings.Contains(in.Problems[0].Text, "left out: dependencies cache, queue") {
 		t.Errorf("on: %v, %v", in.Files, in.Problems)
