@@ -55,6 +55,7 @@ var house = []string{
 	"check/image",
 	"check",
 	"check/render",
+	"check/render/rendertest",
 	"check/corpus",
 
 	"verify",
