@@ -84,9 +84,12 @@ prove: ## every proof with its control run (RUN=regexp for some, JSON=file for t
 	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)')
 
 ##@ Develop
-.PHONY: generate cluster cluster-down
+.PHONY: generate tidy cluster cluster-down release
 generate: ## write the generated files anew
 	@hack/generate.sh
+
+tidy: ## go mod tidy, every module
+	@hack/tidy.sh $(MODULES)
 
 cluster: ## a real three-node Kubernetes on this machine; prints the KUBECONFIG to use
 	@hack/deps.sh
@@ -94,3 +97,6 @@ cluster: ## a real three-node Kubernetes on this machine; prints the KUBECONFIG 
 
 cluster-down: ## take it down, with all that it made
 	@go -C test/cluster run . down
+
+release: ## check and tag a version of all modules that users name, as in make release VERSION=v0.1.0; pushes nothing
+	@go run ./test/release $(if $(filter command,$(firstword $(origin VERSION))),-version '$(VERSION)')

@@ -2,15 +2,13 @@ module github.com/lameduck-dev/lameduck
 
 go 1.26.0
 
-replace github.com/lameduck-dev/lameduck/graceful => ./graceful
-
 require (
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/go-logr/logr v1.4.3
 	github.com/google/go-cmp v0.7.0
 	github.com/google/go-containerregistry v0.20.6
 	github.com/klauspost/compress v1.18.0
-	github.com/lameduck-dev/lameduck/graceful v0.0.0
+	github.com/lameduck-dev/lameduck/graceful v0.1.0
 	github.com/prometheus/client_golang v1.22.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
 	github.com/spf13/cobra v1.10.2

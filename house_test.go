@@ -25,6 +25,7 @@ var house = []string{
 	"test/router",
 	"test/registries/...",
 	"test/cluster/...",
+	"test/release",
 
 	"cmd/lameduck",
 	"cmd/lameduck/command",
@@ -95,6 +96,7 @@ var house = []string{
 	"workload/shell",
 	"workload/v1alpha1",
 	"workload/printable",
+	"buildinfo",
 
 	"graceful/termination",
 }

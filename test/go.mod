@@ -26,7 +26,7 @@ require (
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/google/go-containerregistry v0.20.6 // indirect
 	github.com/klauspost/compress v1.18.0 // indirect
-	github.com/lameduck-dev/lameduck/graceful v0.0.0 // indirect
+	github.com/lameduck-dev/lameduck/graceful v0.1.0 // indirect
 	github.com/prometheus/client_golang v1.22.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	go.yaml.in/yaml/v3 v3.0.4 // indirect

@@ -7,10 +7,11 @@ import (
 	"runtime"
 
 	"github.com/lameduck-dev/lameduck/agent/command"
+	"github.com/lameduck-dev/lameduck/buildinfo"
 )
 
 // version is stamped by the linker.
-var version = "dev"
+var version string
 
 // The agent runs within the limits of the application's container. Where a thread can't be started
 // the Go runtime aborts, and the hook with it: one processor keeps the threads to seven on a
@@ -18,5 +19,5 @@ var version = "dev"
 func init() { runtime.GOMAXPROCS(1) }
 
 func main() {
-	os.Exit(command.Main(os.Args[1:], version, os.Stdout, os.Stderr))
+	os.Exit(command.Main(os.Args[1:], buildinfo.Version(version), os.Stdout, os.Stderr))
 }

@@ -11,11 +11,12 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/lameduck-dev/lameduck/buildinfo"
 	"github.com/lameduck-dev/lameduck/registry/command"
 )
 
 // version is stamped by the linker.
-var version = "dev"
+var version string
 
 // It runs beside an application whose limits it shares: one processor keeps its threads few, early
 // collection its heap small.
@@ -26,7 +27,7 @@ func init() {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	code := command.Main(ctx, os.Args[1:], version, os.Stdin, os.Stdout, os.Stderr)
+	code := command.Main(ctx, os.Args[1:], buildinfo.Version(version), os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
