@@ -13,8 +13,8 @@ import (
 	"github.com/lameduck-dev/lameduck/barrier"
 )
 
-// leadersStore opens only for who leads by the lease as it is then: opening deletes what another
-// leader may be working with.
+// leadersStore opens only while the lease names this replica: opening deletes what another leader
+// may be working with.
 type leadersStore struct {
 	barrier.Store
 	mine func(context.Context) error
@@ -27,8 +27,8 @@ func (s leadersStore) Open(ctx context.Context) (barrier.Service, error) {
 	return s.Store.Open(ctx)
 }
 
-// barriers has the lanes of one barrier for each address family that somebody asked for: the kube-proxies
-// of a family program its slices on their own.
+// barriers holds the lanes of one barrier for each address family that somebody asked for:
+// kube-proxies program each family's slices separately.
 type barriers struct {
 	ctx    context.Context
 	leader *leader
@@ -90,7 +90,7 @@ func (b *barriers) members(family corev1.IPFamily) []barrier.Node {
 	return members
 }
 
-// removed tells all that a Service of the barrier, or a slice of it, was removed.
+// removed tells all barriers that a Service of the barrier, or a slice of it, was removed.
 func (b *barriers) removed(service string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,8 +104,8 @@ const (
 	tidyAfter = 2 * time.Minute // the age from which a Service that no lane works with is left over
 )
 
-// tidy removes the Services that no lane works with, until ctx is done: of lanes that a larger
-// cluster does without, of families that nobody asks for, of a leader that was paused.
+// tidy removes the Services that no lane works with, until ctx is done: those of lanes that a
+// larger cluster does without, of families that nobody asks for, and of a leader that was paused.
 func (b *barriers) tidy(ctx context.Context) {
 	for {
 		select {

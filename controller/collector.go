@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// statusCollector gives as metrics what Status holds at the moment of a scrape.
+// statusCollector exports as metrics what Status holds at the time of a scrape.
 type statusCollector struct {
 	status func() Status
 
@@ -18,9 +18,9 @@ func newStatusCollector(status func() Status) *statusCollector {
 	return &statusCollector{
 		status:   status,
 		leading:  desc("lameduck_leading", "1 on the replica that runs hub and barrier, else 0."),
-		lease:    desc("lameduck_lease_held", "On the leader: 1 while it can renew its lease, else 0; it leads on until another does."),
+		lease:    desc("lameduck_lease_held", "On the leader: 1 while it can renew its lease, else 0; it keeps leading until another replica does."),
 		services: desc("lameduck_barrier_services", "The barrier's Services in use, by address family; 0: it can't prove anything.", "family"),
-		nodes:    desc("lameduck_barrier_nodes", "Nodes by address family and state: passing, waiting (for less than 25 s) or silent (nothing is confirmed until it answers, is mended or left out).", "family", "state"),
+		nodes:    desc("lameduck_barrier_nodes", "Nodes by address family and state: passing, waiting (for less than 25 s) or silent (nothing is confirmed until it answers or is left out).", "family", "state"),
 		leftOut:  desc("lameduck_barrier_nodes_left_out", "Nodes that the barrier does not ask, because of a label or taint."),
 		ca:       desc("lameduck_ca_expiry_timestamp_seconds", "When the webhook's CA that the replica has mounted expires, in seconds since 1970; 0: it can't be read."),
 	}

@@ -24,8 +24,8 @@ type Unheard struct {
 	Time time.Time `json:"time"` // when it was gone
 }
 
-// heard knows which agents reach the hub: each shows a token, and a pod with an agent that goes
-// without one was not let through, for instance by a NetworkPolicy.
+// heard knows which agents reach the hub: each shows a token. A pod whose agent never showed one
+// could not reach it, for instance because of a NetworkPolicy.
 type heard struct {
 	count func(reached bool)
 
@@ -41,7 +41,7 @@ type departure struct {
 	asked bool
 }
 
-// lead begins to count anew from now on; a zero time ends it.
+// lead starts a new count from now on; a zero time ends it.
 func (h *heard) lead(since time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -23,16 +23,16 @@ func (l *leader) owner(barrier *corev1.Namespace) error {
 	if other == "" || other == l.options.Namespace {
 		return nil
 	}
-	return fmt.Errorf("namespace %s belongs to the installation in namespace %s: %w; take this one out: lameduck uninstall --namespace %s | kubectl delete -f -",
+	return fmt.Errorf("namespace %s belongs to the installation in namespace %s: %w; remove this one: lameduck uninstall --namespace %s | kubectl delete -f -",
 		barrier.Name, other, errTaken, l.options.Namespace)
 }
 
-// owns asks once, before anything is begun.
+// owns asks once, before anything starts.
 func (l *leader) owns(ctx context.Context, reader client.Reader) error {
 	var barrier corev1.Namespace
 	err := reader.Get(ctx, client.ObjectKey{Name: l.options.BarrierNamespace}, &barrier)
 	if apierrors.IsNotFound(err) {
-		return nil // the barrier's writes will say so, and go on when it is made
+		return nil // the barrier's writes will say so, and succeed once it exists
 	}
 	if err != nil {
 		return fmt.Errorf("reading namespace %s: %w", l.options.BarrierNamespace, err)

@@ -33,7 +33,7 @@ func addressesOf(object client.Object) (addresses []string) {
 func (l *leader) PodsAt(ip netip.Addr) (found []peers.Pod) {
 	var list corev1.PodList
 	if err := l.cache.List(context.Background(), &list, client.MatchingFields{addressIndex: ip.String()}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil // then it counts as an address outside of the cluster, which may know the pod's
+		return nil // then it counts as an address outside the cluster, which may know the pod's
 	}
 	for i := range list.Items {
 		found = append(found, peers.Describe(&list.Items[i]))

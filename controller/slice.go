@@ -16,7 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// keepEvery is how often the hub's Service and slice are looked at without a sign that they changed.
+// keepEvery is how often the hub's Service and slice are checked without a sign that they changed.
 const keepEvery = 30 * time.Second
 
 // hubObjects hears of changes to the hub's Service and slice.
@@ -36,8 +36,8 @@ func (h *hubObjects) next() <-chan struct{} {
 	return h.changed
 }
 
-// change notes that one of the objects is another than before, or gone; ip is the Service's
-// address, or empty.
+// change notes that one of the objects has changed, or is gone; ip is the Service's address, or
+// empty.
 func (h *hubObjects) change(ip string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -56,8 +56,8 @@ func (h *hubObjects) address() string {
 	return h.ip
 }
 
-// keep has the hub's Service lead to this replica alone until ctx is done: whoever deletes or
-// overwrites it, for instance a leader that was paused, is put right.
+// keep has the hub's Service lead to this replica alone until ctx is done: a change by anybody
+// else, for instance a leader that was paused, is corrected.
 func (l *leader) keep(ctx context.Context) {
 	for pause := time.Second; ctx.Err() == nil; {
 		changed := l.hub.next()
@@ -87,8 +87,8 @@ func (l *leader) leadHere(ctx context.Context) error {
 	return nil
 }
 
-// keepService makes the Service anew when somebody deleted it, if possible at the address that
-// pods carry.
+// keepService recreates the Service when somebody deleted it, if possible at the address that pods
+// carry.
 func (l *leader) keepService(ctx context.Context) error {
 	services := l.clientset.CoreV1().Services(l.options.Namespace)
 	_, err := services.Get(ctx, hubService, metav1.GetOptions{})
@@ -114,14 +114,14 @@ func (l *leader) keepService(ctx context.Context) error {
 		return nil
 	}
 	if err == nil {
-		l.options.Log.Warn("hub: its Service was gone, and is made anew", "service", hubService)
+		l.options.Log.Warn("hub: its Service was gone, and is recreated", "service", hubService)
 	}
 	return err
 }
 
 // keepSlice writes the slice if it is not as it should be. The lease is read after the slice, and
-// the slice is written only if it is still as it was read: a leader that was paused in between
-// meets a conflict, or finds that another leads, and never overwrites a newer one's.
+// the slice is written only if it is still as it was read: so a leader that was paused in between
+// gets a conflict, or finds that another leads, and never overwrites a newer leader's slice.
 func (l *leader) keepSlice(ctx context.Context) error {
 	slices := l.clientset.DiscoveryV1().EndpointSlices(l.options.Namespace)
 	want := l.hubSlice()

@@ -13,7 +13,7 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// source tells the webhook what surrounds a pod, from the caches.
+// source gives the webhook a pod's surroundings, from the caches.
 type source struct {
 	reader  client.Reader
 	live    client.Reader // for what the cache has not heard of
@@ -40,8 +40,8 @@ func (s *source) Surroundings(ctx context.Context, namespace string) (inject.Sur
 	return around, nil
 }
 
-// Settings gives the hub by its Service's address first: a pod may have a DNS of its own.
-// The name is for a Service that was made anew since.
+// Settings gives the hub's Service address first: a pod may have a DNS of its own. The name is for
+// a Service that was recreated since.
 func (s *source) Settings(ctx context.Context) (inject.Settings, error) {
 	var service corev1.Service
 	if err := s.reader.Get(ctx, client.ObjectKey{Namespace: s.options.Namespace, Name: hubService}, &service); err != nil {

@@ -23,8 +23,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// StatusPath is where a replica tells its Status, beside its metrics, to who comes through the pod's
-// own loopback: by port-forward, that is. It names nodes and pods of all tenants.
+// StatusPath is where a replica serves its Status, beside its metrics, to the pod's own loopback
+// alone: by port-forward, that is. It names nodes and pods of all tenants.
 const StatusPath = "/status"
 
 // Status is what a replica knows that the API does not. Only the leader has more than the first
@@ -34,7 +34,7 @@ type Status struct {
 	AgentImage string          `json:"agentImage"`
 	CAExpires  time.Time       `json:"caExpires,omitzero"` // of the CA that it has mounted
 	Leading    bool            `json:"leading"`
-	LeaseHeld  bool            `json:"leaseHeld,omitempty"` // false: it can't renew it, and leads on until another does
+	LeaseHeld  bool            `json:"leaseHeld,omitempty"` // false: it can't renew it, and keeps leading until another replica does
 	Since      time.Time       `json:"since,omitzero"`
 	Barrier    []BarrierStatus `json:"barrier,omitempty"`
 	LeftOut    []LeftOut       `json:"leftOut,omitempty"`
@@ -57,7 +57,7 @@ type LeftOut struct {
 	Why  string `json:"why"`
 }
 
-// status tells how things are.
+// status gives the present state.
 func (l *leader) status() Status {
 	s := Status{Pod: l.options.Pod.Name, AgentImage: l.options.AgentImage, CAExpires: caExpires(l.options.Keys)}
 	now := l.now()

@@ -59,8 +59,8 @@ func tokenVolume() corev1.Volume {
 }
 
 // credentialsVolume holds registries' credentials. They are for the hook, which runs as its
-// container's user; that one is often known to the image alone. So anyone in a hooked container may
-// read them, unless the pod has a group for its volumes: then only that.
+// container's user, often known to the image alone. So anyone in a hooked container may read them,
+// or only the pod's fsGroup if it has one.
 func credentialsVolume(pod *corev1.Pod, from []corev1.VolumeProjection) corev1.Volume {
 	mode := int32(0o444)
 	if s := pod.Spec.SecurityContext; s != nil && s.FSGroup != nil {
@@ -75,10 +75,10 @@ func credentialsVolume(pod *corev1.Pod, from []corev1.VolumeProjection) corev1.V
 // initResources gives the init container, for each resource, what the pod's most modest
 // container has, and nothing where one has nothing.
 //
-// So it is within whatever LimitRange that container is within (minimum, maximum and ratio),
-// and set wherever a ResourceQuota wants it set. It costs nothing: a pod counts as the larger
-// of its containers' sum and its largest init container. And it leaves the pod in its class
-// of service: a guaranteed pod stays guaranteed, a best-effort one best-effort.
+// So it satisfies every LimitRange that this container satisfies (minimum, maximum and ratio), and
+// is set wherever a ResourceQuota requires it. It costs nothing: a pod counts as the larger of its
+// containers' sum and its largest init container. And the pod keeps its class of service: a
+// guaranteed pod stays guaranteed, a best-effort one best-effort.
 func initResources(containers []corev1.Container) corev1.ResourceRequirements {
 	var needs corev1.ResourceRequirements
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
@@ -111,12 +111,12 @@ func set(list *corev1.ResourceList, name corev1.ResourceName, value resource.Qua
 	(*list)[name] = value.DeepCopy()
 }
 
-// initSecurity is what Pod Security "restricted" wants, spelt out in the container so that
-// nothing the pod says for all its containers can take it away.
+// initSecurity is what Pod Security "restricted" requires, spelt out in the container so that
+// nothing set for the whole pod can take it away.
 //
-// The user is one that the pod's own containers run as, where they say so: admission that
-// gives every namespace a range of users has accepted that one. Any user can write to the
-// volume and run what is copied there.
+// The user is one that the pod's own containers run as, if they name one: admission that gives
+// every namespace a range of users has accepted it. Any user can write to the volume and run what
+// is copied there.
 func initSecurity(pod *corev1.Pod) *corev1.SecurityContext {
 	user, yes, no := int64(agentUser), true, false
 	if own := ownUser(pod); own > 0 {

@@ -13,8 +13,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// override reads the pod's annotations: durations replace wishes, the rest goes into the
-// policy. Annotations of lameduck that nobody reads are warned of: they may be misspelt.
+// override reads the pod's annotations: durations replace wishes, the rest goes into the policy.
+// Unknown annotations of lameduck give a warning: they may be misspelt.
 func (w *wishes) override(pod *corev1.Pod, policy *Policy) error {
 	for _, key := range slices.Sorted(maps.Keys(pod.Annotations)) {
 		value := strings.TrimSpace(pod.Annotations[key])
@@ -50,7 +50,7 @@ func (w *wishes) override(pod *corev1.Pod, policy *Policy) error {
 		case StatusAnnotation:
 		default:
 			if strings.HasPrefix(key, prefix) && !strings.HasPrefix(key, ignorePrefix) {
-				policy.Warnings = append(policy.Warnings, "annotation "+key+" means nothing to injection: is it misspelt?")
+				policy.Warnings = append(policy.Warnings, "annotation "+key+" is not known to injection: is it misspelt?")
 			}
 		}
 		if err != nil {
@@ -98,7 +98,7 @@ func portList(pod *corev1.Pod, value string) ([]int32, error) {
 		item = strings.TrimSpace(item)
 		if number, err := strconv.Atoi(item); err == nil {
 			if number < 1 || number > 65535 {
-				return nil, invalid(fmt.Sprintf("has %d, which is no port", number))
+				return nil, invalid(fmt.Sprintf("has %d, which is not a port", number))
 			}
 			ports = append(ports, int32(number))
 			continue
@@ -152,7 +152,7 @@ func containerList(pod *corev1.Pod, value string) ([]string, error) {
 	for item := range strings.SplitSeq(value, ",") {
 		item = strings.TrimSpace(item)
 		if !slices.Contains(all, item) {
-			return nil, &Invalid{annotation(ContainersAnnotation), fmt.Sprintf("has %q, which is no container of the pod", item), "write names out of " + strings.Join(all, ", ") + ", or all"}
+			return nil, &Invalid{annotation(ContainersAnnotation), fmt.Sprintf("has %q, which is not a container of the pod", item), "write names out of " + strings.Join(all, ", ") + ", or all"}
 		}
 		chosen = append(chosen, item)
 	}

@@ -72,11 +72,11 @@ func keepExec(command []string, atAnnounce bool) ownHook {
 
 func keepHTTP(get *corev1.HTTPGetAction, c *corev1.Container, atAnnounce bool) ownHook {
 	if strings.EqualFold(string(get.Scheme), string(corev1.URISchemeHTTPS)) {
-		return ownHook{leave: "its own hook asks by HTTPS, which the agent does not speak: run a command instead, or use plain HTTP"}
+		return ownHook{leave: "its own hook uses HTTPS, which the agent does not speak: run a command instead, or use plain HTTP"}
 	}
 	port, ok := resolvePort(get.Port, c)
 	if !ok {
-		return ownHook{note: fmt.Sprintf("its httpGet hook is dropped: it asks port %s, which the container does not declare, and always failed", get.Port.String())}
+		return ownHook{note: fmt.Sprintf("its httpGet hook is dropped: it calls port %s, which the container does not declare, and always failed", get.Port.String())}
 	}
 	flag, when := "--then-http", "after drain"
 	if atAnnounce {
@@ -119,7 +119,7 @@ func resolvePort(port intstr.IntOrString, c *corev1.Container) (int32, bool) {
 	return number, number > 0 && number <= 65535
 }
 
-// runsAgent tells a hand-written hook: the agent under whatever path, or in a script.
+// runsAgent recognises a hand-written hook: the agent under any path, or in a script.
 func runsAgent(command []string) bool {
 	for _, one := range script(command).Commands {
 		if args := one.Args(); len(args) > 1 && path.Base(args[0]) == path.Base(ImageAgentPath) && args[1] == "prestop" {
@@ -138,8 +138,8 @@ func onlySleep(command []string) (time.Duration, bool) {
 	return asDuration(read.Time.Min), read.Time.Min > 0
 }
 
-// sleepsIn is how long a command is certain to wait. It only ever makes the grace period
-// longer; no grace period is long enough for a command that never ends.
+// sleepsIn is how long a command is certain to wait. It only ever makes the grace period longer;
+// for a command that never ends no grace period is long enough.
 func sleepsIn(command []string) time.Duration {
 	if took := script(command).Time; !took.Endless() {
 		return asDuration(took.Min)

@@ -2,7 +2,7 @@ package inject
 
 import "strings"
 
-// Invalid is a value that cannot be used: where it stands, what is wrong, what to do.
+// Invalid is a value that can't be used: where it is, what is wrong with it, what to do.
 type Invalid struct {
 	Path    []string // field names from the object's root; annotation keys are one element
 	Problem string   // reads after the path: `is "maybe"`

@@ -12,8 +12,8 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 )
 
-// strip takes out what an earlier injection added and puts back the hooks that it replaced,
-// as the pod's status tells them. What only bears our names stays, for reserve to refuse.
+// strip takes out what an earlier injection added and puts back the hooks that it replaced, as the
+// pod's status tells them. Anything else with our names stays, for reserve to refuse.
 func strip(pod *corev1.Pod, status *Status) error {
 	spec := &pod.Spec
 	ownInit := func(c corev1.Container) bool {
@@ -76,7 +76,7 @@ func ownTokenVolume(v corev1.Volume) bool {
 	return token != nil && token.Audience == hubapi.Audience
 }
 
-// ownCredentialsVolume knows the folders of registries, which are numbers.
+// ownCredentialsVolume recognises our volume by its folders, which are numbers.
 func ownCredentialsVolume(v corev1.Volume) bool {
 	return v.Name == CredentialsVolume && v.Projected != nil && !slices.ContainsFunc(v.Projected.Sources, func(s corev1.VolumeProjection) bool {
 		return s.Secret == nil || slices.ContainsFunc(s.Secret.Items, func(item corev1.KeyToPath) bool {

@@ -21,9 +21,9 @@ type plan struct {
 	env   []string // added variables
 }
 
-// planAll decides for every ordinary container and makes the budget hold what their own
-// hooks need. Native sidecars and init containers are not looked at: a sidecar outlives the
-// ordinary containers by itself, and an init container is gone when the pod stops.
+// planAll decides for every ordinary container and makes room in the budget for their own hooks.
+// Native sidecars and init containers are left out: a sidecar outlives the ordinary containers by
+// itself, and an init container is gone when the pod stops.
 func planAll(pod *corev1.Pod, policy *Policy) []plan {
 	var plans []plan
 	chosen := policy.Containers

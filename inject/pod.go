@@ -43,16 +43,16 @@ type Result struct {
 	Changes  []string    // what was done, for people; none if the pod is as it was
 	Skipped  string      // why an opted-in pod got no hook
 	Notes    []string    // what became of containers' own hooks, and which have none
-	Warnings []string    // what its owner should mend: values not used, containers left alone
+	Warnings []string    // what its owner should fix: values not used, containers left alone
 }
 
 // Pod injects what the pod asks for, by its labels and annotations or by what surrounds it.
 //
 // It never changes its argument and never lowers a grace period. It recognises what it added
-// before, whatever the settings and policies were then, and renews it: applied twice it does
-// what it does once. A pod that is opted out loses what was added, except for the grace
-// period; one of which nobody says anything keeps it, since it may have been injected as a
-// file. An *Invalid comes with a result that holds the pod as it was.
+// before, whatever the settings and policies were then, and renews it: applying it twice changes
+// nothing more. A pod that is opted out loses what was added, except for the grace period. A pod
+// that nothing opts in or out keeps it, since it may have been injected as a file. An *Invalid
+// comes with a result that holds the pod as it was.
 func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error) {
 	result := Result{Pod: pod.DeepCopy()}
 	policy, err := Resolve(pod, around)
@@ -114,7 +114,7 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 	return result, nil
 }
 
-// checkNames makes sure that a container can be told by its name.
+// checkNames makes sure that every container has a name of its own.
 func checkNames(containers []corev1.Container) error {
 	seen := map[string]bool{}
 	for _, c := range containers {
@@ -126,7 +126,7 @@ func checkNames(containers []corev1.Container) error {
 	return nil
 }
 
-// inject adds everything to a pod that has nothing of ours in it.
+// inject adds everything to a pod that has none of it.
 func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, before *Status) ([]string, error) {
 	plans := planAll(pod, &policy)
 	if !slices.ContainsFunc(plans, func(p plan) bool { return p.hook }) {
@@ -186,8 +186,7 @@ func graceOf(pod *corev1.Pod) int64 {
 	return defaultGrace
 }
 
-// period is a time in seconds as the API has it, as far as it can be told to the agent: longer ones
-// mean nothing.
+// period is a time in seconds from the API, cut to what the agent understands.
 func period(seconds int64) time.Duration {
 	return time.Duration(min(seconds, int64(termination.MaxGrace/time.Second))) * time.Second
 }

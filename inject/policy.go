@@ -14,7 +14,7 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// Surroundings are what beside the pod itself decides about it.
+// Surroundings are what decides about a pod besides the pod itself.
 type Surroundings struct {
 	NamespaceLabels map[string]string
 	Policies        []v1alpha1.DrainPolicy // those of the pod's namespace, in any order
@@ -25,7 +25,7 @@ type Surroundings struct {
 // Policy is what is asked for one pod, with nothing left open.
 type Policy struct {
 	OptedIn  bool
-	OptedOut bool   // someone said no; neither is true if nobody said anything
+	OptedOut bool   // it was opted out; neither is true if nothing says either
 	Because  string // what decided: "label on the pod", "DrainPolicy web", ...
 	From     string // name of the DrainPolicy that gave values, if one did
 
@@ -97,15 +97,15 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 	return policy, asked.apply(&policy)
 }
 
-// CheckPolicy reports what is wrong with a DrainPolicy, as an *Invalid. The API server
-// checks the same by the CRD; manifests that have not been there yet are checked here.
+// CheckPolicy reports what is wrong with a DrainPolicy, as an *Invalid. The API server checks the
+// same by the CRD; this is for manifests that it has not seen yet.
 func CheckPolicy(p *v1alpha1.DrainPolicy) error {
 	_, err := new(Policy).adopt(p, PolicyRights{Any: true})
 	return err
 }
 
-// adopt checks a DrainPolicy and takes what it says over, but for what a pod's annotations can
-// still override: those are its wishes.
+// adopt checks a DrainPolicy and takes over what it says. What a pod's annotations can still
+// override becomes its wishes.
 func (policy *Policy) adopt(p *v1alpha1.DrainPolicy, rights PolicyRights) (wishes, error) {
 	if p.Spec.Selector == nil {
 		return wishes{}, &Invalid{[]string{"spec", "selector"}, "is missing", "write {} to select every pod of the namespace"}

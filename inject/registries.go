@@ -15,11 +15,11 @@ import (
 // leaveTime is what taking the pod out may need, on top of what consumers may cache.
 const leaveTime = 10 * time.Second
 
-// PolicyRights are what DrainPolicies may name: whoever writes one decides what pods do that
-// others have written. None means nothing but what is found in the pod itself, and Secrets called
+// PolicyRights are what DrainPolicies may name: the author of one decides what other people's pods
+// do. Without any, a policy may name only what is found in the pod itself, and Secrets called
 // lameduck-*.
 type PolicyRights struct {
-	Any     bool             // policies are of whoever writes the pods, too
+	Any     bool             // whoever writes the policies also writes the pods
 	Servers registry.Servers // that a registry may have
 	Secrets []string         // NAMESPACE/NAME, besides those called lameduck-*
 }
@@ -31,9 +31,9 @@ func (r PolicyRights) secret(namespace, name string) bool {
 	return r.Any || strings.HasPrefix(name, secretPrefix) || slices.Contains(r.Secrets, namespace+"/"+name)
 }
 
-// bound gives a copy of a spec with what a policy may say, and what else it said. A registry stays
-// one whatever is left out: what is missing is found in the application's own settings, or is not,
-// and its consumers are waited for all the same.
+// bound gives a copy of a spec with what a policy may say, and names what else it said. The
+// registry stays, whatever is left out: what is missing may be found in the application's own
+// settings, and its consumers are waited for in any case.
 func (r PolicyRights) bound(spec registry.Spec) (within registry.Spec, problems []string) {
 	for _, key := range spec.Keys() {
 		switch registry.UseOf(key) {
@@ -52,7 +52,7 @@ func (r PolicyRights) bound(spec registry.Spec) (within registry.Spec, problems 
 		for _, key := range []string{"server", "context"} {
 			if value := spec.Get(key); value != "" {
 				spec = spec.With(key, "")
-				problems = append(problems, fmt.Sprintf("%s=%s is none that the installation names (lameduck install --registry-server)", key, value))
+				problems = append(problems, fmt.Sprintf("%s=%s is not one that the installation names (lameduck install --registry-server)", key, value))
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func policyRegistries(p *v1alpha1.DrainPolicy, rights PolicyRights) (specs []reg
 		switch c := r.Credentials; {
 		case c == nil:
 		case !rights.secret(p.Namespace, c.SecretName):
-			warn(fmt.Sprintf("Secret %s is none that the installation names (--registry-secret), and not called %s*", c.SecretName, secretPrefix))
+			warn(fmt.Sprintf("Secret %s is not one that the installation names (--registry-secret), and not called %s*", c.SecretName, secretPrefix))
 		default:
 			var projection corev1.VolumeProjection
 			spec, projection = withCredentials(spec, i, c)
@@ -95,7 +95,7 @@ func policyRegistries(p *v1alpha1.DrainPolicy, rights PolicyRights) (specs []reg
 	return specs, credentials, warnings, nil
 }
 
-// withCredentials has a spec read its credentials from files, and says how these come there. The
+// withCredentials makes a spec read its credentials from files, and says where these come from. The
 // Secret may be missing: then the registry is not left, which the agent's log says, but the pod
 // starts.
 func withCredentials(spec registry.Spec, i int, c *v1alpha1.Credentials) (registry.Spec, corev1.VolumeProjection) {
@@ -138,7 +138,7 @@ func consumersNeed(specs []registry.Spec) time.Duration {
 	return longest
 }
 
-// frameworkEnv is what has a framework shut down gracefully, within the budget.
+// frameworkEnv makes a framework shut down gracefully, within the budget.
 func frameworkEnv(policy Policy) []corev1.EnvVar {
 	if policy.Framework != v1alpha1.SpringBoot {
 		return nil

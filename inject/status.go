@@ -21,13 +21,13 @@ type Status struct {
 	Warnings   []string          `json:"warnings,omitempty"`
 }
 
-// GraceStatus tells the grace period in seconds before and after.
+// GraceStatus is the grace period in seconds before and after.
 type GraceStatus struct {
 	Before int64 `json:"before"`
 	After  int64 `json:"after"`
 }
 
-// ContainerStatus tells what became of one ordinary container.
+// ContainerStatus says what became of one ordinary container.
 type ContainerStatus struct {
 	Name string                   `json:"name"`
 	Hook string                   `json:"hook"`           // "agent", "sleep 15s", "none" or "own"

@@ -10,7 +10,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// wish is one duration that someone asked for, and the path where; none if it has no path.
+// wish is one duration that somebody asked for, and the path of where; without a path there is no
+// wish.
 type wish struct {
 	value time.Duration
 	path  []string
@@ -57,8 +58,8 @@ func wishesOf(p *v1alpha1.DrainPolicy) wishes {
 	return asked
 }
 
-// apply checks the wishes and puts them into the policy. A part of the budget that nobody
-// asked for stretches to hold what was asked for.
+// apply checks the wishes and puts them into the policy. A part of the budget that nobody set
+// stretches to hold what was asked for.
 func (w wishes) apply(policy *Policy) error {
 	if err := w.check(); err != nil {
 		return err

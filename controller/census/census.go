@@ -1,5 +1,5 @@
 // Package census counts which pods have a hook, which should have one and don't, and which have
-// another agent than new pods are given. The controller's metrics and `lameduck status` use it.
+// another agent than new pods get. The controller's metrics and `lameduck status` use it.
 package census
 
 import (
@@ -15,7 +15,7 @@ import (
 // maxNamed bounds how many pods of each kind are named.
 const maxNamed = 20
 
-// Census is the count over the pods that are there and do not leave.
+// Census is the count over the pods that exist and are not leaving.
 type Census struct {
 	Hooked       int      `json:"hooked"`
 	Missing      int      `json:"missing"`               // should have a hook, and have none

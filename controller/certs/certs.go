@@ -1,5 +1,5 @@
-// Package certs makes the webhook's serving certificate in memory, from the CA that
-// `lameduck install` made and the Deployment mounts, and makes it anew in time.
+// Package certs makes the webhook's serving certificate in memory, from the CA that `lameduck
+// install` made and the Deployment mounts, and renews it in time.
 package certs
 
 import (
@@ -59,20 +59,20 @@ func New(dir string, names []string, log *slog.Logger) (*Issuer, error) {
 	return i, nil
 }
 
-// GetCertificate is for tls.Config. If the CA can't be read any more, the last certificate
-// serves on: the API server tells when it no longer does.
+// GetCertificate is for tls.Config. If the CA can't be read any more, the last certificate stays in
+// use: the API server shows when it no longer does.
 func (i *Issuer) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if now := time.Now(); now.Sub(i.looked) >= reread {
 		if err := i.renew(); err != nil {
-			i.log.Error("webhook certificate: going on with the last", "expires", i.expiry, "error", err)
+			i.log.Error("webhook certificate: keeping the last one", "expires", i.expiry, "error", err)
 		}
 	}
 	return i.leaf, nil
 }
 
-// renew makes a new leaf if the CA's files are others than before, or if it is time.
+// renew makes a new leaf if the CA's files have changed, or if it is time.
 func (i *Issuer) renew() error {
 	i.looked = time.Now()
 	var files [2][]byte

@@ -1,4 +1,4 @@
-// Package pace bounds how often each of many may do something.
+// Package pace limits how often each of many callers may do something.
 package pace
 
 import (
@@ -24,8 +24,8 @@ func New[K comparable](limit rate.Limit, burst int) *Paces[K] {
 	return &Paces[K]{limit: limit, burst: burst, of: map[K]*rate.Limiter{}}
 }
 
-// Allow reports whether who may do it once more now. Who is new may not while too many others are
-// being bounded.
+// Allow reports whether who may do it once more now. A newcomer may not while too many others are
+// being limited.
 func (p *Paces[K]) Allow(who K) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -43,7 +43,7 @@ func (p *Paces[K]) Allow(who K) bool {
 	return own.Allow()
 }
 
-// forget drops those that may do all at once again: they lose nothing by beginning anew.
+// forget drops those that have their whole burst again: they lose nothing by starting afresh.
 func (p *Paces[K]) forget() {
 	for who, own := range p.of {
 		if own.Tokens() >= float64(p.burst) {

@@ -1,8 +1,9 @@
-// Package peers tells how the senders of a pod's connections could know the pod's own address.
+// Package peers classifies the senders of a pod's connections by how they could know the pod's own
+// address.
 //
-// Clients of a Service's address are cut off by the barrier. Whoever has the pod's address from
-// elsewhere goes on sending until its own source tells it otherwise, and has to be waited for.
-// What can't be told counts as the latter.
+// Clients of a Service's address are cut off by the barrier. A sender that has the pod's address
+// from elsewhere goes on until its own source tells it otherwise, and must be waited for. A sender
+// that can't be classified counts as such a one.
 package peers
 
 import (
@@ -16,13 +17,13 @@ import (
 // Cluster is what a Classifier looks up, from caches.
 type Cluster interface {
 	// PodsAt gives the pods whose own address is ip: more than one where an address has just
-	// passed on.
+	// changed hands.
 	PodsAt(ip netip.Addr) []Pod
 	// IsNode reports whether ip is a node's.
 	IsNode(ip netip.Addr) bool
 }
 
-// Pod is what is known of a pod that sends.
+// Pod is what is known about a pod that sends.
 type Pod struct {
 	Namespace, Name, ServiceAccount string
 	// Class is what its containers say; PeerUnknown if nothing.
@@ -35,7 +36,7 @@ type Target struct {
 	Headless  bool // a headless Service gives out the pod's address by DNS
 }
 
-// Classifier tells the classes of peers.
+// Classifier finds the classes of peers.
 type Classifier struct {
 	cluster Cluster
 	rights  *rights
@@ -50,7 +51,7 @@ func New(cluster Cluster, reviewer Reviewer) *Classifier {
 	return c
 }
 
-// Classify gives each address its class. What can't be told before ctx is done is PeerUnknown.
+// Classify gives each address its class. One that can't be found before ctx is done is PeerUnknown.
 func (c *Classifier) Classify(ctx context.Context, target Target, addresses []netip.Addr) []hubapi.Peer {
 	classified := make([]hubapi.Peer, 0, len(addresses))
 	for _, address := range addresses {
@@ -69,7 +70,7 @@ func (c *Classifier) Classify(ctx context.Context, target Target, addresses []ne
 	return classified
 }
 
-// strongest is the class of the pod that is to be waited for, if several have had the address.
+// strongest is the class of the pod that must be waited for, if several have had the address.
 func (c *Classifier) strongest(ctx context.Context, target Target, pods []Pod) (class termination.PeerClass, name string) {
 	for i, pod := range pods {
 		found := c.class(ctx, target, pod)

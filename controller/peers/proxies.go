@@ -9,10 +9,9 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// programs are known by a container's name, or by the end of its image's path. Only those are
-// proxies here that a control plane tells the addresses of pods, so that their own ServiceAccount
-// need not be allowed to read them; a proxy that is configured with a Service's name is an ordinary
-// client.
+// programs are known by a container's name, or by the end of its image's path. A proxy, here, gets
+// the addresses of pods from a control plane, so its own ServiceAccount need not be allowed to read
+// them. A proxy that is configured with a Service's name is an ordinary client.
 var programs = map[termination.PeerClass][]string{
 	termination.PeerProxy: {
 		"envoy", "envoy-distroless", "proxyv2", "istio-proxy", "ztunnel", "cilium-envoy",
@@ -35,7 +34,7 @@ var ambient = map[string]string{
 // overwritten.
 const mark = "peer.lameduck.dev/class"
 
-// Mark notes in slim, which a cache keeps of a pod, what the pod's containers say of its class.
+// Mark notes in slim, a cache's copy of a pod, what the pod's containers say about its class.
 func Mark(slim, pod *corev1.Pod) {
 	class := ClassOf(pod)
 	delete(slim.Annotations, mark)
@@ -48,7 +47,7 @@ func Mark(slim, pod *corev1.Pod) {
 	slim.Annotations[mark] = string(class)
 }
 
-// Describe gives what is known of a pod that was marked.
+// Describe gives what is known about a pod that was marked.
 func Describe(pod *corev1.Pod) Pod {
 	account := pod.Spec.ServiceAccountName
 	if account == "" {
@@ -57,8 +56,8 @@ func Describe(pod *corev1.Pod) Pod {
 	return Pod{pod.Namespace, pod.Name, account, termination.PeerClass(pod.Annotations[mark])}
 }
 
-// ClassOf tells what a pod's containers say of its class; PeerUnknown if they say nothing. A
-// proxy beside a scraper is a proxy.
+// ClassOf is the class that a pod's containers show; PeerUnknown if they show none. A proxy beside
+// a scraper is a proxy.
 func ClassOf(pod *corev1.Pod) termination.PeerClass {
 	for key, value := range ambient {
 		if pod.Annotations[key] == value {

@@ -17,8 +17,8 @@ type Reviewer interface {
 }
 
 const (
-	// A right that was found is believed for longer than its absence: to have waited for a peer in
-	// vain costs seconds, not to have waited loses requests.
+	// A right that was found is believed for longer than its absence: waiting for a peer in vain
+	// costs seconds, not waiting loses requests.
 	rememberRight   = 10 * time.Minute
 	rememberNoRight = time.Minute
 	// maxRights bounds what is remembered: ServiceAccounts times the namespaces they send to.
@@ -30,7 +30,7 @@ const (
 	allRate, allBurst = 200, 2000
 )
 
-// addresses are what tells a reader the addresses of pods.
+// addresses are the resources that hold the addresses of pods.
 var addresses = []authorizationv1.ResourceAttributes{
 	{Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices"},
 	{Verb: "watch", Group: "discovery.k8s.io", Resource: "endpointslices"},

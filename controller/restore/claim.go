@@ -10,7 +10,7 @@ import (
 	"github.com/lameduck-dev/lameduck/registry"
 )
 
-// claim is an instance that a pod says is its own.
+// claim is an instance that a pod claims as its own.
 type claim struct {
 	server registry.Server
 	spec   registry.Spec // the installation's, and of the pod's what names the instance
@@ -27,8 +27,8 @@ func foreign(found registry.Found) error {
 	return fmt.Errorf("%w: it is registered at %q", errForeign, found.Address)
 }
 
-// claim reads a pod's record. How the registry is reached is the installation's to say, and no
-// file or variable is anybody's: only what names the service and the instance is taken over.
+// claim reads a pod's record. The installation says how the registry is reached, and no file or
+// variable may be named: only what names the service and the instance is taken from the pod.
 func (r *Restorer) claim(pod *corev1.Pod, text string) (*claim, error) {
 	said, err := registry.ParseSpec(text)
 	if err != nil {
@@ -56,6 +56,6 @@ func (r *Restorer) claim(pod *corev1.Pod, text string) (*claim, error) {
 	return c, nil
 }
 
-// owns reports whether an instance's address is the pod's. A host's name is no proof: pods of
-// other namespaces may have the same.
+// owns reports whether an instance's address is the pod's. A host name is no proof: pods of other
+// namespaces may have the same.
 func (c *claim) owns(address string) bool { return c.pod.Has(address) }

@@ -1,10 +1,10 @@
-// Package restore clears what a withdrawal leaves behind in a registry, once the container that
-// was withdrawn has ended: else the next instance with the same address would start disabled.
-// The pod can't do it itself: before its end it would be sent to again, after it it is gone.
+// Package restore clears what a withdrawal leaves behind in a registry, once the container that was
+// withdrawn has ended: else the next instance with the same address would start disabled. The pod
+// can't do it itself: before its end it would get requests again, and after its end it is gone.
 //
-// What a pod says is a claim. The restorer looks the instance up itself, at a server that the
-// installation names, by the way and with the credentials that it names, and writes only what it
-// has found at the pod's own address. See docs/decisions/0058-what-a-pods-record-may-do.md.
+// What a pod says is a claim. The restorer looks the instance up itself, at a server and with the
+// credentials that the installation names, and writes only what it has found at the pod's own
+// address. See docs/decisions/0058-what-a-pods-record-may-do.md.
 package restore
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/lameduck-dev/lameduck/registry"
 )
 
-// Bounds of what pods can have kept and done.
+// Bounds on what pods can make the restorer keep and do.
 const (
 	maxSpecs   = 8      // of one pod
 	maxPods    = 20_000 // at once
@@ -79,7 +79,7 @@ func (r *Restorer) Close() {
 }
 
 // Record keeps what the pod's agent is about to withdraw, and looks for it. It is idempotent;
-// agents repeat it, and with it what could not be looked up.
+// agents repeat it, and what could not be looked up is then looked up again.
 func (r *Restorer) Record(pod *corev1.Pod, texts []string) error {
 	var claims []*claim
 	for _, text := range texts {
@@ -140,7 +140,7 @@ func (r *Restorer) lookUpClaims(kept *leaving) {
 	})
 }
 
-// Set takes note of how a pod is now.
+// Set notes the pod's present state.
 func (r *Restorer) Set(pod *corev1.Pod) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -149,7 +149,7 @@ func (r *Restorer) Set(pod *corev1.Pod) {
 	}
 }
 
-// Gone takes note that a pod is gone.
+// Gone notes that a pod is gone.
 func (r *Restorer) Gone(uid string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -158,7 +158,7 @@ func (r *Restorer) Gone(uid string) {
 	}
 }
 
-// ended reports whether a container was started anew, or all have ended.
+// ended reports whether a container was restarted, or all have ended.
 func (l *leaving) ended(pod *corev1.Pod) bool {
 	all := len(pod.Status.ContainerStatuses) > 0
 	for _, status := range pod.Status.ContainerStatuses {
@@ -205,7 +205,7 @@ func (r *Restorer) restore(pod *corev1.Pod, c *claim) {
 		fmt.Sprintf("%s: the next instance at %s may start disabled: %v", c.spec.Name(), pod.Status.PodIPs[0].IP, err))
 }
 
-// once clears what stands at the pod's address now; or if nothing does, what was seen there.
+// once clears what is at the pod's address now or, if nothing is, what was seen there.
 func (r *Restorer) once(c *claim) error {
 	client, ctx, done, err := r.open(c)
 	if err != nil {
@@ -219,7 +219,7 @@ func (r *Restorer) once(c *claim) error {
 		record, seen := c.record, c.seen
 		r.mu.Unlock()
 		if !seen {
-			return nil // it never stood there, as far as anybody but the pod knows
+			return nil // as far as anybody but the pod knows, it was never there
 		}
 		return client.Restore(ctx, record)
 	case err != nil:

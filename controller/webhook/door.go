@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// maxStrangers bounds the connections whose callers have not shown yet that they are the API
+// maxStrangers bounds the connections whose callers have not yet shown that they are the API
 // server: at some 50 KiB each, with TLS.
 const maxStrangers = 256
 
 // door is a listener that keeps strangers few. When there are too many, the oldest connection of
-// the address that has most of them makes room: so one caller can't shut out another, and the API
-// server needs no longer than a handshake to stop being a stranger.
+// the address that has most of them makes room: so one caller can't shut out another, and after a
+// handshake the API server is no stranger any more.
 type door struct {
 	net.Listener
 
@@ -29,7 +29,7 @@ type visitor struct {
 	from netip.Addr
 }
 
-// Accept lets the next one in, whoever has to leave for it.
+// Accept lets the next one in, and closes another if it must.
 func (d *door) Accept() (net.Conn, error) {
 	conn, err := d.Listener.Accept()
 	if err != nil {
@@ -45,7 +45,7 @@ func (d *door) Accept() (net.Conn, error) {
 	return v, nil
 }
 
-// enter adds a stranger and gives the one who has to leave, if there are too many.
+// enter adds a stranger and gives the one that has to leave, if there are too many.
 func (d *door) enter(v *visitor) *visitor {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +66,7 @@ func (d *door) enter(v *visitor) *visitor {
 	return out
 }
 
-// known takes note that the caller is the API server, or has left.
+// known notes that the caller is the API server, or has left.
 func (d *door) known(v *visitor) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

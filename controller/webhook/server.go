@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// Bounds of what callers can have the server do. The API server itself gives up after the 5 s of
+// Bounds on what callers can make the server do. The API server itself gives up after the 5 s of
 // the webhook configuration.
 const (
 	// maxReview is the largest review that is read, in bytes. The API server reads no request of
@@ -57,7 +57,7 @@ var token = regexp.MustCompile(`^[0-9a-f]{32,63}$`)
 func ReadToken(dir string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, TokenFile))
 	if err != nil {
-		return "", fmt.Errorf("reading the webhook's token: %w; give the output of this version's `lameduck install` to kubectl", err)
+		return "", fmt.Errorf("reading the webhook's token: %w; apply the output of this version's `lameduck install`", err)
 	}
 	found := strings.TrimSpace(string(text))
 	if !IsToken(found) {
@@ -66,15 +66,15 @@ func ReadToken(dir string) (string, error) {
 	return found, nil
 }
 
-// Server answers the API server over TLS. It knows it by the token in the path, which stands
-// nowhere but in the webhook configuration and in the Secret of the keys; nobody else is told
-// anything, and nothing that they send is read.
+// Server answers the API server over TLS. It recognises it by the token in the path, which is only
+// in the webhook configuration and in the Secret of the keys. Nobody else is told anything, and
+// nothing that they send is read.
 type Server struct {
 	Address     string
 	Token       string
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Review      func(context.Context, admission.Request) admission.Response
-	// Count is told of reviews that could not be read: failed.
+	// Count is told about reviews that could not be read: failed.
 	Count func(result string)
 	Log   *slog.Logger
 
@@ -133,7 +133,7 @@ func (s *Server) serve(ctx context.Context, listener net.Listener) error {
 
 type visitorKey struct{}
 
-// handler lets the API server's reviews pass, as many at once as there is memory for.
+// handler lets the API server's reviews through, as many at once as there is memory for.
 func (s *Server) handler() http.Handler {
 	reading := semaphore.NewWeighted(maxReading)
 	path := []byte(Path + s.Token)
@@ -152,7 +152,7 @@ func (s *Server) handler() http.Handler {
 		size := r.ContentLength
 		switch {
 		case size < 0:
-			refuse(http.StatusLengthRequired, "a review says how long it is")
+			refuse(http.StatusLengthRequired, "a review must state its length")
 			return
 		case size > maxReview:
 			s.Count("failed")
@@ -193,7 +193,7 @@ func (s *Server) answer(ctx context.Context, body []byte) ([]byte, error) {
 		return nil, fmt.Errorf("reading the review: %w", err)
 	}
 	if asked.Request == nil || asked.APIVersion != admissionv1.SchemeGroupVersion.String() {
-		return nil, fmt.Errorf("%q is no review of %s", asked.APIVersion, admissionv1.SchemeGroupVersion)
+		return nil, fmt.Errorf("%q is not a review of %s", asked.APIVersion, admissionv1.SchemeGroupVersion)
 	}
 	request := admission.Request{AdmissionRequest: *asked.Request}
 	response := s.Review(ctx, request)

@@ -1,5 +1,5 @@
-// Package webhook answers the API server about pods that are made. It never keeps a pod from
-// starting: whatever goes wrong, the pod is admitted as it is, with a warning.
+// Package webhook answers the API server about new pods. It never keeps a pod from starting:
+// whatever goes wrong, the pod is admitted unchanged, with a warning.
 package webhook
 
 import (
@@ -77,7 +77,7 @@ func (h *Handler) Handle(ctx context.Context, request admission.Request) (respon
 	return response.WithWarnings(result.Warnings...)
 }
 
-// fail admits the pod as it is.
+// fail admits the pod unchanged.
 func (h *Handler) fail(request admission.Request, err error) admission.Response {
 	h.Count("failed")
 	h.Log.Warn("webhook: pod admitted as it is", "namespace", request.Namespace, "name", request.Name, "error", err)
