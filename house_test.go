@@ -24,6 +24,8 @@ var house = []string{
 	"test/app",
 	"test/router",
 	"test/registries/...",
+	"test/routers/...",
+	"test/build",
 	"test/cluster/...",
 	"test/release",
 

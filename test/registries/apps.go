@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lameduck-dev/lameduck/test/build"
 )
 
 // Framework is what an application is written with, and where it registers.
@@ -26,7 +28,7 @@ const (
 	Dubbo27        Framework = "dubbo2.7" // with ZooKeeper
 )
 
-func (f Framework) program() program {
+func (f Framework) program() build.Program {
 	switch f {
 	case Boot27Eureka:
 		return maven(string(f), "spring", "discovery=eureka", "spring.boot.version=2.7.18", "spring.cloud.version=2021.0.9")
@@ -122,7 +124,7 @@ func (a *RunningApp) Address() string { return fmt.Sprintf("%s:%d", a.IP, a.Port
 
 // StartApp starts the application and waits until it answers. When it is known in the registry is for the caller to see.
 func StartApp(ctx context.Context, app App) (*RunningApp, error) {
-	built, err := app.Framework.program().build(ctx, os.Stderr)
+	built, err := app.Framework.program().Build(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+
+	"github.com/lameduck-dev/lameduck/test/build"
 )
 
 // ConsulServer says how Consul is set up.
@@ -28,9 +30,9 @@ const (
 
 // Consul is Consul 1.16.3, of the last line under the Mozilla licence.
 func Consul(options ConsulServer) Plan {
-	plan := Plan{name: "consul", program: program{
-		name: "consul", sources: []string{"consul"},
-		command: func(out string) []string {
+	plan := Plan{name: "consul", program: build.Program{
+		Name: "consul", Root: here, Sources: []string{"consul"},
+		Command: func(out string) []string {
 			return []string{"go", "build", "-C", "consul", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(out, "consul"), "github.com/hashicorp/consul"}
 		},
 	}}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lameduck-dev/lameduck/test/build"
 	"github.com/lameduck-dev/lameduck/test/cluster/image"
 )
 
@@ -24,14 +25,14 @@ type Container struct {
 	Ports []int32 // the first is the main one
 	Ready string  // the path that answers 200 once it serves; empty: it listens then
 
-	program program
+	program build.Program
 	jar     string
 }
 
 // Image is the tag of the container's image.
-func (c Container) Image() string { return "registry.local/" + c.program.name + ":dev" }
+func (c Container) Image() string { return "registry.local/" + c.program.Name + ":dev" }
 
-func contain(p program, jar, heap string, properties ...string) Container {
+func contain(p build.Program, jar, heap string, properties ...string) Container {
 	return Container{Args: java(appFolder, jar, heap, DataFolder, properties...)[1:], program: p, jar: jar}
 }
 
@@ -138,13 +139,13 @@ func WriteImages(ctx context.Context, file string, progress io.Writer, container
 	}
 	specs := map[string]image.Spec{}
 	for _, c := range containers {
-		built, err := c.program.build(ctx, progress)
+		built, err := c.program.Build(ctx, progress)
 		if err != nil {
 			return err
 		}
 		files, err := programLayer(built, c.jar)
 		if err != nil {
-			return fmt.Errorf("packing %s: %w", c.program.name, err)
+			return fmt.Errorf("packing %s: %w", c.program.Name, err)
 		}
 		specs[c.Image()] = image.Spec{Tag: c.Image(), Below: []*image.Layer{below}, Files: files, Entrypoint: []string{javaBinary}}
 	}

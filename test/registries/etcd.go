@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/test/build"
 )
 
 // EtcdServer says how an etcd server is set up.
@@ -50,9 +52,9 @@ func Etcd(options EtcdServer) Plan {
 }
 
 // etcdProgram are the server, and the applications on the libraries that register in it.
-var etcdProgram = program{
-	name: "etcd", sources: []string{"etcd"},
-	command: func(out string) []string {
+var etcdProgram = build.Program{
+	Name: "etcd", Root: here, Sources: []string{"etcd"},
+	Command: func(out string) []string {
 		return []string{"go", "build", "-C", "etcd", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out + "/", ".", "./registrant"}
 	},
 }

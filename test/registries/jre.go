@@ -6,16 +6,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/test/build"
 )
 
 // jre is a Java runtime made from the installed JDK: the modules that servers use, without debug symbols.
-var jre = program{
-	name: "jre",
-	command: func(out string) []string {
+var jre = build.Program{
+	Name: "jre", Root: here,
+	Command: func(out string) []string {
 		return []string{"jlink", "--output", filepath.Join(out, "jre"), "--strip-debug", "--no-man-pages", "--no-header-files",
 			"--add-modules", "java.se,jdk.charsets,jdk.crypto.ec,jdk.httpserver,jdk.jfr,jdk.management,jdk.management.agent," +
 				"jdk.naming.dns,jdk.net,jdk.security.auth,jdk.unsupported,jdk.zipfs"}
@@ -33,7 +33,7 @@ var forJars = []string{"libdl.so.2", "libpthread.so.0", "librt.so.1", "libm.so.6
 
 // runtimeFiles are the Java runtime with the libraries of the system that it needs, and nothing else: no shell.
 func runtimeFiles(ctx context.Context, progress io.Writer) (map[string]string, error) {
-	built, err := jre.build(ctx, progress)
+	built, err := jre.Build(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func runtimeFiles(ctx context.Context, progress io.Writer) (map[string]string, e
 	if err != nil {
 		return nil, fmt.Errorf("packing the Java runtime: %w", err)
 	}
-	libraries, err := sharedLibraries(ctx, binaries)
+	libraries, err := build.Libraries(ctx, binaries)
 	if err != nil {
 		return nil, fmt.Errorf("packing the Java runtime: %w", err)
 	}
@@ -74,31 +74,6 @@ func runtimeFiles(ctx context.Context, progress io.Writer) (map[string]string, e
 		}
 	}
 	return files, nil
-}
-
-// sharedLibraries are the paths of those that the binaries are linked with, the loader included.
-func sharedLibraries(ctx context.Context, binaries []string) (paths []string, err error) {
-	out, err := exec.CommandContext(ctx, "ldd", binaries...).Output()
-	if err != nil {
-		return nil, fmt.Errorf("asking ldd for the libraries: %w", err)
-	}
-	for line := range strings.Lines(string(out)) {
-		if !strings.HasPrefix(line, "\t") {
-			continue // names the binary
-		}
-		fields := strings.Fields(line)
-		for _, field := range fields {
-			if filepath.IsAbs(field) {
-				paths = append(paths, filepath.Clean(field))
-			}
-		}
-		// The runtime's own are found from where the program java is.
-		own := slices.ContainsFunc(binaries, func(path string) bool { return filepath.Base(path) == fields[0] })
-		if strings.Contains(line, "not found") && !own {
-			return nil, fmt.Errorf("a library that the Java runtime needs is missing: %s", fields[0])
-		}
-	}
-	return paths, nil
 }
 
 // programLayer is a Java program as it is built: its jar and the folder of the others.

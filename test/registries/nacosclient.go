@@ -73,7 +73,7 @@ type nacosLine struct {
 
 // StartNacosClient starts the application. It does nothing until it is told to.
 func StartNacosClient(ctx context.Context, app NacosApp) (*NacosClient, error) {
-	built, err := maven("nacos-client-"+app.Version, "nacos-client", "nacos.client.version="+app.Version).build(ctx, os.Stderr)
+	built, err := maven("nacos-client-"+app.Version, "nacos-client", "nacos.client.version="+app.Version).Build(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}

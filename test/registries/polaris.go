@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+
+	"github.com/lameduck-dev/lameduck/test/build"
 )
 
 // polarisGRPC is how far a server's port for gRPC, which applications use, is from that for HTTP.
@@ -25,18 +27,18 @@ func Polaris() Plan {
 	return Plan{name: "polaris", nodes: []node{n}, login: login, settle: func(ctx context.Context, s *Servers) (err error) {
 		login.Password, err = polarisToken(ctx, s.Nodes[0].Address)
 		return err
-	}, program: program{
-		name: "polaris", sources: []string{"polaris/go.mod", "polaris/go.sum"},
-		command: func(out string) []string {
+	}, program: build.Program{
+		Name: "polaris", Root: here, Sources: []string{"polaris/go.mod", "polaris/go.sum"},
+		Command: func(out string) []string {
 			return []string{"go", "build", "-C", "polaris", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(out, "polaris"), "github.com/polarismesh/polaris"}
 		},
 	}}
 }
 
 // polarisClient is the application on polaris-go: a module apart, whose versions are not the server's.
-var polarisClient = program{
-	name: "polaris-go", sources: []string{"polaris/registrant"},
-	command: func(out string) []string {
+var polarisClient = build.Program{
+	Name: "polaris-go", Root: here, Sources: []string{"polaris/registrant"},
+	Command: func(out string) []string {
 		return []string{"go", "build", "-C", "polaris/registrant", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", filepath.Join(out, "registrant"), "."}
 	},
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lameduck-dev/lameduck/test/build"
 )
 
 // EtcdApp is an application on one of the libraries that register in etcd, at their defaults.
@@ -68,8 +70,8 @@ func StartPolarisApp(ctx context.Context, app PolarisApp) (*Registrant, error) {
 	})
 }
 
-func startRegistrant(ctx context.Context, program program, library string, args func(dir string) []string) (*Registrant, error) {
-	built, err := program.build(ctx, os.Stderr)
+func startRegistrant(ctx context.Context, program build.Program, library string, args func(dir string) []string) (*Registrant, error) {
+	built, err := program.Build(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}

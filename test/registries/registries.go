@@ -10,12 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/lameduck-dev/lameduck/test/build"
 )
 
 // Plan says which servers to start, once: Nacos2, Nacos3, Eureka, ZooKeeper and Etcd make one.
 type Plan struct {
 	name    string
-	program program
+	program build.Program
 	nodes   []node
 	login   *Login
 	// settle does what is left to do once every node answers.
@@ -55,7 +57,7 @@ type Node struct {
 func Start(ctx context.Context, plan Plan) (*Servers, error) { return start(ctx, plan, os.Stderr) }
 
 func start(ctx context.Context, plan Plan, progress io.Writer) (_ *Servers, err error) {
-	built, err := plan.program.build(ctx, progress)
+	built, err := plan.program.Build(ctx, progress)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,5 @@
-package registries
+// Package build builds the programs that tests and proofs start, once, and keeps them by their content.
+package build
 
 import (
 	"bufio"
@@ -19,55 +20,40 @@ import (
 	"time"
 )
 
-// program is what has to be built before it can be started.
-type program struct {
-	name    string
-	sources []string // that it is built from, relative to this package
-	// command builds into the folder out; it is run in this package's folder.
-	command func(out string) []string
-}
-
-// maven is the program built from java/folder with these -D properties.
-func maven(name, folder string, properties ...string) program {
-	return program{
-		name:    name,
-		sources: []string{"java/pom.xml", "java/" + folder},
-		command: func(out string) []string {
-			args := []string{"mvn", "--batch-mode", "--file", "java/" + folder + "/pom.xml", "-Dout=" + out}
-			for _, property := range properties {
-				args = append(args, "-D"+property)
-			}
-			return append(args, "package")
-		},
-	}
+// Program is what has to be built before it can be started.
+type Program struct {
+	Name    string
+	Root    string   // the folder that its command runs in, see Here
+	Sources []string // that it is built from, relative to Root
+	// Command builds into the folder out.
+	Command func(out string) []string
 }
 
 const progressEvery = 5 * time.Second
 
-// build gives the folder with the program, built if the cache does not have it. Builds of one program wait for each
+// Build gives the folder with the program, built if the cache does not have it. Builds of one program wait for each
 // other, across processes. progress gets a line when a build starts, some while it runs, and one when it ends.
-func (p program) build(ctx context.Context, progress io.Writer) (string, error) {
+func (p Program) Build(ctx context.Context, progress io.Writer) (string, error) {
 	dir, err := p.cached(ctx, progress)
 	if err != nil {
-		return "", fmt.Errorf("building %s: %w", p.name, err)
+		return "", fmt.Errorf("building %s: %w", p.Name, err)
 	}
 	return dir, nil
 }
 
-func (p program) cached(ctx context.Context, progress io.Writer) (string, error) {
-	root, err := sourceRoot()
-	if err != nil {
-		return "", err
+func (p Program) cached(ctx context.Context, progress io.Writer) (string, error) {
+	if p.Root == "" {
+		return "", errors.New("its sources are not there: run it with `go run` or `go test` from a checkout, without -trimpath")
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("no cache folder: %w (set HOME or XDG_CACHE_HOME)", err)
 	}
-	hash, err := p.hash(root)
+	hash, err := p.hash()
 	if err != nil {
 		return "", err
 	}
-	shelf := filepath.Join(cache, "lameduck", "registries", p.name)
+	shelf := filepath.Join(cache, "lameduck", "programs", p.Name)
 	dir := filepath.Join(shelf, hash)
 	if err := os.MkdirAll(shelf, 0o755); err != nil {
 		return "", err
@@ -87,7 +73,7 @@ func (p program) cached(ctx context.Context, progress io.Writer) (string, error)
 	if err := errors.Join(os.RemoveAll(temporary), os.MkdirAll(temporary, 0o755)); err != nil {
 		return "", err
 	}
-	if err := p.run(ctx, root, temporary, progress); err != nil {
+	if err := p.run(ctx, temporary, progress); err != nil {
 		return "", errors.Join(err, os.RemoveAll(temporary))
 	}
 	if err := os.Rename(temporary, dir); err != nil {
@@ -97,13 +83,13 @@ func (p program) cached(ctx context.Context, progress io.Writer) (string, error)
 }
 
 // run runs the build and says how far it is: the first one of Maven's downloads some 100 MB.
-func (p program) run(ctx context.Context, root, out string, progress io.Writer) error {
-	args := p.command(out)
+func (p Program) run(ctx context.Context, out string, progress io.Writer) error {
+	args := p.Command(out)
 	if _, err := exec.LookPath(args[0]); err != nil && args[0] != "go" {
 		return fmt.Errorf("%w: install the packages openjdk-17-jdk-headless and maven, or run hack/deps.sh --registries", err)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Dir = root
+	cmd.Dir = p.Root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
@@ -114,7 +100,7 @@ func (p program) run(ctx context.Context, root, out string, progress io.Writer) 
 	go func() { output.read(reader); close(read) }()
 
 	start := time.Now()
-	fmt.Fprintf(progress, "building %s (cached afterwards)\n", p.name)
+	fmt.Fprintf(progress, "building %s (cached afterwards)\n", p.Name)
 	done := make(chan error, 1)
 	go func() {
 		err := cmd.Run()
@@ -129,10 +115,10 @@ func (p program) run(ctx context.Context, root, out string, progress io.Writer) 
 			if err != nil {
 				return errors.Join(context.Cause(ctx), fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, strings.Join(output.tail, "\n")))
 			}
-			fmt.Fprintf(progress, "built %s in %v\n", p.name, time.Since(start).Round(time.Second/10))
+			fmt.Fprintf(progress, "built %s in %v\n", p.Name, time.Since(start).Round(time.Second/10))
 			return nil
 		case <-tick.C:
-			fmt.Fprintf(progress, "building %s, %v so far, %d files downloaded\n", p.name, time.Since(start).Round(time.Second), output.downloaded.Load())
+			fmt.Fprintf(progress, "building %s, %v so far, %d files downloaded\n", p.Name, time.Since(start).Round(time.Second), output.downloaded.Load())
 		}
 	}
 }
@@ -161,16 +147,16 @@ func (o *buildOutput) read(from io.Reader) {
 
 // hash covers the sources, the command and the Go toolchain. Java's need not be in it: the class files are of one
 // version whoever writes them.
-func (p program) hash(root string) (string, error) {
+func (p Program) hash() (string, error) {
 	sum := sha256.New()
-	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH, p.command(""))
-	for _, source := range p.sources {
-		err := filepath.WalkDir(filepath.Join(root, source), func(path string, entry fs.DirEntry, err error) error {
+	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH, p.Command(""))
+	for _, source := range p.Sources {
+		err := filepath.WalkDir(filepath.Join(p.Root, source), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
 			}
 			content, err := os.ReadFile(path)
-			fmt.Fprintf(sum, "%s %d\n%s", strings.TrimPrefix(path, root), len(content), content)
+			fmt.Fprintf(sum, "%s %d\n%s", strings.TrimPrefix(path, p.Root), len(content), content)
 			return err
 		})
 		if err != nil {
@@ -202,13 +188,13 @@ func prune(shelf string) error {
 	return nil
 }
 
-// sourceRoot is where this file was compiled from: the programs' sources lie beside it.
-func sourceRoot() (string, error) {
-	_, file, _, _ := runtime.Caller(0)
+// Here is the folder of the source file that calls it, where a program's sources lie; empty where the
+// file called mark is not in it.
+func Here(mark string) string {
+	_, file, _, _ := runtime.Caller(1)
 	root := filepath.Dir(file)
-	if _, err := os.Stat(filepath.Join(root, "java", "pom.xml")); err != nil || !filepath.IsAbs(root) {
-		return "", fmt.Errorf("the sources of the registries are not at %s: "+
-			"run it with `go run` or `go test` from a checkout, without -trimpath", root)
+	if _, err := os.Stat(filepath.Join(root, mark)); err != nil || !filepath.IsAbs(root) {
+		return ""
 	}
-	return root, nil
+	return root
 }
