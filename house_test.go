@@ -70,7 +70,7 @@ var house = []string{
 	"report/findings",
 	"report/findings/sariftest",
 
-	"inject/manifest",
+	"inject/files",
 	"inject",
 	"barrier",
 	"agent/hubapi",
@@ -98,6 +98,7 @@ var house = []string{
 	"workload/shell",
 	"workload/v1alpha1",
 	"workload/printable",
+	"manifest",
 	"buildinfo",
 
 	"graceful/termination",

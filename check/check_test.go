@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -25,9 +26,9 @@ func replicasRule(safe bool) *check.Rule {
 				return
 			}
 			if safe {
-				d.Fix(workload.Replace(at, "2"))
+				d.Fix(manifest.Replace(at, "2"))
 			} else {
-				d.FixIfAllowed(workload.Replace(at, "2"))
+				d.FixIfAllowed(manifest.Replace(at, "2"))
 			}
 		},
 	}
@@ -50,18 +51,18 @@ spec:
 `
 }
 
-func input(t *testing.T, texts ...string) *workload.Input {
+func input(t *testing.T, texts ...string) *manifest.Input {
 	t.Helper()
-	in := &workload.Input{}
+	in := &manifest.Input{}
 	for i, text := range texts {
-		f, problems := workload.Parse(string(rune('a'+i))+".yaml", text)
+		f, problems := manifest.Parse(string(rune('a'+i))+".yaml", text)
 		in.Files = append(in.Files, f)
 		in.Problems = append(in.Problems, problems...)
 	}
 	return in
 }
 
-func run(t *testing.T, in *workload.Input, o check.Options) *findings.Result {
+func run(t *testing.T, in *manifest.Input, o check.Options) *findings.Result {
 	t.Helper()
 	if o.Rules == nil {
 		o.Rules = []*check.Rule{replicasRule(true)}

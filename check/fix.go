@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // FixOptions says what may be fixed.
@@ -29,7 +29,7 @@ const maxRounds = 64
 // Fix fixes what can be fixed, in memory, and returns the files that change. Each round's text is
 // parsed and checked again before the next, so that two fixes of one place never see each other's
 // half. errs has an error for each finding that could not be fixed.
-func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Change, errs []error, err error) {
+func Fix(ctx context.Context, in *manifest.Input, o FixOptions) (changes []Change, errs []error, err error) {
 	files := slices.Clone(in.Files)
 	changed := map[int]*Change{}
 	tried := map[string]bool{} // a finding that outlives its fix is not fixed again
@@ -60,7 +60,7 @@ func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Chang
 			for _, f := range mended {
 				tried[fingerprint(f)] = true
 			}
-			files[i], _ = workload.Parse(f.Path, text)
+			files[i], _ = manifest.Parse(f.Path, text)
 			again = true
 		}
 		if !again {
@@ -76,10 +76,10 @@ func Fix(ctx context.Context, in *workload.Input, o FixOptions) (changes []Chang
 }
 
 // choose picks the findings of a file that may be fixed.
-func (o FixOptions) choose(f *workload.File, drafts []*Draft, tried map[string]bool) []*Draft {
+func (o FixOptions) choose(f *manifest.File, drafts []*Draft, tried map[string]bool) []*Draft {
 	var out []*Draft
 	for _, d := range drafts {
-		if d.object.File != f || len(d.edits) == 0 || !workload.Editable(f, d.edits) {
+		if d.object.File != f || len(d.edits) == 0 || !manifest.Editable(f, d.edits) {
 			continue
 		}
 		if d.fix == findings.FixAllow && !slices.Contains(o.Allow, d.rule.Name) {
@@ -100,14 +100,14 @@ type failure struct {
 
 // mend applies the findings' edits together; where that does not work, one
 // after the other, leaving out those that cannot be done beside the others.
-func mend(f *workload.File, drafts []*Draft) (text string, mended []findings.Finding, problems []failure) {
-	var edits []workload.Edit
+func mend(f *manifest.File, drafts []*Draft) (text string, mended []findings.Finding, problems []failure) {
+	var edits []manifest.Edit
 	for _, d := range drafts {
-		if slices.ContainsFunc(d.edits, func(e workload.Edit) bool { return workload.Overlap(e, edits) }) {
+		if slices.ContainsFunc(d.edits, func(e manifest.Edit) bool { return manifest.Overlap(e, edits) }) {
 			continue // its turn comes in the next round
 		}
 		next := append(slices.Clone(edits), d.edits...)
-		after, err := workload.Apply(f, next)
+		after, err := manifest.Apply(f, next)
 		if err != nil {
 			finding := d.finding()
 			problems = append(problems, failure{fingerprint(finding), fmt.Errorf("fixing %s at %s:%d: %w", finding.Rule, finding.File, finding.Line, err)})

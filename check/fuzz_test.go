@@ -8,7 +8,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/rules"
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // FuzzFix: whatever the manifest, a fix leaves a text that is readable and
@@ -50,15 +50,15 @@ func FuzzFix(f *testing.F) {
 // mended is the text after a fix, and whether anything was changed.
 func mended(t *testing.T, text string, o check.FixOptions) (string, bool) {
 	t.Helper()
-	file, _ := workload.Parse("x.yaml", text)
-	changes, _, err := check.Fix(context.Background(), &workload.Input{Files: []*workload.File{file}}, o)
+	file, _ := manifest.Parse("x.yaml", text)
+	changes, _, err := check.Fix(context.Background(), &manifest.Input{Files: []*manifest.File{file}}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(changes) == 0 {
 		return text, false
 	}
-	if _, problems := workload.Parse("x.yaml", changes[0].After); len(problems) > 0 {
+	if _, problems := manifest.Parse("x.yaml", changes[0].After); len(problems) > 0 {
 		t.Fatalf("the fix made it unreadable: %v\n%s", problems, changes[0].After)
 	}
 	return changes[0].After, true

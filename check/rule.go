@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -26,7 +27,7 @@ type Rule struct {
 	Service  func(*Pass, *workload.Service)
 	PDB      func(*Pass, *workload.PDB)
 	HPA      func(*Pass, *workload.HPA)
-	Object   func(*Pass, *workload.Object)
+	Object   func(*Pass, *manifest.Object)
 }
 
 // Text is what reports tell of the rule.
@@ -57,7 +58,7 @@ func (p *Pass) Once(key any, compute func() any) any {
 // Report adds a finding at a node of an object. The message says what was
 // found, with its numbers; the rule's texts say the rest. A nil node means the
 // object as a whole: its name.
-func (p *Pass) Report(o *workload.Object, at *workload.Node, format string, args ...any) *Draft {
+func (p *Pass) Report(o *manifest.Object, at *manifest.Node, format string, args ...any) *Draft {
 	if at == nil {
 		if at = o.Root.Get("metadata", "name"); at == nil {
 			at = o.Root.Get("kind")
@@ -74,9 +75,9 @@ func (p *Pass) Report(o *workload.Object, at *workload.Node, format string, args
 // Draft is a finding that a rule is still writing.
 type Draft struct {
 	rule       *Rule
-	object     *workload.Object
-	also       *workload.Object // whose annotations may suppress it too
-	at         *workload.Node
+	object     *manifest.Object
+	also       *manifest.Object // whose annotations may suppress it too
+	at         *manifest.Node
 	text       string // what to point at within a value of several lines
 	nth        int
 	start      int // offset in the file, once the rules are through
@@ -84,7 +85,7 @@ type Draft struct {
 	remedy     string
 	severity   findings.Severity
 	confidence findings.Confidence
-	edits      []workload.Edit
+	edits      []manifest.Edit
 	fix        findings.Fix
 }
 
@@ -115,18 +116,18 @@ func (d *Draft) Of(w *workload.Workload) *Draft {
 }
 
 // Fix offers edits that lose nothing in any case.
-func (d *Draft) Fix(edits ...workload.Edit) *Draft {
+func (d *Draft) Fix(edits ...manifest.Edit) *Draft {
 	d.edits, d.fix = edits, findings.FixSafe
 	return d
 }
 
 // FixIfAllowed offers edits that change what the manifest means.
-func (d *Draft) FixIfAllowed(edits ...workload.Edit) *Draft {
+func (d *Draft) FixIfAllowed(edits ...manifest.Edit) *Draft {
 	d.edits, d.fix = edits, findings.FixAllow
 	return d
 }
 
-func (d *Draft) span() workload.Span {
+func (d *Draft) span() manifest.Span {
 	if d.text == "" {
 		return d.object.File.Span(d.at)
 	}
@@ -148,7 +149,7 @@ func (d *Draft) finding() findings.Finding {
 		f.EndLine = f.Line
 		f.Column, f.EndColumn = 1, 1 // columns of rendered text mean nothing to the reader
 	}
-	if workload.Editable(d.object.File, d.edits) {
+	if manifest.Editable(d.object.File, d.edits) {
 		f.Fix = d.fix
 	}
 	return f

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -22,12 +23,12 @@ type Options struct {
 
 	// NameValue, if set, says which values of a chart to change so that a
 	// rendered object gets what the edits would do; "" if it does not know.
-	NameValue func(*workload.Object, []workload.Edit) string
+	NameValue func(*manifest.Object, []manifest.Edit) string
 }
 
 // Run looks for every rule's flaw in a joined input. The findings come sorted
 // by file and place. The error is that of ctx.
-func Run(ctx context.Context, in *workload.Input, o Options) (*findings.Result, error) {
+func Run(ctx context.Context, in *manifest.Input, o Options) (*findings.Result, error) {
 	set, drafts, err := find(ctx, in.Files, o)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func look(ctx context.Context, set *workload.Set, o Options) ([]*Draft, error) {
 		chunks(set.Services, pass, o.Rules, func(r *Rule) func(*Pass, *workload.Service) { return r.Service }),
 		chunks(set.PDBs, pass, o.Rules, func(r *Rule) func(*Pass, *workload.PDB) { return r.PDB }),
 		chunks(set.HPAs, pass, o.Rules, func(r *Rule) func(*Pass, *workload.HPA) { return r.HPA }),
-		chunks(set.Objects, pass, o.Rules, func(r *Rule) func(*Pass, *workload.Object) { return r.Object }),
+		chunks(set.Objects, pass, o.Rules, func(r *Rule) func(*Pass, *manifest.Object) { return r.Object }),
 	)
 	results := make([][]*Draft, len(jobs))
 	var next atomic.Int64
@@ -140,7 +141,7 @@ func chunks[T any](all []T, pass func() *Pass, rules []*Rule, look func(*Rule) f
 
 // order sorts by the files' order in the input, then by place, then by rule.
 func order(set *workload.Set, drafts []*Draft) {
-	rank := map[*workload.File]int{}
+	rank := map[*manifest.File]int{}
 	for _, o := range set.Objects {
 		if _, seen := rank[o.File]; !seen {
 			rank[o.File] = len(rank)

@@ -3,7 +3,7 @@ package check
 import (
 	"strings"
 
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // IgnorePrefix starts the annotations that suppress a rule: with the rule's
@@ -13,11 +13,11 @@ const IgnorePrefix = "lameduck.dev/ignore."
 
 // ignored reports whether an annotation of the finding's objects suppresses it.
 func (d *Draft) ignored() bool {
-	for _, o := range []*workload.Object{d.object, d.also} {
+	for _, o := range []*manifest.Object{d.object, d.also} {
 		if o == nil {
 			continue
 		}
-		for _, annotations := range []*workload.Node{
+		for _, annotations := range []*manifest.Node{
 			o.Root.Get("metadata", "annotations"),
 			o.Spec("template", "metadata", "annotations"),
 		} {

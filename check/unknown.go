@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -30,10 +31,10 @@ func identityOf(d *Draft) identity {
 
 // find runs the rules over the files' objects, and keeps what does not depend on a placeholder's
 // value.
-func find(ctx context.Context, files []*workload.File, o Options) (*workload.Set, []*Draft, error) {
+func find(ctx context.Context, files []*manifest.File, o Options) (*workload.Set, []*Draft, error) {
 	set := workload.Join(files)
 	drafts, err := look(ctx, set, o)
-	if err != nil || !slices.ContainsFunc(files, func(f *workload.File) bool { return f.Unknown() > 0 }) {
+	if err != nil || !slices.ContainsFunc(files, func(f *manifest.File) bool { return f.Unknown() > 0 }) {
 		return set, drafts, err
 	}
 	for _, fill := range fillings {

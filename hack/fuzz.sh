@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target of every module in go.work for the given time each, or only those in packages that match:
-# hack/fuzz.sh 10s, hack/fuzz.sh 10000x '^./(check|workload)$'
+# hack/fuzz.sh 10s, hack/fuzz.sh 10000x '^./(check|manifest)$'
 # A number of inputs ends when it is reached; a time can end with "context deadline exceeded", which is go's own.
 set -euo pipefail
 cd "$(dirname "$0")/.."

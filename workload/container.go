@@ -2,6 +2,8 @@ package workload
 
 import (
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // Role says when a container runs.
@@ -17,7 +19,7 @@ const (
 // Container is one container of a pod template.
 type Container struct {
 	Pod   *Workload
-	Node  *Node
+	Node  *manifest.Node
 	Role  Role
 	Name  string
 	Image string
@@ -25,10 +27,10 @@ type Container struct {
 	PreStop, PostStart           *Hook
 	Readiness, Liveness, Startup *Probe
 
-	command, args, env, envFrom, mounts *Node
+	command, args, env, envFrom, mounts *manifest.Node
 }
 
-func newContainer(pod *Workload, n *Node, role Role) *Container {
+func newContainer(pod *Workload, n *manifest.Node, role Role) *Container {
 	c := &Container{Pod: pod, Node: n, Role: role, Name: n.Get("name").Str(), Image: n.Get("image").Str()}
 	c.command, c.args, c.env, c.envFrom, c.mounts = n.Get("command"), n.Get("args"), n.Get("env"), n.Get("envFrom"), n.Get("volumeMounts")
 	if lifecycle := n.Get("lifecycle"); lifecycle != nil {
@@ -57,11 +59,13 @@ func (c *Container) Args() []string {
 
 // Flag finds --name=value, --name value, -name=value among the command and
 // the arguments, and in the text of a script that they hold.
-func (c *Container) Flag(name string) (value string, at *Node, found bool) { return c.flag("", name) }
+func (c *Container) Flag(name string) (value string, at *manifest.Node, found bool) {
+	return c.flag("", name)
+}
 
 // flag finds the flag that is called lead+name.
-func (c *Container) flag(lead, name string) (value string, at *Node, found bool) {
-	for _, list := range [...]*Node{c.command, c.args} {
+func (c *Container) flag(lead, name string) (value string, at *manifest.Node, found bool) {
+	for _, list := range [...]*manifest.Node{c.command, c.args} {
 		for item := range list.All() {
 			if !strings.Contains(item.Str(), name) {
 				continue
@@ -80,8 +84,8 @@ func (c *Container) flag(lead, name string) (value string, at *Node, found bool)
 				case inline:
 				case i+1 < len(words):
 					value = words[i+1]
-				case item.next != nil:
-					return item.next.Str(), item.next, true
+				case item.Next() != nil:
+					return item.Next().Str(), item.Next(), true
 				}
 				return value, item, true
 			}
@@ -118,7 +122,7 @@ func (c *Container) imageParts() (repo, tag string) {
 }
 
 // Port finds a declared port by name or number.
-func (c *Container) Port(nameOrNumber string) *Node {
+func (c *Container) Port(nameOrNumber string) *manifest.Node {
 	for p := range c.Node.Get("ports").All() {
 		if p.Get("name").Str() == nameOrNumber || p.Get("containerPort").Str() == nameOrNumber {
 			return p
@@ -137,14 +141,14 @@ func (c *Container) portNumber(nameOrNumber string) string {
 
 // Probe is a readiness, liveness or startup probe.
 type Probe struct {
-	Node *Node
-	HTTP *Node // the httpGet, tcpSocket, exec or grpc action, or nil
-	TCP  *Node
-	Exec *Node
-	GRPC *Node
+	Node *manifest.Node
+	HTTP *manifest.Node // the httpGet, tcpSocket, exec or grpc action, or nil
+	TCP  *manifest.Node
+	Exec *manifest.Node
+	GRPC *manifest.Node
 }
 
-func newProbe(n *Node) *Probe {
+func newProbe(n *manifest.Node) *Probe {
 	if !n.Set() {
 		return nil
 	}
@@ -161,11 +165,11 @@ func (p *Probe) Path() string {
 }
 
 // Port is the node of the probed port, nil for exec.
-func (p *Probe) Port() *Node {
+func (p *Probe) Port() *manifest.Node {
 	if p == nil {
 		return nil
 	}
-	for _, action := range []*Node{p.HTTP, p.TCP, p.GRPC} {
+	for _, action := range []*manifest.Node{p.HTTP, p.TCP, p.GRPC} {
 		if port := action.Get("port"); port != nil {
 			return port
 		}
@@ -195,8 +199,8 @@ func (p *Probe) Same(q *Probe) bool {
 	if p == nil || q == nil {
 		return false
 	}
-	for _, pair := range [][2]*Node{{p.HTTP, q.HTTP}, {p.TCP, q.TCP}, {p.Exec, q.Exec}, {p.GRPC, q.GRPC}} {
-		if (pair[0] == nil) != (pair[1] == nil) || pair[0] != nil && !Equal(pair[0], pair[1]) {
+	for _, pair := range [][2]*manifest.Node{{p.HTTP, q.HTTP}, {p.TCP, q.TCP}, {p.Exec, q.Exec}, {p.GRPC, q.GRPC}} {
+		if (pair[0] == nil) != (pair[1] == nil) || pair[0] != nil && !manifest.Equal(pair[0], pair[1]) {
 			return false
 		}
 	}
@@ -207,7 +211,7 @@ func (p *Probe) Same(q *Probe) bool {
 func atLeast(n, least int64) int64 { return max(n, least) }
 
 // PathNode is where the path of an HTTP probe stands.
-func (p *Probe) PathNode() *Node {
+func (p *Probe) PathNode() *manifest.Node {
 	if p == nil {
 		return nil
 	}
@@ -215,7 +219,7 @@ func (p *Probe) PathNode() *Node {
 }
 
 // SamePort reports whether two names or numbers mean one port of a container.
-func (c *Container) SamePort(a, b *Node) bool {
+func (c *Container) SamePort(a, b *manifest.Node) bool {
 	x, y := c.portNumber(a.Str()), c.portNumber(b.Str())
 	return x != "" && x == y
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/workload/shell"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // Endless is the wait of a hook that never ends, in seconds: more than any
@@ -14,13 +16,13 @@ const Endless = math.MaxInt32
 // Hook is a preStop or postStart hook. Exactly one of the actions is set in a
 // valid manifest.
 type Hook struct {
-	Node                   *Node
-	Exec, HTTP, TCP, Sleep *Node
+	Node                   *manifest.Node
+	Exec, HTTP, TCP, Sleep *manifest.Node
 
 	script shell.Script
 }
 
-func newHook(n *Node, env func(string) (string, bool)) *Hook {
+func newHook(n *manifest.Node, env func(string) (string, bool)) *Hook {
 	if !n.Set() {
 		return nil
 	}
@@ -47,7 +49,7 @@ func (h *Hook) Script() shell.Script {
 
 // Text is the text of the script or the last word of the command, and the
 // node that holds it: where a finding about the hook's content points.
-func (h *Hook) Text() (string, *Node) {
+func (h *Hook) Text() (string, *manifest.Node) {
 	if h == nil {
 		return "", nil
 	}
@@ -75,7 +77,7 @@ func (h *Hook) Time() shell.Span {
 
 // Wait is how many seconds the hook waits for certain: [Endless] if it never
 // ends. The node is where the time stands.
-func (h *Hook) Wait() (seconds int64, at *Node) {
+func (h *Hook) Wait() (seconds int64, at *manifest.Node) {
 	if h == nil {
 		return 0, nil
 	}

@@ -3,18 +3,20 @@ package workload
 import (
 	"path/filepath"
 	"slices"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // Set is the whole input, joined.
 type Set struct {
-	Objects   []*Object
+	Objects   []*manifest.Object
 	Workloads []*Workload
 	Services  []*Service
 	PDBs      []*PDB
 	HPAs      []*HPA
 
-	byKind map[string][]*Object
-	byName map[name][]*Object
+	byKind map[string][]*manifest.Object
+	byName map[name][]*manifest.Object
 
 	byNamespace map[string][]*Workload
 }
@@ -25,15 +27,15 @@ type label struct{ namespace, key, value string }
 
 // Join indexes the objects of all files and ties them to each other. Its cost
 // grows with the number of objects, not with that of pairs.
-func Join(files []*File) *Set {
+func Join(files []*manifest.File) *Set {
 	count := 0
 	for _, f := range files {
 		count += len(f.Objects)
 	}
 	s := &Set{
-		Objects: make([]*Object, 0, count),
-		byKind:  map[string][]*Object{},
-		byName:  make(map[name][]*Object, count),
+		Objects: make([]*manifest.Object, 0, count),
+		byKind:  map[string][]*manifest.Object{},
+		byName:  make(map[name][]*manifest.Object, count),
 	}
 	for _, f := range files {
 		for _, o := range f.Objects {
@@ -63,7 +65,7 @@ func Join(files []*File) *Set {
 	return s
 }
 
-func (s *Set) add(o *Object) {
+func (s *Set) add(o *manifest.Object) {
 	s.Objects = append(s.Objects, o)
 	s.byKind[o.Kind] = append(s.byKind[o.Kind], o)
 	key := name{o.Kind, o.Namespace, o.Name}
@@ -108,11 +110,11 @@ func (s *Set) joinScalers() {
 }
 
 func (s *Set) joinRoutes() {
-	var services map[*Object]*Service
+	var services map[*manifest.Object]*Service
 	for _, kind := range routeKinds {
 		for _, route := range s.byKind[kind] {
 			if services == nil {
-				services = make(map[*Object]*Service, len(s.Services))
+				services = make(map[*manifest.Object]*Service, len(s.Services))
 				for _, service := range s.Services {
 					services[service.Object] = service
 				}
@@ -128,16 +130,16 @@ func (s *Set) joinRoutes() {
 }
 
 // Kind lists the objects of a kind, in order.
-func (s *Set) Kind(kind string) []*Object { return s.byKind[kind] }
+func (s *Set) Kind(kind string) []*manifest.Object { return s.byKind[kind] }
 
 // Find is the object of that name nearest to the one that refers to it, nil if
 // it is not in the input.
-func (s *Set) Find(from *Object, kind, namespace, named string) *Object {
+func (s *Set) Find(from *manifest.Object, kind, namespace, named string) *manifest.Object {
 	found := s.byName[name{kind, namespace, named}]
 	if len(found) == 0 {
 		return nil
 	}
-	return found[slices.IndexFunc(found, func(o *Object) bool {
+	return found[slices.IndexFunc(found, func(o *manifest.Object) bool {
 		return distance(from, o) == closest(from, found)
 	})]
 }
@@ -164,7 +166,7 @@ func newIndex(workloads []*Workload) *index {
 }
 
 // candidates are the workloads that have the rarest pair of a selector's map.
-func (x *index) candidates(namespace string, selector *Node) []*Workload {
+func (x *index) candidates(namespace string, selector *manifest.Node) []*Workload {
 	var rarest []*Workload
 	first := true
 	for want := range selector.All() {
@@ -184,7 +186,7 @@ func (x *index) candidates(namespace string, selector *Node) []*Workload {
 
 // bySelector evaluates a Service's selector; without one a Service selects
 // nothing.
-func (x *index) bySelector(from *Object, selector *Node) []*Workload {
+func (x *index) bySelector(from *manifest.Object, selector *manifest.Node) []*Workload {
 	var out []*Workload
 	for _, w := range x.candidates(from.Namespace, selector) {
 		if w.matches(selector) {
@@ -194,7 +196,7 @@ func (x *index) bySelector(from *Object, selector *Node) []*Workload {
 	return inReach(from, nearest(from, out))
 }
 
-func (x *index) byLabelSelector(from *Object, selector *Node) []*Workload {
+func (x *index) byLabelSelector(from *manifest.Object, selector *manifest.Node) []*Workload {
 	candidates := x.byNamespace[from.Namespace]
 	if labels := selector.Get("matchLabels"); labels.Len() > 0 {
 		candidates = x.candidates(from.Namespace, labels)
@@ -211,7 +213,7 @@ func (x *index) byLabelSelector(from *Object, selector *Node) []*Workload {
 // nearest drops those that bear the same name as another and are further from
 // the object that refers to them: folders often hold variants of one object
 // (a base and its overlays), of which a cluster has one.
-func nearest(from *Object, found []*Workload) []*Workload {
+func nearest(from *manifest.Object, found []*Workload) []*Workload {
 	if len(found) < 2 {
 		return found
 	}
@@ -237,7 +239,7 @@ func nearest(from *Object, found []*Workload) []*Workload {
 // inReach drops what stands in another folder, if something in the object's own
 // folder is selected as well: a folder of examples holds many applications
 // whose labels agree by chance, and no cluster runs them all.
-func inReach(from *Object, found []*Workload) []*Workload {
+func inReach(from *manifest.Object, found []*Workload) []*Workload {
 	near := slices.ContainsFunc(found, func(w *Workload) bool { return distance(from, w.Object) < far })
 	if !near {
 		return found
@@ -246,9 +248,9 @@ func inReach(from *Object, found []*Workload) []*Workload {
 }
 
 // SameFolder reports whether two objects stand in one folder.
-func SameFolder(a, b *Object) bool { return distance(a, b) < far }
+func SameFolder(a, b *manifest.Object) bool { return distance(a, b) < far }
 
-func closest(from *Object, found []*Object) int {
+func closest(from *manifest.Object, found []*manifest.Object) int {
 	best := far
 	for _, o := range found {
 		best = min(best, distance(from, o))
@@ -259,7 +261,7 @@ func closest(from *Object, found []*Object) int {
 const far = 2
 
 // distance is 0 in one file, 1 in one folder, else far.
-func distance(a, b *Object) int {
+func distance(a, b *manifest.Object) int {
 	switch {
 	case a.File == b.File:
 		return 0

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 const shop = `
@@ -68,11 +70,11 @@ spec: {minReplicas: 2, scaleTargetRef: {kind: Deployment, name: web}}
 `
 
 func TestJoin(t *testing.T) {
-	file, problems := Parse("shop.yaml", shop)
+	file, problems := manifest.Parse("shop.yaml", shop)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	set := Join([]*File{file})
+	set := Join([]*manifest.File{file})
 	w := set.Workloads[0]
 	c := w.Containers[0]
 	setting := func(s Setting, ok bool) string { return fmt.Sprint(s.Value, ok) }
@@ -105,10 +107,10 @@ func TestJoin(t *testing.T) {
 // TestVariantsOfOneName: a base and an overlay that both hold the object do
 // not select each other's pods.
 func TestVariantsOfOneName(t *testing.T) {
-	var files []*File
+	var files []*manifest.File
 	for _, dir := range []string{"base", "overlay"} {
-		f, _ := Parse(dir+"/web.yaml", strings.Split(shop, "\n---\n")[0])
-		s, _ := Parse(dir+"/service.yaml", strings.Split(shop, "\n---\n")[2])
+		f, _ := manifest.Parse(dir+"/web.yaml", strings.Split(shop, "\n---\n")[0])
+		s, _ := manifest.Parse(dir+"/service.yaml", strings.Split(shop, "\n---\n")[2])
 		files = append(files, f, s)
 	}
 	for _, w := range Join(files).Workloads {
@@ -132,7 +134,7 @@ func TestMatchSelector(t *testing.T) {
 		{"{matchExpressions: [{key: z, operator: Exists}]}", false},
 		{"{matchExpressions: [{key: a, operator: Near}]}", false},
 	} {
-		f, _ := Parse("x", "apiVersion: v1\nkind: X\nlabels: {a: b}\nselector: "+c.selector+"\n")
+		f, _ := manifest.Parse("x", "apiVersion: v1\nkind: X\nlabels: {a: b}\nselector: "+c.selector+"\n")
 		root := f.Objects[0].Root
 		if got := MatchSelector(root.Get("selector"), root.Get("labels")); got != c.want {
 			t.Errorf("%s: %v", c.selector, got)

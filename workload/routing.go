@@ -1,19 +1,23 @@
 package workload
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/manifest"
+)
 
 // Service is a Service and the workloads that it selects.
 type Service struct {
-	*Object
-	Selector  *Node
+	*manifest.Object
+	Selector  *manifest.Node
 	Workloads []*Workload
-	Routes    []*Object // the Ingresses and Gateway routes that lead to it
+	Routes    []*manifest.Object // the Ingresses and Gateway routes that lead to it
 
 	Headless    bool // it has no address that its pods share: clusterIP None, or made for one pod
 	MetricsOnly bool // all its ports are there to be scraped
 }
 
-func newService(o *Object) *Service {
+func newService(o *manifest.Object) *Service {
 	selector := o.Spec("selector")
 	return &Service{
 		Object: o, Selector: selector,
@@ -25,7 +29,7 @@ func newService(o *Object) *Service {
 // ports that carry no user's request: a lost scrape is made again.
 var metricsNames = []string{"metrics", "prometheus", "monitoring", "telemetry", "exporter", "pprof", "debug"}
 
-func metricsOnly(ports *Node) bool {
+func metricsOnly(ports *manifest.Node) bool {
 	if ports.Len() == 0 {
 		return false
 	}
@@ -47,7 +51,7 @@ func isMetrics(name string) bool {
 }
 
 // TargetPort is what a port of the Service leads to: a name or a number.
-func TargetPort(port *Node) *Node {
+func TargetPort(port *manifest.Node) *manifest.Node {
 	if t := port.Get("targetPort"); t.Set() {
 		return t
 	}
@@ -69,7 +73,7 @@ func (s *Service) Reaches(c *Container) bool {
 		if len(c.Pod.Containers) > 1 {
 			continue
 		}
-		if port.Style == Plain && target[0] <= '9' && !c.Pod.declares(target) {
+		if port.Style == manifest.Plain && target[0] <= '9' && !c.Pod.declares(target) {
 			return true
 		}
 	}
@@ -99,20 +103,20 @@ func (w *Workload) declares(port string) bool {
 
 // PDB is a PodDisruptionBudget and the workloads that it selects.
 type PDB struct {
-	*Object
-	Selector  *Node
+	*manifest.Object
+	Selector  *manifest.Node
 	Workloads []*Workload
 }
 
 // HPA is an autoscaler (HorizontalPodAutoscaler, KEDA's ScaledObject) and the
 // workload that it scales, if that is in the input.
 type HPA struct {
-	*Object
+	*manifest.Object
 	Workload *Workload
 }
 
 // Min is the least number of replicas: 1 by default, 0 for a ScaledObject.
-func (h *HPA) Min() (n int64, at *Node) {
+func (h *HPA) Min() (n int64, at *manifest.Node) {
 	field, absent := "minReplicas", int64(1)
 	if h.Kind == "ScaledObject" {
 		field, absent = "minReplicaCount", 0
@@ -144,7 +148,7 @@ var routeKinds = []string{"Ingress", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPR
 
 // backends calls see with the namespace and name of every Service that a
 // route leads to.
-func backends(route *Object, see func(namespace, name string)) {
+func backends(route *manifest.Object, see func(namespace, name string)) {
 	if route.Kind == "Ingress" {
 		see(route.Namespace, route.Spec("defaultBackend", "service", "name").Str())
 		for rule := range route.Spec("rules").All() {

@@ -1,9 +1,13 @@
 package workload
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/lameduck-dev/lameduck/manifest"
+)
 
 // matchLabels reports whether labels hold every pair of a selector's map.
-func matchLabels(selector, labels *Node) bool {
+func matchLabels(selector, labels *manifest.Node) bool {
 	for want := range selector.All() {
 		have := labels.Get(want.Key)
 		if have == nil || have.Value != want.Value {
@@ -29,7 +33,7 @@ func setByController(key string) bool {
 
 // matches evaluates a Service's selector against the pods of a workload, with
 // the labels that its controller adds.
-func (w *Workload) matches(selector *Node) bool {
+func (w *Workload) matches(selector *manifest.Node) bool {
 	labels := w.Meta.Get("labels")
 	for want := range selector.All() {
 		have := labels.Get(want.Key)
@@ -49,7 +53,7 @@ func (w *Workload) matches(selector *Node) bool {
 
 // MatchSelector evaluates a LabelSelector; one that is absent matches nothing,
 // an empty one everything.
-func MatchSelector(selector, labels *Node) bool {
+func MatchSelector(selector, labels *manifest.Node) bool {
 	if !selector.Set() || !matchLabels(selector.Get("matchLabels"), labels) {
 		return false
 	}

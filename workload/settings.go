@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // Setting is a value that a container is configured with, and its place.
 type Setting struct {
 	Value  string
-	Object *Object
-	Node   *Node
+	Object *manifest.Object
+	Node   *manifest.Node
 }
 
 // Env looks a variable up in the container's environment: env first, then
@@ -89,7 +91,7 @@ func (c *Container) Files() map[string]Setting {
 	return files
 }
 
-func (c *Container) volumeFiles(files map[string]Setting, mount, configMap *Node) {
+func (c *Container) volumeFiles(files map[string]Setting, mount, configMap *manifest.Node) {
 	if configMap == nil {
 		return
 	}
@@ -181,7 +183,7 @@ func (c *Container) applicationFiles() []Setting {
 		base := path.Base(p)
 		if strings.HasPrefix(base, "application") || strings.HasPrefix(base, "bootstrap") {
 			s := files[p]
-			s.Node = &Node{Key: base, Value: s.Value, off: s.Node.off, end: s.Node.end, keyOff: s.Node.keyOff, Kind: Scalar, Style: s.Node.Style}
+			s.Node = s.Node.Saying(base, s.Value)
 			out = append(out, s)
 		}
 	}
@@ -214,12 +216,11 @@ func propertiesValue(text, property string) (value string, found bool) {
 
 // yamlValue reads the documents that hold for every profile.
 func yamlValue(text, property string) (value string, found bool) {
-	for d := range split(text) {
-		root, _, err := d.parse(0, &arena{})
-		if err != nil || root == nil || root.Get("spring", "config", "activate") != nil || root.Get("spring", "profiles") != nil {
+	for root := range manifest.Documents(text) {
+		if root.Get("spring", "config", "activate") != nil || root.Get("spring", "profiles") != nil {
 			continue
 		}
-		if n := findProperty(root, "", property); n != nil && n.Kind == Scalar {
+		if n := findProperty(root, "", property); n != nil && n.Kind == manifest.Scalar {
 			value, found = n.Value, true
 		}
 	}
@@ -227,7 +228,7 @@ func yamlValue(text, property string) (value string, found bool) {
 }
 
 // findProperty walks a tree in which a key may stand for several levels.
-func findProperty(n *Node, prefix, property string) *Node {
+func findProperty(n *manifest.Node, prefix, property string) *manifest.Node {
 	for c := range n.All() {
 		key := c.Key
 		if prefix != "" {
@@ -236,7 +237,7 @@ func findProperty(n *Node, prefix, property string) *Node {
 		if sameProperty(key, property) {
 			return c
 		}
-		if c.Kind == Map {
+		if c.Kind == manifest.Map {
 			if found := findProperty(c, key, property); found != nil {
 				return found
 			}

@@ -3,6 +3,8 @@ package workload
 import (
 	"slices"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // templates says where each kind keeps its pod template, by the groups that
@@ -45,29 +47,29 @@ const knative = "serving.knative.dev"
 
 // shaped reports whether an object of a kind that is not known has a pod
 // template where nearly all kinds have it.
-func shaped(o *Object) bool {
+func shaped(o *manifest.Object) bool {
 	return strings.Contains(o.Group(), ".") && o.Group() != knative && isContainers(o.Spec("template", "spec", "containers"))
 }
 
-func isContainers(n *Node) bool {
-	return n != nil && n.Kind == List && n.child.Get("image").Set()
+func isContainers(n *manifest.Node) bool {
+	return n != nil && n.Kind == manifest.List && n.Index(0).Get("image").Set()
 }
 
 // PodsUnread reports whether an object holds pods, but is of a kind whose way of
 // making them is not known.
-func (o *Object) PodsUnread() bool {
+func PodsUnread(o *manifest.Object) bool {
 	if _, known := TemplatePath(o.APIVersion, o.Kind); known || !strings.Contains(o.Group(), ".") || o.Kind == "CustomResourceDefinition" {
 		return false
 	}
-	return !shaped(o) && holdsContainers(o.spec)
+	return !shaped(o) && holdsContainers(o.Spec())
 }
 
-func holdsContainers(n *Node) bool {
+func holdsContainers(n *manifest.Node) bool {
 	if isContainers(n.Get("containers")) {
 		return true
 	}
 	for c := range n.All() {
-		if (c.Kind == Map || c.Kind == List) && holdsContainers(c) {
+		if (c.Kind == manifest.Map || c.Kind == manifest.List) && holdsContainers(c) {
 			return true
 		}
 	}

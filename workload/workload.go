@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // DefaultGrace is terminationGracePeriodSeconds where a pod sets none, in
@@ -12,9 +14,9 @@ const DefaultGrace = 30
 
 // Workload is a pod template with all that bears on it.
 type Workload struct {
-	*Object
-	Meta *Node // the pod template's metadata
-	Pod  *Node // the pod template's spec
+	*manifest.Object
+	Meta *manifest.Node // the pod template's metadata
+	Pod  *manifest.Node // the pod template's spec
 
 	Containers []*Container // the main containers
 	Sidecars   []*Container // native sidecars, in their order
@@ -28,12 +30,12 @@ type Workload struct {
 
 	// Rollout is the Argo Rollout whose pods are made of this Deployment's
 	// template, nil if there is none.
-	Rollout *Object
+	Rollout *manifest.Object
 }
 
 // newWorkload returns nil for an object that has no pod template, that another
 // one controls, or that is only a patch: containers without an image.
-func newWorkload(o *Object) *Workload {
+func newWorkload(o *manifest.Object) *Workload {
 	path, ok := TemplatePath(o.APIVersion, o.Kind)
 	if !ok && shaped(o) {
 		path, ok = []string{"spec", "template"}, true
@@ -78,10 +80,10 @@ func (w *Workload) Running() []*Container {
 }
 
 // Label is a label of the pod template.
-func (w *Workload) Label(key string) *Node { return w.Meta.Get("labels", key) }
+func (w *Workload) Label(key string) *manifest.Node { return w.Meta.Get("labels", key) }
 
 // PodAnnotation is an annotation of the pod template, else of the object.
-func (w *Workload) PodAnnotation(key string) *Node {
+func (w *Workload) PodAnnotation(key string) *manifest.Node {
 	if n := w.Meta.Get("annotations", key); n != nil {
 		return n
 	}
@@ -90,7 +92,7 @@ func (w *Workload) PodAnnotation(key string) *Node {
 
 // Grace is the pod's grace period in seconds, and where it is set, nil if the
 // default holds.
-func (w *Workload) Grace() (seconds int64, at *Node) {
+func (w *Workload) Grace() (seconds int64, at *manifest.Node) {
 	at = w.Pod.Get("terminationGracePeriodSeconds")
 	seconds, ok := at.Int()
 	if !ok {
@@ -130,7 +132,7 @@ func (w *Workload) Finite() bool {
 // Replicas is the least number of pods that the manifests ask for: the
 // autoscaler's minimum, or spec.replicas, 1 by default. The node is where it
 // stands, nil for the default. A workload at zero is switched off.
-func (w *Workload) Replicas() (n int64, at *Node) {
+func (w *Workload) Replicas() (n int64, at *manifest.Node) {
 	for _, h := range w.HPAs {
 		return h.Min()
 	}
@@ -160,7 +162,7 @@ func (w *Workload) ServingContainers() []*Container {
 }
 
 // Amount resolves a number or percentage of total, rounded up or down.
-func Amount(n *Node, total int64, up bool) (int64, bool) {
+func Amount(n *manifest.Node, total int64, up bool) (int64, bool) {
 	if i, ok := n.Int(); ok {
 		return i, true
 	}

@@ -13,7 +13,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // What one chart or kustomization may hold. The largest public charts have some 2,000 files
@@ -102,14 +102,14 @@ func (c *confined) ReadFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", rel)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, workload.MaxBytes+1))
+	text, err := io.ReadAll(io.LimitReader(file, manifest.MaxBytes+1))
 	if err != nil {
 		return nil, err
 	}
 	c.files++
 	c.total += int64(len(text))
-	if len(text) > workload.MaxBytes || c.files > maxFiles || c.total > maxTotal {
-		return nil, c.refuse(fmt.Errorf("%s exceeds what is read: %d MB a file, and %d files of %d MB in all", rel, workload.MaxBytes>>20, maxFiles, maxTotal>>20))
+	if len(text) > manifest.MaxBytes || c.files > maxFiles || c.total > maxTotal {
+		return nil, c.refuse(fmt.Errorf("%s exceeds what is read: %d MB a file, and %d files of %d MB in all", rel, manifest.MaxBytes>>20, maxFiles, maxTotal>>20))
 	}
 	if c.check != nil {
 		if text, err = c.check(filepath.Join(c.top, rel), text); err != nil {

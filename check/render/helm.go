@@ -14,12 +14,12 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
 
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // chart renders a chart as `helm template` does, with the release's name taken
 // from the chart and its namespace left open.
-func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
+func (r *Renderer) chart(dir string) ([]*manifest.File, []manifest.Problem) {
 	c, err := r.loadChart(dir)
 	if err != nil {
 		return nil, problem(dir, err)
@@ -31,7 +31,7 @@ func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
 	if err != nil {
 		return nil, problem(dir, err)
 	}
-	var lack []workload.Problem
+	var lack []manifest.Problem
 	if missing := missing(c, values); len(missing) > 0 {
 		lack = problem(dir, fmt.Errorf("left out: dependencies %s, which are not in charts/; run helm dependency build first", strings.Join(missing, ", ")))
 	}
@@ -41,9 +41,9 @@ func (r *Renderer) chart(dir string) ([]*workload.File, []workload.Problem) {
 	}
 	sources := templates(c, c.Name())
 	if r.charts == nil {
-		r.charts = map[*workload.File]string{}
+		r.charts = map[*manifest.File]string{}
 	}
-	var files []*workload.File
+	var files []*manifest.File
 	problems := lack
 	for _, name := range slices.Sorted(maps.Keys(rendered)) {
 		text := rendered[name]

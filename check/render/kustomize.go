@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // kustomization is the path of a folder's kustomization, "" if it has none.
@@ -27,14 +27,14 @@ func kustomization(dir string) string {
 func includes(dir string) []string {
 	path := kustomization(dir)
 	info, err := os.Lstat(path) // a link is followed only where it is known not to leave
-	if err != nil || !info.Mode().IsRegular() || info.Size() > workload.MaxBytes {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > manifest.MaxBytes {
 		return nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
-	root, err := workload.ParseValue(string(text))
+	root, err := manifest.ParseValue(string(text))
 	if err != nil {
 		return nil
 	}
@@ -53,7 +53,7 @@ type reading struct {
 
 // kustomize builds a kustomization as `kustomize build` does, from the disk alone: nothing is
 // fetched and nothing is run.
-func (r *Renderer) kustomize(dir string) ([]*workload.File, []workload.Problem) {
+func (r *Renderer) kustomize(dir string) ([]*manifest.File, []manifest.Problem) {
 	path := kustomization(dir)
 	build := &reading{}
 	var err error
@@ -76,9 +76,9 @@ func (r *Renderer) kustomize(dir string) ([]*workload.File, []workload.Problem) 
 }
 
 // file is what was built, each object with the file that it comes from.
-func (b *reading) file(path string, built resmap.ResMap) ([]*workload.File, []workload.Problem) {
+func (b *reading) file(path string, built resmap.ResMap) ([]*manifest.File, []manifest.Problem) {
 	var text strings.Builder
-	var pieces []workload.Piece
+	var pieces []manifest.Piece
 	line := 1
 	for _, res := range built.Resources() {
 		origin, err := res.GetOrigin()
@@ -89,7 +89,7 @@ func (b *reading) file(path string, built resmap.ResMap) ([]*workload.File, []wo
 		if err := errors.Join(err, asErr); err != nil {
 			return nil, problem(path, err)
 		}
-		piece := workload.Piece{Line: line, Path: path}
+		piece := manifest.Piece{Line: line, Path: path}
 		if origin != nil && origin.Path != "" {
 			piece.Path = filepath.Join(filepath.Dir(path), origin.Path)
 		}
@@ -100,13 +100,13 @@ func (b *reading) file(path string, built resmap.ResMap) ([]*workload.File, []wo
 		text.WriteString("---\n")
 		text.Write(yaml)
 		line += 1 + strings.Count(string(yaml), "\n")
-		if text.Len() > workload.MaxBytes {
-			return nil, problem(path, fmt.Errorf("it renders more than %d MB", workload.MaxBytes>>20))
+		if text.Len() > manifest.MaxBytes {
+			return nil, problem(path, fmt.Errorf("it renders more than %d MB", manifest.MaxBytes>>20))
 		}
 	}
 	f, problems := parse(path, text.String(), "")
 	f.Pieces = pieces
-	return []*workload.File{f}, problems
+	return []*manifest.File{f}, problems
 }
 
 func absolute(path string) string {

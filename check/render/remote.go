@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/yaml"
 
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // server are the paths that kustomize takes for an address: of a file, or of a git repository.
@@ -115,7 +115,7 @@ func (r *reading) plugin(dir, path, field, config string) error {
 		}
 		config, place = string(text), place+" "+config
 	}
-	f, _ := workload.Parse(place, config)
+	f, _ := manifest.Parse(place, config)
 	for _, o := range f.Objects {
 		if o.APIVersion != konfig.BuiltinPluginApiVersion || o.Kind == "HelmChartInflationGenerator" {
 			return fmt.Errorf("%s runs %s, and nothing is run; run kustomize build and check its output", place, o.Kind)

@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // Renderer takes folders that are charts or kustomizations.
@@ -24,7 +24,7 @@ type Renderer struct {
 
 	names  []string                  // what is to be read, absolute
 	bases  map[string]bool           // kustomizations that another one includes
-	charts map[*workload.File]string // the chart that a file was rendered from
+	charts map[*manifest.File]string // the chart that a file was rendered from
 }
 
 // Scan looks through what is to be read for kustomizations that are only
@@ -57,7 +57,7 @@ func (r *Renderer) Scan(names []string) {
 }
 
 // Folder renders a folder if it is a chart or a kustomization.
-func (r *Renderer) Folder(dir string) (files []*workload.File, problems []workload.Problem, took bool) {
+func (r *Renderer) Folder(dir string) (files []*manifest.File, problems []manifest.Problem, took bool) {
 	defer watch(dir, r.Exceeded)()
 	switch {
 	case exists(filepath.Join(dir, "Chart.yaml")):
@@ -88,8 +88,8 @@ func realPath(path string) string {
 }
 
 // problem puts a library's error in one line.
-func problem(path string, err error) []workload.Problem {
-	return []workload.Problem{{Path: path, Text: strings.Join(strings.Fields(err.Error()), " ")}}
+func problem(path string, err error) []manifest.Problem {
+	return []manifest.Problem{{Path: path, Text: strings.Join(strings.Fields(err.Error()), " ")}}
 }
 
 // separators are those that share their line with other text: Helm ends a document at any line that
@@ -98,8 +98,8 @@ var separators = regexp.MustCompile(`(?m)^---[ \t]*([^\s-])`)
 
 // parse reads a rendered text. What cannot be parsed is the template's fault:
 // its line is not the file's.
-func parse(path, rendered, template string) (*workload.File, []workload.Problem) {
-	file, problems := workload.Parse(path, separators.ReplaceAllString(rendered, "---\n$1"))
+func parse(path, rendered, template string) (*manifest.File, []manifest.Problem) {
+	file, problems := manifest.Parse(path, separators.ReplaceAllString(rendered, "---\n$1"))
 	file.Rendered, file.Template = true, template
 	for i := range problems {
 		problems[i].Text = "rendered, " + problems[i].Text

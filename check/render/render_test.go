@@ -8,24 +8,24 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/check/render/rendertest"
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // load reads folders of testdata as the commands do.
-func load(t *testing.T, r *Renderer, names ...string) *workload.Input {
+func load(t *testing.T, r *Renderer, names ...string) *manifest.Input {
 	t.Helper()
 	for i := range names {
 		names[i] = filepath.Join("testdata", names[i])
 	}
 	r.Scan(names)
-	in, err := (&workload.Loader{Render: r.Folder}).Load(context.Background(), names...)
+	in, err := (&manifest.Loader{Render: r.Folder}).Load(context.Background(), names...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return in
 }
 
-func objects(in *workload.Input) string {
+func objects(in *manifest.Input) string {
 	var names []string
 	for _, f := range in.Files {
 		for _, o := range f.Objects {
@@ -54,7 +54,7 @@ func TestChart(t *testing.T) {
 	if got := func() int { _, l := f.Origin(f.Span(grace).Line); return l }(); got != 0 {
 		t.Errorf("the grace period comes from line %d", got)
 	}
-	if workload.Editable(f, []workload.Edit{workload.Replace(grace, "60")}) {
+	if manifest.Editable(f, []manifest.Edit{manifest.Replace(grace, "60")}) {
 		t.Error("a rendered file counts as editable")
 	}
 }
@@ -112,18 +112,18 @@ func TestNameValue(t *testing.T) {
 	o := load(t, r, "chart").Files[0].Objects[0]
 	pod := o.Spec("template", "spec")
 	container := pod.Get("containers").Index(0)
-	hook := workload.Insert(container, "lifecycle", "preStop:\n  sleep:\n    seconds: 15")
+	hook := manifest.Insert(container, "lifecycle", "preStop:\n  sleep:\n    seconds: 15")
 	for _, c := range []struct {
 		name  string
-		edits []workload.Edit
+		edits []manifest.Edit
 		want  string
 	}{
-		{"by the field's text", []workload.Edit{workload.Replace(pod.Get("terminationGracePeriodSeconds"), "45")}, "grace: 45"},
-		{"by the field's name", []workload.Edit{workload.Replace(o.Spec("replicas"), "3")}, "replicas: 3"},
-		{"two", []workload.Edit{hook, workload.Replace(pod.Get("terminationGracePeriodSeconds"), "45")},
+		{"by the field's text", []manifest.Edit{manifest.Replace(pod.Get("terminationGracePeriodSeconds"), "45")}, "grace: 45"},
+		{"by the field's name", []manifest.Edit{manifest.Replace(o.Spec("replicas"), "3")}, "replicas: 3"},
+		{"two", []manifest.Edit{hook, manifest.Replace(pod.Get("terminationGracePeriodSeconds"), "45")},
 			`lifecycle: {"preStop": {"sleep": {"seconds": 15}}}, grace: 45`},
-		{"none", []workload.Edit{workload.Replace(container.Get("name"), "other")}, ""},
-		{"not all", []workload.Edit{hook, workload.Insert(pod, "hostNetwork", "true")}, ""},
+		{"none", []manifest.Edit{manifest.Replace(container.Get("name"), "other")}, ""},
+		{"not all", []manifest.Edit{hook, manifest.Insert(pod, "hostNetwork", "true")}, ""},
 	} {
 		if got := r.NameValue(o, c.edits); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -176,7 +176,7 @@ func TestInternalValues(t *testing.T) {
 	r := &Renderer{KubernetesVersion: "1.34"}
 	o := load(t, r, "internal-values").Files[0].Objects[0]
 	grace := o.Spec("template", "spec", "terminationGracePeriodSeconds")
-	if got := r.NameValue(o, []workload.Edit{workload.Replace(grace, "60")}); got != "terminationGracePeriodSeconds: 60" {
+	if got := r.NameValue(o, []manifest.Edit{manifest.Replace(grace, "60")}); got != "terminationGracePeriodSeconds: 60" {
 		t.Errorf("%q", got)
 	}
 }

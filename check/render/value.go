@@ -9,7 +9,7 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"sigs.k8s.io/yaml"
 
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // maxTries bounds how often a chart is rendered for one finding.
@@ -18,7 +18,7 @@ const maxTries = 12
 // NameValue says which of a chart's values to change so that a rendered object gets what a fix
 // wants, "" if none does all of it. It does not guess: it sets a value that has the field's name,
 // or its text, renders the chart again and looks.
-func (r *Renderer) NameValue(o *workload.Object, edits []workload.Edit) string {
+func (r *Renderer) NameValue(o *manifest.Object, edits []manifest.Edit) string {
 	dir, ok := r.charts[o.File]
 	if !ok {
 		return ""
@@ -38,7 +38,7 @@ func (r *Renderer) NameValue(o *workload.Object, edits []workload.Edit) string {
 	return strings.Join(parts, ", ")
 }
 
-func (r *Renderer) valueFor(dir string, o *workload.Object, path []string, want *workload.Node) string {
+func (r *Renderer) valueFor(dir string, o *manifest.Object, path []string, want *manifest.Node) string {
 	c, err := r.loadChart(dir)
 	if err != nil {
 		return ""
@@ -62,7 +62,7 @@ func (r *Renderer) valueFor(dir string, o *workload.Object, path []string, want 
 }
 
 // gives renders the chart with one value changed and looks at the field.
-func (r *Renderer) gives(dir string, over map[string]any, name []string, value any, o *workload.Object, path []string, want *workload.Node) bool {
+func (r *Renderer) gives(dir string, over map[string]any, name []string, value any, o *manifest.Object, path []string, want *manifest.Node) bool {
 	// Rendering changes a chart's own values, so each try has its own.
 	c, err := r.loadChart(dir)
 	if err != nil {
@@ -73,9 +73,9 @@ func (r *Renderer) gives(dir string, over map[string]any, name []string, value a
 		return false
 	}
 	text := rendered[templateName(c, dir, o.File.Path)]
-	file, _ := workload.Parse(o.File.Path, text)
+	file, _ := manifest.Parse(o.File.Path, text)
 	for _, each := range file.Objects {
-		if each.Kind == o.Kind && each.Name == o.Name && workload.SameValue(each.Root.Walk(path), want) {
+		if each.Kind == o.Kind && each.Name == o.Name && manifest.SameValue(each.Root.Walk(path), want) {
 			return true
 		}
 	}

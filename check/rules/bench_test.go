@@ -7,7 +7,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/corpus"
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // BenchmarkCheck reads, joins and checks folders of files with three objects
@@ -23,7 +23,7 @@ func BenchmarkCheck(b *testing.B) {
 			o := check.Options{Rules: All()}
 			b.ReportAllocs()
 			for b.Loop() {
-				in, err := (&workload.Loader{}).Load(context.Background(), dir)
+				in, err := (&manifest.Loader{}).Load(context.Background(), dir)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -27,7 +28,7 @@ var deregistrationExceedsGrace = &check.Rule{
 	Remedy: "Bring the deregistration delay below the grace period, or raise terminationGracePeriodSeconds above the delay.",
 	Source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html",
 	Service: func(p *check.Pass, s *workload.Service) {
-		for _, o := range append([]*workload.Object{s.Object}, s.Routes...) {
+		for _, o := range append([]*manifest.Object{s.Object}, s.Routes...) {
 			delay, at := deregistration(o)
 			if at == nil {
 				continue
@@ -42,7 +43,7 @@ var deregistrationExceedsGrace = &check.Rule{
 }
 
 // deregistration is the delay that an object's annotations set, in seconds.
-func deregistration(o *workload.Object) (int64, *workload.Node) {
+func deregistration(o *manifest.Object) (int64, *manifest.Node) {
 	for _, key := range targetGroupAttributes {
 		at := o.Root.Get("metadata", "annotations", key)
 		if m := deregistrationDelay.FindStringSubmatch(at.Str()); m != nil {

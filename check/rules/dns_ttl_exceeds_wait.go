@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -61,7 +62,7 @@ var dnsTTL = regexp.MustCompile(`(?m)^\s*kubernetes\b[^{}#\n]*\{[^{}]*?^\s*ttl\s
 
 // clusterDNS is CoreDNS's configuration and the longest time for which it lets
 // resolvers keep a Service's answer; nil if the input does not show it.
-func clusterDNS(p *check.Pass, s *workload.Service) (config *workload.Object, ttl int64) {
+func clusterDNS(p *check.Pass, s *workload.Service) (config *manifest.Object, ttl int64) {
 	config = p.Input.Find(s.Object, "ConfigMap", "kube-system", "coredns")
 	if config == nil {
 		return nil, 0

@@ -2,8 +2,8 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var duplicateKey = &check.Rule{
@@ -14,7 +14,7 @@ var duplicateKey = &check.Rule{
 		"to the first value, a grace period or a hook, changes nothing on either timeline of a stop.",
 	Remedy: "Keep the intended value, and remove the other.",
 	Source: "https://yaml.org/spec/1.2.2/#3213-node-comparison",
-	Object: func(p *check.Pass, o *workload.Object) {
+	Object: func(p *check.Pass, o *manifest.Object) {
 		for _, n := range o.File.Overruled {
 			if o.File.Holds(o.Root, n) {
 				p.Report(o, n, "%s is set again below; this value does not count", n.Key)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/registry/caches"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -103,7 +104,7 @@ func negTargets(s *workload.Service) bool {
 type meshProxy struct {
 	name  string
 	gone  int64          // seconds after the pod's deletion at which it refuses
-	at    *workload.Node // what says so; nil if that is not in the workload
+	at    *manifest.Node // what says so; nil if that is not in the workload
 	sure  bool           // that it is not a native sidecar
 	raise string         // how to keep it longer
 }
@@ -133,7 +134,7 @@ func meshOf(w *workload.Workload) (meshProxy, bool) {
 
 // opted is the annotation by which a pod or its namespace asks for injection,
 // and its place if that is in the workload's own object.
-func opted(w *workload.Workload, key string) (value string, at *workload.Node) {
+func opted(w *workload.Workload, key string) (value string, at *manifest.Node) {
 	if n := w.PodAnnotation(key); n != nil {
 		return n.Str(), n
 	}

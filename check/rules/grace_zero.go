@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -17,7 +18,7 @@ var graceZero = &check.Rule{
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		if grace, at := w.Grace(); grace == 0 {
 			p.Report(w.Object, at, "terminationGracePeriodSeconds is 0: the pods are killed, not stopped").
-				FixIfAllowed(workload.Replace(at, "30"))
+				FixIfAllowed(manifest.Replace(at, "30"))
 		}
 	},
 }

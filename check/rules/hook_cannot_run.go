@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
@@ -33,7 +34,7 @@ var hookCannotRun = &check.Rule{
 				}
 				if t := shell.Parse(h.Argv()[0]); name == "preStop" && p.Target >= sleepAction && len(t.Commands) == 1 && t.Commands[0].Name() == "sleep" && t.Time.Min >= 1 && !t.Time.Endless() && !t.Time.Open {
 					wait := ceil(t.Time.Min)
-					d.FixIfAllowed(append(roomFor(w, wait), workload.Rewrite(h.Exec, "sleep", fmt.Sprintf("seconds: %d", wait)))...)
+					d.FixIfAllowed(append(roomFor(w, wait), manifest.Rewrite(h.Exec, "sleep", fmt.Sprintf("seconds: %d", wait)))...)
 				}
 			}
 		}

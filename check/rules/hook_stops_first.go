@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
@@ -36,7 +37,7 @@ var hookStopsFirst = &check.Rule{
 			if _, script, ok := shell.Unwrap(c.PreStop.Argv()); ok && script == text {
 				wait := routerWait(w)
 				d.Do("Wait first: `sleep %d; …`, with the grace period raised by as much.", wait)
-				edits := append(roomFor(w, wait), workload.Prefix(at, fmt.Sprintf("sleep %d; ", wait)))
+				edits := append(roomFor(w, wait), manifest.Prefix(at, fmt.Sprintf("sleep %d; ", wait)))
 				if outageOnUpdate(w) {
 					d.FixIfAllowed(edits...) // each update's outage gets longer
 				} else {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
@@ -31,7 +32,7 @@ var hookWithoutShell = &check.Rule{
 			if missing(p, c, program(argv)) {
 				d := p.Report(w.Object, c.PreStop.Exec.Get("command").Index(0), "preStop of container %s runs %s, which image %s does not have", c.Name, argv[0], c.Image)
 				if wait, _ := c.PreStop.Wait(); wait > 0 && onlyWaits(c.PreStop) && p.Target >= sleepAction {
-					d.Fix(workload.Rewrite(c.PreStop.Exec, "sleep", fmt.Sprintf("seconds: %d", wait)))
+					d.Fix(manifest.Rewrite(c.PreStop.Exec, "sleep", fmt.Sprintf("seconds: %d", wait)))
 				}
 				continue
 			}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -18,7 +19,7 @@ var hpaStaticReplicas = &check.Rule{
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		if at := w.Spec("replicas"); at.Set() && len(w.HPAs) > 0 {
 			p.Report(w.Object, at, "replicas is %s, and %s sets it as well", at.Str(), w.HPAs[0]).
-				FixIfAllowed(workload.Remove(at))
+				FixIfAllowed(manifest.Remove(at))
 		}
 	},
 }

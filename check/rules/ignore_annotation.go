@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // ignoreAnnotation knows the names of the other rules.
@@ -23,8 +23,8 @@ func ignoreAnnotation(others []*check.Rule) *check.Rule {
 			"on either timeline of the stop that the rule is about.",
 		Remedy: "Write lameduck.dev/ignore.RULE: \"the reason\", with a name that `lameduck rules` lists.",
 		Source: "docs/check.md",
-		Object: func(p *check.Pass, o *workload.Object) {
-			look := func(annotations *workload.Node) {
+		Object: func(p *check.Pass, o *manifest.Object) {
+			look := func(annotations *manifest.Node) {
 				for n := range annotations.All() {
 					name, ok := strings.CutPrefix(n.Key, check.IgnorePrefix)
 					switch {

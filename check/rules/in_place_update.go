@@ -2,8 +2,8 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var inPlaceUpdate = &check.Rule{
@@ -14,7 +14,7 @@ var inPlaceUpdate = &check.Rule{
 		"holds the container up. Its readiness gate turns false, and without gracePeriodSeconds the container is stopped at the same moment, while the routers still send.",
 	Remedy: "Set inPlaceUpdateStrategy.gracePeriodSeconds to what the routers need, 15 s inside a cluster and 30 s behind a load balancer.",
 	Source: "https://openkruise.io/docs/core-concepts/inplace-update/#graceful-in-place-update",
-	Object: func(p *check.Pass, o *workload.Object) {
+	Object: func(p *check.Pass, o *manifest.Object) {
 		if o.Group() != "apps.kruise.io" {
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -89,12 +90,12 @@ func istioOf(w *workload.Workload) (meshProxy, bool) {
 }
 
 // istioSettings is the proxy's configuration in the pod's annotation.
-func istioSettings(w *workload.Workload) *workload.Node {
+func istioSettings(w *workload.Workload) *manifest.Node {
 	config := w.PodAnnotation(istioConfig)
 	if config.Str() == "" {
 		return nil
 	}
-	settings, err := workload.ParseValue(config.Str())
+	settings, err := manifest.ParseValue(config.Str())
 	if err != nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
@@ -30,7 +31,7 @@ var livenessOutside = &check.Rule{
 			case strings.HasSuffix(path, "/actuator/health"):
 				d := p.Report(w.Object, at, "liveness of container %s asks %s, which includes everything that the application depends on", c.Name, path)
 				if at.Str() == path {
-					d.FixIfAllowed(workload.Replace(at, path+"/liveness"))
+					d.FixIfAllowed(manifest.Replace(at, path+"/liveness"))
 				}
 			case strings.HasSuffix(path, "/actuator/health/readiness"), path == "/ready", path == "/readyz", path == "/-/ready", path == "/health/ready":
 				d := p.Report(w.Object, at, "liveness of container %s asks %s, which says whether to send requests, not whether to restart", c.Name, path)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -29,7 +30,7 @@ var livenessRestartsWithdrawn = &check.Rule{
 			if at := c.Liveness.PathNode(); asksEureka(c) {
 				d := p.Report(w.Object, at, "liveness of container %s asks %s, which is 503 once the pod is withdrawn from Eureka", c.Name, c.Liveness.Path())
 				if strings.HasSuffix(at.Str(), "/actuator/health") {
-					d.FixIfAllowed(workload.Replace(at, at.Str()+"/liveness"))
+					d.FixIfAllowed(manifest.Replace(at, at.Str()+"/liveness"))
 				}
 			}
 		}

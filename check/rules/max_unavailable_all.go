@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -15,7 +16,7 @@ var maxUnavailableAll = &check.Rule{
 	Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-unavailable",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		o := w.Object
-		var at *workload.Node
+		var at *manifest.Node
 		switch {
 		case w.Rollout != nil:
 			o = w.Rollout
@@ -39,7 +40,7 @@ var maxUnavailableAll = &check.Rule{
 				d.As(findings.Warning, findings.Certain) // of one pod a drain takes all as well
 			}
 			if w.Kind == "Deployment" && w.Rollout == nil && surges(w, n) {
-				d.FixIfAllowed(workload.Replace(at, "0"))
+				d.FixIfAllowed(manifest.Replace(at, "0"))
 			}
 		}
 	},

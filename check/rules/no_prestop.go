@@ -6,6 +6,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -62,23 +63,23 @@ func routerWait(w *workload.Workload) int64 {
 
 // addSleep gives a container a sleep hook, and the pod the time for it. In a cluster without the
 // sleep action it adds none: the image may have no sleep program.
-func addSleep(p *check.Pass, w *workload.Workload, c *workload.Container, wait int64) []workload.Edit {
+func addSleep(p *check.Pass, w *workload.Workload, c *workload.Container, wait int64) []manifest.Edit {
 	if p.Target < sleepAction {
 		return nil
 	}
 	seconds := strconv.FormatInt(wait, 10)
-	var edits []workload.Edit
+	var edits []manifest.Edit
 	if lifecycle := c.Node.Get("lifecycle"); lifecycle.Set() {
-		edits = append(edits, workload.Insert(lifecycle, "preStop", "sleep:\n  seconds: "+seconds))
+		edits = append(edits, manifest.Insert(lifecycle, "preStop", "sleep:\n  seconds: "+seconds))
 	} else {
-		edits = append(edits, workload.Insert(c.Node, "lifecycle", "preStop:\n  sleep:\n    seconds: "+seconds))
+		edits = append(edits, manifest.Insert(c.Node, "lifecycle", "preStop:\n  sleep:\n    seconds: "+seconds))
 	}
 	return append(edits, roomFor(w, wait)...)
 }
 
 // roomFor raises the grace period so that what the application had before is
 // left after a wait.
-func roomFor(w *workload.Workload, wait int64) []workload.Edit {
+func roomFor(w *workload.Workload, wait int64) []manifest.Edit {
 	grace, at := w.Grace()
 	if at != nil && !at.Set() {
 		return nil
@@ -86,5 +87,5 @@ func roomFor(w *workload.Workload, wait int64) []workload.Edit {
 	if longest, _ := w.LongestWait(); longest >= wait {
 		return nil
 	}
-	return []workload.Edit{setGrace(w, grace+wait)}
+	return []manifest.Edit{setGrace(w, grace+wait)}
 }

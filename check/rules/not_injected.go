@@ -2,8 +2,8 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // statusAnnotation is on every pod that the webhook has seen.
@@ -17,7 +17,7 @@ var notInjected = &check.Rule{
 		"would without lameduck, and loses what its routers still send.",
 	Remedy: "Check the webhook (lameduck status), then replace the pod: kubectl rollout restart of its owner.",
 	Source: "docs/inject.md",
-	Object: func(p *check.Pass, o *workload.Object) {
+	Object: func(p *check.Pass, o *manifest.Object) {
 		// Only a cluster's pod shows what became of it.
 		if o.Kind != "Pod" || !o.Root.Get("metadata", "uid").Set() || o.Annotation(statusAnnotation) != "" {
 			return
@@ -37,7 +37,7 @@ var notInjected = &check.Rule{
 	},
 }
 
-func ownedBy(o *workload.Object, kind string) bool {
+func ownedBy(o *manifest.Object, kind string) bool {
 	for owner := range o.Root.Get("metadata", "ownerReferences").All() {
 		if owner.Get("kind").Str() == kind {
 			return true

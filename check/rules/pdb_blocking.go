@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -18,7 +19,7 @@ var pdbBlocking = &check.Rule{
 		max, min := b.Spec("maxUnavailable"), b.Spec("minAvailable")
 		if max.Set() {
 			if max.Str() == "0" || max.Str() == "0%" {
-				p.Report(b.Object, max, "maxUnavailable is %s: no pod may ever be evicted", max.Str()).FixIfAllowed(workload.Replace(max, "1"))
+				p.Report(b.Object, max, "maxUnavailable is %s: no pod may ever be evicted", max.Str()).FixIfAllowed(manifest.Replace(max, "1"))
 			}
 			return
 		}
@@ -37,18 +38,18 @@ var pdbBlocking = &check.Rule{
 					what, confidence = "none may be evicted until the autoscaler adds some", findings.Likely
 				}
 				p.Report(b.Object, min, "minAvailable is %s and %s has %d: %s", min.Str(), w, n, what).
-					As(findings.Warning, confidence).Of(w).FixIfAllowed(workload.Rewrite(min, "maxUnavailable", "1"))
+					As(findings.Warning, confidence).Of(w).FixIfAllowed(manifest.Rewrite(min, "maxUnavailable", "1"))
 				return
 			}
 		}
 		if min.Str() == "100%" && len(b.Workloads) == 0 {
-			p.Report(b.Object, min, "minAvailable is 100%%: no pod may ever be evicted").FixIfAllowed(workload.Rewrite(min, "maxUnavailable", "1"))
+			p.Report(b.Object, min, "minAvailable is 100%%: no pod may ever be evicted").FixIfAllowed(manifest.Rewrite(min, "maxUnavailable", "1"))
 		}
 	},
 }
 
 // grows reports whether an autoscaler may add enough pods for minAvailable to let one go.
-func grows(w *workload.Workload, min *workload.Node) bool {
+func grows(w *workload.Workload, min *manifest.Node) bool {
 	for _, h := range w.HPAs {
 		most := h.Max()
 		keep, ok := workload.Amount(min, most, true)

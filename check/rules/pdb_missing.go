@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -26,7 +27,7 @@ var pdbMissing = &check.Rule{
 		}
 		d := p.Report(w.Object, nil, "no PodDisruptionBudget selects the pods of %s", w)
 		if document, ok := budgetFor(w); ok {
-			d.FixIfAllowed(workload.AppendDocument(document))
+			d.FixIfAllowed(manifest.AppendDocument(document))
 		}
 		if presumed(w) {
 			d.As(findings.Info, findings.Possible)

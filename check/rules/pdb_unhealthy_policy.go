@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -23,6 +24,6 @@ var pdbUnhealthyPolicy = &check.Rule{
 			return
 		}
 		p.Report(b.Object, nil, "%s does not say what applies to pods that are not ready", b).
-			FixIfAllowed(workload.Insert(b.Root.Get("spec"), "unhealthyPodEvictionPolicy", "AlwaysAllow"))
+			FixIfAllowed(manifest.Insert(b.Root.Get("spec"), "unhealthyPodEvictionPolicy", "AlwaysAllow"))
 	},
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -14,8 +15,8 @@ var podsNotRead = &check.Rule{
 		"neither timeline of their stop is known.",
 	Remedy: "Check its pods with `lameduck check --live`, or the objects that its controller makes.",
 	Source: "docs/check.md",
-	Object: func(p *check.Pass, o *workload.Object) {
-		if o.PodsUnread() {
+	Object: func(p *check.Pass, o *manifest.Object) {
+		if workload.PodsUnread(o) {
 			p.Report(o, o.Root.Get("kind"), "%s holds containers, but how a %s makes pods is not known: they were not checked", o, o.Kind)
 		}
 	},

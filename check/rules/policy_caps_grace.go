@@ -5,8 +5,8 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 const graceField = "terminationGracePeriodSeconds"
@@ -21,7 +21,7 @@ var policyCapsGrace = &check.Rule{
 		"result: hooks and shutdowns that fit the manifest's grace period are killed at the policy's.",
 	Remedy: "Let the policy add the field only where it is absent (Kyverno: +(terminationGracePeriodSeconds)), or exclude the workload.",
 	Source: "https://kyverno.io/docs/policy-types/cluster-policy/mutate/",
-	Object: func(p *check.Pass, o *workload.Object) {
+	Object: func(p *check.Pass, o *manifest.Object) {
 		seconds, at, ok := imposedGrace(o)
 		if !ok {
 			return
@@ -38,7 +38,7 @@ var policyCapsGrace = &check.Rule{
 }
 
 // imposedGrace finds the grace period that a policy writes into pods.
-func imposedGrace(o *workload.Object) (seconds int64, at *workload.Node, ok bool) {
+func imposedGrace(o *manifest.Object) (seconds int64, at *manifest.Node, ok bool) {
 	switch o.Kind {
 	case "ClusterPolicy", "Policy":
 		for rule := range o.Spec("rules").All() {
@@ -66,7 +66,7 @@ func imposedGrace(o *workload.Object) (seconds int64, at *workload.Node, ok bool
 }
 
 // find is the first value of a key anywhere below n.
-func find(n *workload.Node, key string) *workload.Node {
+func find(n *manifest.Node, key string) *manifest.Node {
 	for c := range n.All() {
 		if c.Key == key {
 			return c

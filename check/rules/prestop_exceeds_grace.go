@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -55,17 +56,17 @@ var prestopExceedsGrace = &check.Rule{
 }
 
 // byDefault marks a value that nobody wrote.
-func byDefault(at *workload.Node) string {
+func byDefault(at *manifest.Node) string {
 	if at.Set() {
 		return ""
 	}
 	return " (the default)"
 }
 
-func setGrace(w *workload.Workload, seconds int64) workload.Edit {
+func setGrace(w *workload.Workload, seconds int64) manifest.Edit {
 	value := strconv.FormatInt(seconds, 10)
 	if _, at := w.Grace(); at != nil {
-		return workload.Replace(at, value)
+		return manifest.Replace(at, value)
 	}
-	return workload.InsertBefore(w.Pod.Get("containers"), graceField, value)
+	return manifest.InsertBefore(w.Pod.Get("containers"), graceField, value)
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -45,7 +46,7 @@ var prestopWaitShort = &check.Rule{
 			need := max(routerWait(w), slowest.seconds)
 			d.Do("Wait %d s, or use lameduck's agent, which waits for evidence.", need)
 			if c.PreStop.Sleep != nil && at.Located() {
-				d.FixIfAllowed(append(roomFor(w, need-wait), workload.Replace(at, strconv.FormatInt(need, 10)))...)
+				d.FixIfAllowed(append(roomFor(w, need-wait), manifest.Replace(at, strconv.FormatInt(need, 10)))...)
 			}
 		}
 	},

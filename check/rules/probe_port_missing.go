@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -16,7 +17,7 @@ var probePortMissing = &check.Rule{
 	Source: "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#use-a-named-port",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Running() {
-			look := func(what string, port *workload.Node) {
+			look := func(what string, port *manifest.Node) {
 				if port == nil || port.Str() == "" || c.Port(port.Str()) != nil {
 					return
 				}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
@@ -32,7 +33,7 @@ var probeTimeout = &check.Rule{
 					}
 					d := p.Report(w.Object, at, "container %s: the command of %s may take %g s, timeoutSeconds is %d%s", c.Name, probe.Node.Key, limit, probe.Timeout(), said)
 					if ceil(limit) < probe.Period() {
-						d.Fix(workload.Put(probe.Node, "timeoutSeconds", strconv.FormatInt(ceil(limit)+1, 10)))
+						d.Fix(manifest.Put(probe.Node, "timeoutSeconds", strconv.FormatInt(ceil(limit)+1, 10)))
 					}
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -41,7 +42,7 @@ var readyBeforeRouter = &check.Rule{
 
 // ipTargets finds the annotation that makes an AWS load balancer send to pod
 // addresses.
-func ipTargets(s *workload.Service) *workload.Node {
+func ipTargets(s *workload.Service) *manifest.Node {
 	annotations := s.Root.Get("metadata", "annotations")
 	if n := annotations.Get("service.beta.kubernetes.io/aws-load-balancer-nlb-target-type"); n.Str() == "ip" {
 		return n

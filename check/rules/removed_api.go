@@ -2,8 +2,8 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // removed says from which version on the API server no longer serves an API.
@@ -52,7 +52,7 @@ var removedAPI = &check.Rule{
 		"keep their requests is not.",
 	Remedy: "Use the API that took its place.",
 	Source: "https://kubernetes.io/docs/reference/using-api/deprecation-guide/",
-	Object: func(p *check.Pass, o *workload.Object) {
+	Object: func(p *check.Pass, o *manifest.Object) {
 		kinds := removedAPIs[o.APIVersion]
 		gone, ok := kinds[o.Kind]
 		if !ok {
@@ -71,7 +71,7 @@ var removedAPI = &check.Rule{
 		// An empty selector means none in policy/v1beta1 and all in policy/v1.
 		emptied := o.Kind == "PodDisruptionBudget" && o.Spec("selector").Len() == 0
 		if gone.same && !emptied {
-			d.Fix(workload.Replace(at, gone.next))
+			d.Fix(manifest.Replace(at, gone.next))
 		}
 	},
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -15,7 +16,7 @@ var routerTimeoutExceedsGrace = &check.Rule{
 	Remedy: "Raise terminationGracePeriodSeconds to what these requests need, or have clients resume what is cut.",
 	Source: "https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#custom-timeouts",
 	Service: func(p *check.Pass, s *workload.Service) {
-		for _, route := range append([]*workload.Object{s.Object}, s.Routes...) {
+		for _, route := range append([]*manifest.Object{s.Object}, s.Routes...) {
 			seconds, at := longRequests(route)
 			for _, w := range s.Workloads {
 				if grace, set := w.Grace(); seconds > max(grace, usualTimeout) && !w.Finite() {
@@ -38,8 +39,8 @@ var timeoutAnnotations = []string{
 }
 
 // longRequests is the longest time that a router gives a request, in seconds.
-func longRequests(o *workload.Object) (seconds int64, at *workload.Node) {
-	see := func(n *workload.Node) {
+func longRequests(o *manifest.Object) (seconds int64, at *manifest.Node) {
+	see := func(n *manifest.Node) {
 		if d := wholeSeconds(n.Str()); d > seconds {
 			seconds, at = d, n
 		}

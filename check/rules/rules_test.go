@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 var update = flag.Bool("update", false, "write what the rules say into testdata")
@@ -118,13 +118,13 @@ func options(t *testing.T, r *check.Rule, dir string) check.Options {
 	return o
 }
 
-func parse(t *testing.T, name, text string) *workload.Input {
+func parse(t *testing.T, name, text string) *manifest.Input {
 	t.Helper()
-	file, problems := workload.Parse(name, text)
+	file, problems := manifest.Parse(name, text)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	return &workload.Input{Files: []*workload.File{file}}
+	return &manifest.Input{Files: []*manifest.File{file}}
 }
 
 func run(t *testing.T, o check.Options, name, text string) []findings.Finding {

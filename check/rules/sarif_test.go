@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/report/findings/sariftest"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // TestSARIFOfEveryRule: every rule's texts and what each finds in its bad
@@ -19,7 +19,7 @@ func TestSARIFOfEveryRule(t *testing.T) {
 	if err != nil || len(bad) < len(All()) {
 		t.Fatal(bad, err)
 	}
-	in, err := (&workload.Loader{}).Load(context.Background(), bad...)
+	in, err := (&manifest.Loader{}).Load(context.Background(), bad...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -32,7 +33,7 @@ var scaleDownAtOnce = &check.Rule{
 }
 
 // removesAll reports whether the policies let all surplus pods go in 15 s.
-func removesAll(down *workload.Node) bool {
+func removesAll(down *manifest.Node) bool {
 	if down.Get("selectPolicy").Str() == "Disabled" {
 		return false
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -21,7 +22,7 @@ var scaleDownDelayZero = &check.Rule{
 		for _, strategy := range []string{"blueGreen", "canary"} {
 			at := w.Spec("strategy", strategy, "scaleDownDelaySeconds")
 			if seconds, ok := at.Int(); ok && seconds == 0 {
-				p.Report(w.Object, at, "%s stops its old pods 0 s after the switch", w).FixIfAllowed(workload.Replace(at, "30"))
+				p.Report(w.Object, at, "%s stops its old pods 0 s after the switch", w).FixIfAllowed(manifest.Replace(at, "30"))
 			}
 		}
 	},

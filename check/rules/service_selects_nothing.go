@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -27,9 +28,9 @@ var serviceSelectsNothing = &check.Rule{
 // nearMiss finds the workload that a selector's map seems meant for, and the first pair that it
 // lacks. To count, the workload must agree with another pair of the selector, or have the name of
 // the object that selects.
-func nearMiss(in *workload.Set, from *workload.Object, selector *workload.Node) (*workload.Workload, *workload.Node) {
+func nearMiss(in *workload.Set, from *manifest.Object, selector *manifest.Node) (*workload.Workload, *manifest.Node) {
 	for _, w := range in.Namespaced(from.Namespace) {
-		var missed *workload.Node
+		var missed *manifest.Node
 		agrees := 0
 		for want := range selector.All() {
 			if w.Label(want.Key).Str() == want.Str() {
@@ -48,7 +49,7 @@ func nearMiss(in *workload.Set, from *workload.Object, selector *workload.Node) 
 
 // specific reports whether one of the pairs that agree names the application,
 // and not only a tier, a release or a part of something larger.
-func specific(selector *workload.Node, w *workload.Workload) bool {
+func specific(selector *manifest.Node, w *workload.Workload) bool {
 	for want := range selector.All() {
 		switch want.Key {
 		case "app", "k8s-app", "app.kubernetes.io/name":

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
@@ -40,7 +41,7 @@ var shellPID1 = &check.Rule{
 			d := p.Report(w.Object, node, "container %s runs %s under %s%s, which does not pass SIGTERM on", c.Name, server, program, source).
 				As(findings.Warning, confidence).In(server, 0)
 			if len(script.Commands) == 1 && node.Str() == text && script.Commands[0].Depth == 0 && strings.HasPrefix(strings.TrimLeft(text, " \n"), script.Commands[0].Args()[0]) {
-				d.Fix(workload.Prefix(node, "exec "))
+				d.Fix(manifest.Prefix(node, "exec "))
 			}
 		}
 	},
@@ -48,7 +49,7 @@ var shellPID1 = &check.Rule{
 
 // entry is the command line of a container, from the manifest or from the
 // image's facts, and the node to point at.
-func entry(p *check.Pass, c *workload.Container) (argv []string, at *workload.Node, source string) {
+func entry(p *check.Pass, c *workload.Container) (argv []string, at *manifest.Node, source string) {
 	if argv := c.Argv(); argv != nil {
 		return argv, scriptNode(c, argv), ""
 	}
@@ -64,9 +65,9 @@ func entry(p *check.Pass, c *workload.Container) (argv []string, at *workload.No
 }
 
 // scriptNode is the element of command or args that holds the script.
-func scriptNode(c *workload.Container, argv []string) *workload.Node {
+func scriptNode(c *workload.Container, argv []string) *manifest.Node {
 	_, text, ok := shell.Unwrap(argv)
-	for _, list := range []*workload.Node{c.Node.Get("command"), c.Node.Get("args")} {
+	for _, list := range []*manifest.Node{c.Node.Get("command"), c.Node.Get("args")} {
 		for item := range list.All() {
 			if ok && item.Str() == text {
 				return item

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -26,7 +27,7 @@ var springImmediateShutdown = &check.Rule{
 			if set && strings.EqualFold(strings.TrimSpace(s.Value), "immediate") {
 				d := p.Report(s.Object, s.Node, "server.shutdown is immediate for container %s", c.Name).Of(w).In("immediate", 0)
 				if strings.EqualFold(s.Node.Str(), "immediate") {
-					d.Fix(workload.Replace(s.Node, "graceful"))
+					d.Fix(manifest.Replace(s.Node, "graceful"))
 				}
 				continue
 			}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -54,7 +55,7 @@ var stopSignal = &check.Rule{
 
 // diesOnTerm is the place of uwsgi's command line if it says that SIGTERM ends
 // the workers at once, and no file can say otherwise.
-func diesOnTerm(p *check.Pass, c *workload.Container) *workload.Node {
+func diesOnTerm(p *check.Pass, c *workload.Container) *manifest.Node {
 	argv, at, _ := entry(p, c)
 	if len(argv) == 0 || path.Base(argv[0]) != "uwsgi" {
 		return nil

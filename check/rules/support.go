@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
@@ -31,7 +32,7 @@ func injected(w *workload.Workload) bool {
 }
 
 // policies are the DrainPolicies of the input that select the pods.
-func policies(w *workload.Workload) (all []*workload.Object) {
+func policies(w *workload.Workload) (all []*manifest.Object) {
 	for _, policy := range w.Input.Kind("DrainPolicy") {
 		if policy.Namespace == w.Namespace && (!policy.Spec("selector").Set() ||
 			workload.MatchSelector(policy.Spec("selector"), w.Meta.Get("labels"))) {
@@ -49,7 +50,7 @@ const (
 
 func gracefulByInjection(w *workload.Workload) bool {
 	marked := w.PodAnnotation(frameworkAnnotation).Str() == springBoot ||
-		slices.ContainsFunc(policies(w), func(p *workload.Object) bool { return p.Spec("framework").Str() == springBoot })
+		slices.ContainsFunc(policies(w), func(p *manifest.Object) bool { return p.Spec("framework").Str() == springBoot })
 	return marked && injected(w)
 }
 
@@ -157,7 +158,7 @@ func ceil(seconds float64) int64 { return int64(math.Ceil(min(seconds, workload.
 
 // maxUnavailable is how many of n replicas a rolling update may take away, given
 // the field (25 % rounded down by default).
-func maxUnavailable(at *workload.Node, n int64) int64 {
+func maxUnavailable(at *manifest.Node, n int64) int64 {
 	if !at.Set() {
 		return n / 4
 	}

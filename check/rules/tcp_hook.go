@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -22,7 +23,7 @@ var tcpHook = &check.Rule{
 				d := p.Report(w.Object, h.TCP, "preStop of container %s is a tcpSocket, which the kubelet cannot run", c.Name)
 				if p.Target >= sleepAction && h.Exec == nil && h.HTTP == nil && h.Sleep == nil {
 					wait := routerWait(w)
-					d.FixIfAllowed(append(roomFor(w, wait), workload.Rewrite(h.TCP, "sleep", fmt.Sprintf("seconds: %d", wait)))...)
+					d.FixIfAllowed(append(roomFor(w, wait), manifest.Rewrite(h.TCP, "sleep", fmt.Sprintf("seconds: %d", wait)))...)
 				}
 			}
 			if h := c.PostStart; h != nil && h.TCP != nil {

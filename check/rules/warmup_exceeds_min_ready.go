@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/check"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -33,7 +34,7 @@ var warmupExceedsMinReady = &check.Rule{
 		if ready := at.IntOr(0); warm > ready {
 			seconds := strconv.FormatInt(warm, 10)
 			p.Report(w.Object, at, "%s: a new pod is warm after %d s (%s), minReadySeconds is %d", w, warm, where, ready).
-				Fix(workload.Put(w.Root.Get("spec"), "minReadySeconds", seconds))
+				Fix(manifest.Put(w.Root.Get("spec"), "minReadySeconds", seconds))
 		}
 	},
 }
@@ -46,7 +47,7 @@ func warmup(in *workload.Set, w *workload.Workload) (seconds int64, where string
 		}
 	}
 	for _, s := range w.Services {
-		for _, o := range append([]*workload.Object{s.Object}, s.Routes...) {
+		for _, o := range append([]*manifest.Object{s.Object}, s.Routes...) {
 			for _, key := range targetGroupAttributes {
 				if m := slowStart.FindStringSubmatch(o.Annotation(key)); m != nil {
 					n, _ := strconv.ParseInt(m[1], 10, 32) // digits, by the expression
@@ -60,7 +61,7 @@ func warmup(in *workload.Set, w *workload.Workload) (seconds int64, where string
 				continue
 			}
 			balancer := rule.Spec("trafficPolicy", "loadBalancer")
-			for _, at := range []*workload.Node{balancer.Get("warmupDurationSecs"), balancer.Get("warmup", "duration")} {
+			for _, at := range []*manifest.Node{balancer.Get("warmupDurationSecs"), balancer.Get("warmup", "duration")} {
 				if d, ok := duration(at.Str(), time.Second); ok && d > 0 {
 					return ceil(d.Seconds()), "warm-up of " + rule.String()
 				}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/rules"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
-	"github.com/lameduck-dev/lameduck/workload"
 )
 
 const checkHelp = `Finds what in manifests will lose requests at a rollout, a drain, an eviction or a stop.
@@ -147,7 +147,7 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 }
 
 // load reads the named files, or the cluster, and completes the options with what it learns.
-func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (*workload.Input, error) {
+func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (*manifest.Input, error) {
 	if !c.live.live {
 		in, renderer, err := c.input.load(cmd, args)
 		if err == nil {

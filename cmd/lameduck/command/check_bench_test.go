@@ -17,7 +17,7 @@ import (
 // end, with all that it links. Memory is the most that was resident at once.
 func BenchmarkCheckCommand(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "lameduck")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, ".")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("building: %v\n%s", err, out)

@@ -16,7 +16,7 @@ import (
 	"github.com/lameduck-dev/lameduck/check/image"
 	"github.com/lameduck-dev/lameduck/check/render"
 	"github.com/lameduck-dev/lameduck/check/rules"
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // configFile is read from the working folder if it is there.
@@ -109,7 +109,7 @@ func (i *inputFlags) images(ctx context.Context) (check.Images, error) {
 }
 
 // load reads the input, and reports its progress once that takes over 2 s.
-func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, *render.Renderer, error) {
+func (i *inputFlags) load(cmd *cobra.Command, names []string) (*manifest.Input, *render.Renderer, error) {
 	if len(names) == 0 {
 		return nil, nil, &exitError{exitUsage, fmt.Errorf("nothing to read: name files or folders, or - for standard input (lameduck %s --help)", cmd.Name())}
 	}
@@ -130,9 +130,9 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*workload.Input, 
 	defer progress.stop()
 	progress.say("looking through what was named")
 	renderer.Scan(names)
-	l := workload.Loader{
+	l := manifest.Loader{
 		Stdin: cmd.InOrStdin(),
-		Render: func(dir string) ([]*workload.File, []workload.Problem, bool) {
+		Render: func(dir string) ([]*manifest.File, []manifest.Problem, bool) {
 			progress.say("reading or rendering %s", dir)
 			return renderer.Folder(dir)
 		},

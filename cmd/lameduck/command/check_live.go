@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/lameduck-dev/lameduck/check"
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // liveResources are what check reads from a cluster. Secrets are not among them.
@@ -51,7 +51,7 @@ type liveFlags struct {
 
 // load reads the cluster's objects as if they were files, one each, and the
 // cluster's version.
-func (l *liveFlags) load(cmd *cobra.Command) (*workload.Input, check.Version, error) {
+func (l *liveFlags) load(cmd *cobra.Command) (*manifest.Input, check.Version, error) {
 	progress := startProgress(cmd.ErrOrStderr())
 	defer progress.stop()
 	progress.say("asking the cluster for its version")
@@ -80,8 +80,8 @@ func (l *liveFlags) load(cmd *cobra.Command) (*workload.Input, check.Version, er
 	return in, version, err
 }
 
-func readLive(ctx context.Context, client dynamic.Interface, namespace string, say func(string, ...any)) (*workload.Input, error) {
-	in := &workload.Input{}
+func readLive(ctx context.Context, client dynamic.Interface, namespace string, say func(string, ...any)) (*manifest.Input, error) {
+	in := &manifest.Input{}
 	for _, resource := range liveResources {
 		within := namespace
 		if resource.Resource == "namespaces" {
@@ -97,7 +97,7 @@ func readLive(ctx context.Context, client dynamic.Interface, namespace string, s
 			case ctx.Err() != nil:
 				return nil, context.Cause(ctx)
 			case err != nil:
-				in.Problems = append(in.Problems, workload.Problem{Path: "cluster", Text: fmt.Sprintf("listing %s: %v", resource.GroupResource(), err)})
+				in.Problems = append(in.Problems, manifest.Problem{Path: "cluster", Text: fmt.Sprintf("listing %s: %v", resource.GroupResource(), err)})
 				list = &unstructured.UnstructuredList{}
 			}
 			for i := range list.Items {
@@ -115,7 +115,7 @@ func readLive(ctx context.Context, client dynamic.Interface, namespace string, s
 }
 
 // addLive adds an object, without the fields that only the cluster writes.
-func addLive(in *workload.Input, o *unstructured.Unstructured) {
+func addLive(in *manifest.Input, o *unstructured.Unstructured) {
 	o.SetManagedFields(nil)
 	unstructured.RemoveNestedField(o.Object, "status")
 	name := o.GetKind() + "/" + o.GetName()
@@ -124,10 +124,10 @@ func addLive(in *workload.Input, o *unstructured.Unstructured) {
 	}
 	text, err := yaml.Marshal(o.Object)
 	if err != nil {
-		in.Problems = append(in.Problems, workload.Problem{Path: "cluster/" + name, Text: err.Error()})
+		in.Problems = append(in.Problems, manifest.Problem{Path: "cluster/" + name, Text: err.Error()})
 		return
 	}
-	file, problems := workload.Parse("cluster/"+name, string(text))
+	file, problems := manifest.Parse("cluster/"+name, string(text))
 	file.Rendered = true
 	in.Files, in.Problems = append(in.Files, file), append(in.Problems, problems...)
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/rules"
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
@@ -68,7 +68,7 @@ func newFix() *cobra.Command {
 	return cmd
 }
 
-func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options) error {
+func (x *fixFlags) mend(cmd *cobra.Command, in *manifest.Input, o check.Options) error {
 	for _, name := range x.allow {
 		if rules.Find(name) == nil {
 			return &exitError{exitUsage, fmt.Errorf("--allow: no rule is called %q; `lameduck rules` lists them", name)}
@@ -114,8 +114,8 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *workload.Input, o check.Options)
 
 // namedValues says which values to change by hand for findings in rendered text, which is on no
 // disk.
-func namedValues(cmd *cobra.Command, in *workload.Input, o check.Options) error {
-	rendered := &workload.Input{}
+func namedValues(cmd *cobra.Command, in *manifest.Input, o check.Options) error {
+	rendered := &manifest.Input{}
 	for _, f := range in.Files {
 		if f.Rendered {
 			rendered.Files = append(rendered.Files, f)

@@ -12,8 +12,8 @@ import (
 
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/inject"
-	"github.com/lameduck-dev/lameduck/inject/manifest"
-	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/inject/files"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
@@ -80,7 +80,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		return err
 	}
 	flags.settings.PullPolicy = pull
-	loader := workload.Loader{Stdin: cmd.InOrStdin()}
+	loader := manifest.Loader{Stdin: cmd.InOrStdin()}
 	in, err := loader.Load(cmd.Context(), flags.files...)
 	if err != nil {
 		return &exitError{1, err}
@@ -92,7 +92,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		}
 		return &exitError{1, errors.Join(errs...)}
 	}
-	texts, reports, err := manifest.Inject(in.Files, manifest.Options{
+	texts, reports, err := files.Inject(in.Files, files.Options{
 		Settings: flags.settings, Namespace: flags.namespace, All: flags.all,
 		Progress: everyTwoSeconds(cmd.ErrOrStderr(), "injecting: %d of %d documents\n"),
 	})
@@ -107,7 +107,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 			printable.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, report)
 		}
 	}
-	injected := slices.ContainsFunc(reports, func(r manifest.Report) bool { return r.OptedIn && len(r.Changes) > 0 })
+	injected := slices.ContainsFunc(reports, func(r files.Report) bool { return r.OptedIn && len(r.Changes) > 0 })
 	if injected && !flags.quiet && strings.HasPrefix(flags.settings.AgentImage, LocalImages+"/") {
 		printable.Fprintf(cmd.ErrOrStderr(), "no --agent-image: %s is in no registry unless you pushed it there; new pods would wait in Init:ImagePullBackOff\n", flags.settings.AgentImage)
 	}

@@ -1,0 +1,182 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestEditJSON: what was JSON before an edit is JSON after it, as it is laid out
+// there, minified or in lines.
+func TestEditJSON(t *testing.T) {
+	const minified = `{"apiVersion":"v1","kind":"X","metadata":{},"spec":{"a":1,"list":[{"name":"x"}]}}`
+	const pretty = `{
+  "apiVersion": "v1",
+  "kind": "X",
+  "metadata": {},
+  "spec": {
+    "a": 1,
+    "list": [
+      {
+        "name": "x"
+      }
+    ]
+  }
+}
+`
+	list := `{"apiVersion":"v1","kind":"List","items":[` + minified + `]}`
+	for _, c := range []struct {
+		name, src string
+		edit      func(root *Node) Edit
+		from, to  string
+	}{
+		{"add", minified, func(r *Node) Edit { return Insert(r.Get("spec"), "grace", "70") }, `[{"name":"x"}]}`, `[{"name":"x"}],"grace":70}`},
+		{"add a tree", minified, func(r *Node) Edit { return Insert(r.Get("spec"), "hook", "sleep:\n  text: go on\n  seconds: 5") },
+			`[{"name":"x"}]}`, `[{"name":"x"}],"hook":{"sleep":{"text":"go on","seconds":5}}}`},
+		{"add to what is empty", minified, func(r *Node) Edit { return Insert(r.Get("metadata"), "name", "web") }, `"metadata":{}`, `"metadata":{"name":"web"}`},
+		{"add in front", minified, func(r *Node) Edit { return InsertBefore(r.Get("spec", "list"), "grace", "70") }, `"list"`, `"grace":70,"list"`},
+		{"replace by text", minified, func(r *Node) Edit { return Replace(r.Get("spec", "a"), "IfHealthy") }, `"a":1`, `"a":"IfHealthy"`},
+		{"rewrite", minified, func(r *Node) Edit { return Rewrite(r.Get("spec", "a"), "b", "c: d") }, `"a":1`, `"b":{"c":"d"}`},
+		{"remove the first", minified, func(r *Node) Edit { return Remove(r.Get("spec", "a")) }, `"a":1,`, ``},
+		{"remove the last", minified, func(r *Node) Edit { return Remove(r.Get("spec", "list")) }, `,"list":[{"name":"x"}]`, ``},
+		{"remove the only one", minified, func(r *Node) Edit { return Remove(r.Get("spec", "list").Index(0).Get("name")) }, `{"name":"x"}`, `{}`},
+		{"in a List", list, func(r *Node) Edit { return Insert(r.Get("spec"), "grace", "70") }, `[{"name":"x"}]}`, `[{"name":"x"}],"grace":70}`},
+		{"add a line", pretty, func(r *Node) Edit { return Insert(r.Get("spec"), "grace", "70") }, "    ]\n", "    ],\n    \"grace\": 70\n"},
+		{"add a line in front", pretty, func(r *Node) Edit { return InsertBefore(r.Get("spec", "list"), "grace", "70") }, `    "list"`, "    \"grace\": 70,\n    \"list\""},
+		{"rewrite a line", pretty, func(r *Node) Edit { return Rewrite(r.Get("spec", "a"), "b", "2") }, `"a": 1`, `"b": 2`},
+		{"remove a line", pretty, func(r *Node) Edit { return Remove(r.Get("spec", "a")) }, "    \"a\": 1,\n", ""},
+		{"prefix", pretty, func(r *Node) Edit { return Prefix(r.Get("spec", "list").Index(0).Get("name"), `say "`) }, `"x"`, `"say \"x"`},
+	} {
+		f, problems := Parse("x.json", c.src)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		got, err := Apply(f, []Edit{c.edit(f.Objects[0].Root)})
+		if want := strings.Replace(c.src, c.from, c.to, 1); err != nil || got != want {
+			t.Errorf("%s: %v\ngot\n%s\nwant\n%s", c.name, err, got, want)
+		}
+		if !json.Valid([]byte(got)) {
+			t.Errorf("%s: no JSON any more:\n%s", c.name, got)
+		}
+	}
+}
+
+// TestEditNull: a key without a value gets one, and does not stand twice.
+func TestEditNull(t *testing.T) {
+	for src, want := range map[string]string{
+		"apiVersion: v1\nkind: X\nspec:\n  a:\n  b: 1\n":          "apiVersion: v1\nkind: X\nspec:\n  a: 70\n  b: 1\n",
+		"apiVersion: v1\nkind: X\nspec:\n  a:   # c\n":            "apiVersion: v1\nkind: X\nspec:\n  a: 70   # c\n",
+		"apiVersion: v1\nkind: X\nspec:\n  a: null # c\n  b: 1\n": "apiVersion: v1\nkind: X\nspec:\n  a: 70 # c\n  b: 1\n",
+		"apiVersion: v1\nkind: X\nspec: {a: , b: 1}\n":            "apiVersion: v1\nkind: X\nspec: {a: 70 , b: 1}\n",
+		`{"apiVersion":"v1","kind":"X","spec":{"a":null}}`:        `{"apiVersion":"v1","kind":"X","spec":{"a":70}}`,
+		"apiVersion: v1\nkind: X\nx: 'y\n  z'\nspec:\n  a:\n":     "apiVersion: v1\nkind: X\nx: 'y\n  z'\nspec:\n  a: 70\n",
+	} {
+		f, _ := Parse("x", src)
+		got, err := Apply(f, []Edit{Put(f.Objects[0].Root.Get("spec"), "a", "70")})
+		if err != nil || got != want {
+			t.Errorf("%q: %v, got %q", src, err, got)
+		}
+	}
+}
+
+// TestEditPlaceholder: what a template will fill in is never overwritten.
+func TestEditPlaceholder(t *testing.T) {
+	for _, value := range []string{"${GRACE}", "$GRACE", `"{{ grace }}"`, "'{{ .Values.grace }}'", "<%= n %>", "'#{grace}'", "__GRACE__"} {
+		f, problems := Parse("x.yaml", "apiVersion: v1\nkind: X\nspec:\n  a: "+value+"\n  b:\n    c: "+value+"\n")
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		spec := f.Objects[0].Root.Get("spec")
+		for _, edit := range []Edit{Put(spec, "a", "70"), Replace(spec.Get("a"), "70"), Rewrite(spec.Get("b"), "d", "70"), Remove(spec.Get("b"))} {
+			if got, err := Apply(f, []Edit{edit}); err == nil {
+				t.Errorf("%s was overwritten: %q", value, got)
+			}
+		}
+	}
+}
+
+// TestEditCR: a file whose lines end in a carriage return is read and edited as any other.
+func TestEditCR(t *testing.T) {
+	f, problems := Parse("x.yaml", strings.ReplaceAll(edited1, "\n", "\r"))
+	if len(problems) > 0 || len(f.Objects) != 1 || f.Objects[0].Root.Get("other") != nil {
+		t.Fatal(problems, f.Objects)
+	}
+	root := f.Objects[0].Root
+	got, err := Apply(f, []Edit{Insert(root.Get("spec", "last"), "more", "x: 1"), Remove(root.Get("spec", "a"))})
+	want := strings.Replace(edited1, "    deep: true\n", "    deep: true\n    more:\n      x: 1\n", 1)
+	want = strings.ReplaceAll(strings.Replace(want, "  a: 1   # one\n", "", 1), "\n", "\r")
+	if err != nil || got != want {
+		t.Errorf("%v\ngot\n%q\nwant\n%q", err, got, want)
+	}
+}
+
+// TestKeyTwice: of two equal keys the last one counts, as for kubectl, and both are told.
+func TestKeyTwice(t *testing.T) {
+	for _, src := range []string{
+		"apiVersion: v1\nkind: X\nspec:\n  a: 1\n  b: 2\n  a: 3\n",
+		"apiVersion: v1\nkind: X\nspec: {a: 1, b: 2, a: 3}\n",
+		`{"apiVersion":"v1","kind":"X","spec":{"a":1,"b":2,"a":3}}`,
+	} {
+		f, problems := Parse("x", src)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if got := f.Objects[0].Spec().String(); got != `{"b": 2, "a": 3}` {
+			t.Errorf("read %s", got)
+		}
+		if len(f.Overruled) != 1 || f.Overruled[0].Str() != "1" {
+			t.Errorf("overruled %v", f.Overruled)
+		}
+		if _, err := Apply(f, []Edit{Replace(f.Objects[0].Spec("a"), "4")}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestManyKeys: the time grows with the input, not with its square. What took more
+// than a minute takes a fraction of a second.
+func TestManyKeys(t *testing.T) {
+	head := "apiVersion: v1\nkind: X\nspec:\n"
+	var block, merged, flow strings.Builder
+	for i := range 120_000 {
+		fmt.Fprintf(&block, "  key-%d: value\n", i)
+		fmt.Fprintf(&flow, `,"key-%d":"value"`, i)
+	}
+	for i := range 40_000 {
+		fmt.Fprintf(&merged, "  key-%d: value\n", i)
+	}
+	for name, src := range map[string]string{
+		"block":  head + block.String(),
+		"full":   head + block.String() + "  last: &a !!str x\n",
+		"merged": "x: &m\n" + merged.String() + head + strings.ReplaceAll(merged.String(), "key", "other") + "  <<: *m\n",
+		"json":   `{"apiVersion":"v1","kind":"X","spec":{"first":1` + flow.String() + `}}`,
+	} {
+		start := time.Now()
+		f, problems := Parse("x", src)
+		if took := time.Since(start); len(problems) > 0 || len(f.Objects) != 1 || took > 10*time.Second {
+			t.Errorf("%s: %d MB took %v: %v", name, len(src)>>20, took, problems)
+		} else {
+			t.Logf("%s: %.1f MB in %v", name, float64(len(src))/1e6, took)
+		}
+	}
+}
+
+// TestAliasPlace: what an alias repeats stands where the alias does.
+func TestAliasPlace(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join("testdata", "alias-line.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _ := Parse("app.yaml", string(src))
+	command := f.Objects[0].Spec("template", "spec", "containers").Index(1).Get("lifecycle", "preStop", "exec", "command")
+	if got := f.Span(command).Line; got != 14 {
+		t.Errorf("the alias stands on line 14, not %d", got)
+	}
+	if edit := []Edit{Prefix(command.Index(1), "1")}; Editable(f, edit) {
+		t.Error("an alias would be edited")
+	}
+}

@@ -1,0 +1,72 @@
+package manifest
+
+import "strings"
+
+// Object is one Kubernetes object of the input, with its place.
+type Object struct {
+	File *File
+	Root *Node
+
+	APIVersion, Kind, Namespace, Name string
+
+	spec *Node
+}
+
+// String is how messages name an object: Deployment shop/web.
+func (o *Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind + " " + o.Name
+	}
+	return o.Kind + " " + o.Namespace + "/" + o.Name
+}
+
+// Group is the API group, "" for the core one.
+func (o *Object) Group() string {
+	group, _, found := strings.Cut(o.APIVersion, "/")
+	if !found {
+		return ""
+	}
+	return group
+}
+
+// Annotation reads one annotation of the object, "" if it is not there.
+func (o *Object) Annotation(key string) string {
+	return o.Root.Get("metadata", "annotations", key).Str()
+}
+
+// Spec walks down from the object's spec.
+func (o *Object) Spec(path ...string) *Node { return o.spec.Get(path...) }
+
+// add takes over a document's object, or the objects of a List. A document
+// without apiVersion and kind is something else's configuration: not ours.
+func (f *File) add(root *Node) []Problem {
+	if root == nil || root.Kind != Map {
+		return nil
+	}
+	o := &Object{
+		File: f, Root: root,
+		APIVersion: root.Get("apiVersion").Str(),
+		Kind:       root.Get("kind").Str(),
+		spec:       root.Get("spec"),
+	}
+	if o.APIVersion == "" || o.Kind == "" {
+		return nil
+	}
+	if items := root.Get("items"); strings.HasSuffix(o.Kind, "List") && items != nil && items.Kind == List {
+		var problems []Problem
+		for item := range items.All() {
+			problems = append(problems, f.add(item)...)
+		}
+		return problems
+	}
+	meta := root.Get("metadata")
+	o.Name, o.Namespace = meta.Get("name").Str(), meta.Get("namespace").Str()
+	if o.Name == "" {
+		o.Name = meta.Get("generateName").Str()
+	}
+	if meta.Set() && meta.Kind != Map {
+		return []Problem{{Path: f.Path, Line: f.Span(meta).Line, Text: "metadata must be a mapping"}}
+	}
+	f.Objects = append(f.Objects, o)
+	return nil
+}

@@ -1,0 +1,241 @@
+package manifest
+
+import (
+	"slices"
+	"strings"
+)
+
+// splice finds the bytes that an edit changes.
+func (e Edit) splice(f *File) (splice, error) {
+	n := e.node
+	if e.kind == appendDocument {
+		if slices.ContainsFunc(f.docs, func(d *Node) bool { return d != nil && d.isJSON(f.Src) }) {
+			return splice{}, errAppend
+		}
+		return splice{start: len(f.Src), end: len(f.Src), text: f.document(e.text)}, nil
+	}
+	if n == nil {
+		return splice{}, errPlace
+	}
+	root, parent := f.around(n)
+	if root == nil {
+		return splice{}, errPlace
+	}
+	w := writer{f, root.isJSON(f.Src)}
+	switch e.kind {
+	case insert:
+		if n.Style == Flow {
+			return w.insertFlow(n, e)
+		}
+		return w.insertBlock(n, e)
+	case prefix:
+		return w.prefix(n, e.text)
+	case insertBefore:
+		return w.insertBefore(parent, n, e)
+	}
+	if n.unfilled() {
+		return splice{}, errPlaceholder
+	}
+	switch e.kind {
+	case replace:
+		return w.replace(n, e.text)
+	case rewrite:
+		return w.rewrite(parent, n, e)
+	}
+	if parent != nil && parent.Style == Flow {
+		return w.removeFlow(parent, n)
+	}
+	return w.remove(n)
+}
+
+// around finds the document that a node's text stands in, and what holds the
+// node. A node without a text of its own has neither.
+func (f *File) around(n *Node) (root, parent *Node) {
+	at := n.start()
+	if at < 0 || n.shared {
+		return nil, nil
+	}
+	for _, d := range f.docs {
+		if d != nil && d.start() <= at {
+			root = d
+		}
+	}
+	for here := root; here != nil; {
+		if here == n {
+			return root, parent
+		}
+		var next *Node
+		for c := here.child; c != nil; c = c.next {
+			if c == n {
+				return root, here
+			}
+			if s := c.start(); s >= 0 && s <= at && !c.shared {
+				next = c
+			}
+		}
+		here, parent = next, here
+	}
+	return nil, nil
+}
+
+// Holds reports whether a node's text lies within that of an object's root, one
+// of those in the file.
+func (f *File) Holds(root, n *Node) bool {
+	var owner *Node
+	for _, o := range f.Objects {
+		if s := o.Root.start(); s >= 0 && s <= n.start() && (owner == nil || s > owner.start()) {
+			owner = o.Root
+		}
+	}
+	return owner == root
+}
+
+// start is where a node's text begins, with its key.
+func (n *Node) start() int32 {
+	if n.keyOff >= 0 {
+		return n.keyOff
+	}
+	return n.off
+}
+
+func (n *Node) isJSON(src string) bool {
+	return n.Style == Flow && (n.child == nil || n.Kind == List || n.child.keyOff >= 0 && src[n.child.keyOff] == '"')
+}
+
+// writer makes the bytes of edits in one document's way of writing.
+type writer struct {
+	*File
+	json bool
+}
+
+// lineEnd is the offset of the line's end, before its newline.
+func (f *File) lineEnd(off int) int {
+	i := strings.IndexAny(f.Src[off:], "\r\n")
+	if i < 0 {
+		return len(f.Src)
+	}
+	return off + i
+}
+
+func (f *File) lineStart(off int) int { return strings.LastIndexAny(f.Src[:off], "\r\n") + 1 }
+
+func (f *File) newline() string {
+	end := f.lineEnd(0)
+	if nl := f.newlineAt(end); nl != "" {
+		return nl
+	}
+	return "\n"
+}
+
+func (f *File) newlineAt(off int) string {
+	for _, nl := range []string{"\r\n", "\n", "\r"} {
+		if strings.HasPrefix(f.Src[off:], nl) {
+			return nl
+		}
+	}
+	return ""
+}
+
+func (f *File) document(text string) string {
+	nl := f.newline()
+	lead := "---" + nl
+	if f.Src != "" && f.lineStart(len(f.Src)) != len(f.Src) {
+		lead = nl + lead
+	}
+	return lead + strings.ReplaceAll(text, "\n", nl)
+}
+
+// indentBefore is the white space before an offset, and whether there is
+// nothing else on its line but dashes.
+func (f *File) indentBefore(off int) (lead string, first bool) {
+	lead = f.Src[f.lineStart(off):off]
+	return strings.Repeat(" ", len(lead)), strings.Trim(lead, " -") == ""
+}
+
+func (w writer) prefix(n *Node, text string) (splice, error) {
+	if n.off < 0 || n.Kind != Scalar || w.json && n.Style != Quoted {
+		return splice{}, errPlace
+	}
+	at := int(n.off)
+	switch n.Style {
+	case Block:
+		at = w.lineEnd(at)
+		at += len(w.Src[at:]) - len(strings.TrimLeft(w.Src[at:], " \r\n"))
+	case Quoted:
+		if w.Src[at] == '"' {
+			text = strings.Trim(quoteJSON(text), `"`)
+			if strings.HasSuffix(text, `\`) {
+				text += `"`
+			}
+		} else {
+			text = strings.ReplaceAll(text, "'", "''")
+		}
+		at++
+	}
+	return splice{start: at, end: at, text: text}, nil
+}
+
+// replace puts a value in place of a scalar, or behind the key that has none.
+func (w writer) replace(n *Node, text string) (splice, error) {
+	if w.json {
+		value, err := fragment(text)
+		if err != nil {
+			return splice{}, err
+		}
+		text = w.value(value)
+	}
+	switch {
+	case n.Kind == Null && n.keyOff >= 0:
+		at := w.colon(n) + 1
+		if at == 0 {
+			return splice{}, errPlace
+		}
+		rest := w.Src[at:w.lineEnd(at)]
+		if said := strings.TrimLeft(rest, " "); n.Located() && n.end > n.off && strings.HasPrefix(said, w.Src[n.off:n.end]) {
+			return splice{start: int(n.off), end: int(n.end), text: text}, nil
+		}
+		return splice{start: at, end: at, text: " " + text}, nil
+	case !n.Located() || n.Kind != Scalar || n.Style == Block:
+		return splice{}, errPlace
+	}
+	return splice{start: int(n.off), end: int(n.end), text: text}, nil
+}
+
+// colon is the offset of the colon behind a node's key, -1 if there is none.
+func (f *File) colon(n *Node) int {
+	at := int(n.keyOff)
+	if q := f.Src[at]; q == '"' || q == '\'' {
+		at = quotedEnd(f.Src, at)
+	} else if strings.HasPrefix(f.Src[at:], n.Key) {
+		at += len(n.Key)
+	} else {
+		return -1
+	}
+	if at < 0 {
+		return -1
+	}
+	at += len(f.Src[at:]) - len(strings.TrimLeft(f.Src[at:], " "))
+	if at >= len(f.Src) || f.Src[at] != ':' {
+		return -1
+	}
+	return at
+}
+
+// textEnd is where the text of a value ends, -1 if that is not known.
+func textEnd(n *Node) int {
+	if n.end < 0 || n.off < 0 && n.Kind != Null {
+		return -1
+	}
+	if n.Style == Flow || n.child == nil {
+		return int(n.end)
+	}
+	return textEnd(n.last())
+}
+
+func (n *Node) last() *Node {
+	c := n.child
+	for c.next != nil {
+		c = c.next
+	}
+	return c
+}
