@@ -89,7 +89,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	restorer := restore.New(restore.Config{
 		Servers: l.options.Registries,
 		Secret:  l.secret,
-		Open:    kinds.New,
+		Open:    kinds.All.Open,
 		Event:   l.Event,
 		Log:     l.options.Log,
 	})

@@ -15,7 +15,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -52,7 +52,7 @@ type Options struct {
 	// the network enforces policies. None: everyone may.
 	WebhookFrom []string
 	// RegistryServers are the registries that DrainPolicies may name, and in which the controller
-	// clears what withdrawals left, as registry.ParseServer reads them. RegistrySecrets,
+	// clears what withdrawals left, as registry.Kinds.ParseServer reads them. RegistrySecrets,
 	// NAMESPACE/NAME, are Secrets that DrainPolicies may name besides those called lameduck-*.
 	RegistryServers, RegistrySecrets []string
 }
@@ -101,7 +101,7 @@ func (o Options) Validate() error {
 		}
 	}
 	for _, text := range o.RegistryServers {
-		server, err := registry.ParseServer(text)
+		server, err := kinds.All.ParseServer(text)
 		if err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func Render(o Options) ([]byte, error) {
 func (o Options) secrets() []string {
 	var all []string
 	for _, text := range o.RegistryServers {
-		if server, err := registry.ParseServer(text); err == nil && server.Secret != "" {
+		if server, err := kinds.All.ParseServer(text); err == nil && server.Secret != "" {
 			all = append(all, server.Secret)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -42,11 +43,10 @@ func (r PolicyRights) bound(spec registry.Spec) (within registry.Spec, problems 
 			problems = append(problems, key+" is for a pod's own annotation")
 		}
 	}
-	kind, err := registry.LookupKind(spec.Kind)
 	switch server, named := r.Servers.Of(spec); {
-	case err != nil || r.Any:
-	case kind.InPod && registry.InPod(spec):
-	case named && !kind.InPod:
+	case r.Any:
+	case spec.InPod() && registry.InPod(spec):
+	case named && !spec.InPod():
 		spec = server.Within(spec)
 	default:
 		for _, key := range []string{"server", "context"} {
@@ -70,7 +70,7 @@ func policyRegistries(p *v1alpha1.DrainPolicy, rights PolicyRights) (specs []reg
 		for key, value := range r.Settings {
 			text += " " + key + "=" + registry.Quote(value)
 		}
-		spec, err := registry.ParseSpec(text)
+		spec, err := kinds.All.ParseSpec(text)
 		if err != nil {
 			return nil, nil, nil, &Invalid{place, "cannot be used: " + err.Error(), "see lameduck-registry help " + r.Kind}
 		}
@@ -85,7 +85,7 @@ func policyRegistries(p *v1alpha1.DrainPolicy, rights PolicyRights) (specs []reg
 		default:
 			var projection corev1.VolumeProjection
 			spec, projection = withCredentials(spec, i, c)
-			if spec, err = registry.ParseSpec(spec.String()); err != nil {
+			if spec, err = kinds.All.ParseSpec(spec.String()); err != nil {
 				return nil, nil, nil, &Invalid{append(place, "credentials"), "cannot be used: " + err.Error(), "see lameduck-registry help " + r.Kind}
 			}
 			credentials = append(credentials, projection)
@@ -120,7 +120,7 @@ func annotatedRegistries(value string) ([]registry.Spec, error) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		spec, err := registry.ParseSpec(line)
+		spec, err := kinds.All.ParseSpec(line)
 		if err != nil {
 			return nil, &Invalid{annotation(RegistryAnnotation), "cannot be used: " + err.Error(), "write a registry on each line, as in: nacos server=nacos:8848 service=orders"}
 		}

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -114,7 +115,7 @@ func TestOlderCredentials(t *testing.T) {
 // service account token, by password-file.
 func TestWhatAPolicyMayNotName(t *testing.T) {
 	const token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-	nacos, err := registry.ParseServer("nacos server=nacos-0:8848,nacos-1:8848 context=/nacos secret=own")
+	nacos, err := kinds.All.ParseServer("nacos server=nacos-0:8848,nacos-1:8848 context=/nacos secret=own")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,11 @@ func TestWhatAPolicyMayNotName(t *testing.T) {
 			if !slices.Contains(args, "--registry="+tt.want) {
 				t.Errorf("%q lacks %q", args, tt.want)
 			}
-			if confirm := "--confirm=" + max(30*time.Second, consumersNeed([]registry.Spec{{Kind: tt.kind}})).String(); !slices.Contains(args, confirm) {
+			spec, err := kinds.All.ParseSpec(tt.kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if confirm := "--confirm=" + max(30*time.Second, consumersNeed([]registry.Spec{spec})).String(); !slices.Contains(args, confirm) {
 				t.Errorf("%q lacks %s: its consumers are not waited for", args, confirm)
 			}
 			if len(result.Warnings) != tt.warned {

@@ -6,8 +6,9 @@ package registry
 
 import "context"
 
-// Registry is one service in one registry, as Leave needs it. The clients keep no state about
-// the instance between the calls: all of it is in the record.
+// Registry is one service in one registry, as Leave needs it. Whatever has to be known of an
+// instance when the client is gone is in its record. A client that keeps something about the
+// instance between the calls says so at its type.
 type Registry interface {
 	// Find looks the pod's own instance up and writes nothing. It is ErrNotFound if the service
 	// does not have it, ErrNoService if the registry does not have the service.
@@ -17,9 +18,21 @@ type Registry interface {
 	// Confirm is nil if every server node shows the instance as out, by the view that is live,
 	// and ErrIn if one still shows it.
 	Confirm(ctx context.Context, record Spec) error
-	// Restore clears what Withdraw left behind, so that the next instance with this address
-	// starts as any other. It is called after the instance has gone, or to put it back in.
+}
+
+// Restorer is a Registry in which a withdrawal leaves something behind that would keep the next
+// instance with this address out, or whose instance can be put back in.
+type Restorer interface {
+	// Restore clears it. It is called after the instance has gone, or to put it back in.
 	Restore(ctx context.Context, record Spec) error
+}
+
+// Restore clears what a withdrawal left behind, where one leaves anything.
+func Restore(ctx context.Context, r Registry, record Spec) error {
+	if restorer, ok := r.(Restorer); ok {
+		return restorer.Restore(ctx, record)
+	}
+	return nil
 }
 
 // Caching is a Registry whose servers give consumers what they have cached. When the caches show

@@ -21,6 +21,9 @@ var (
 	ErrDenied = errors.New("access denied")
 )
 
+// Gone reports whether an error says that there is no instance of the pod.
+func Gone(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrNoService) }
+
 // maxThere bounds how many addresses an error lists.
 const maxThere = 5
 

@@ -58,7 +58,7 @@ func (c cachedToo) Cached(context.Context, Spec) error { return c.cached(c.at())
 var errHangs = errors.New("hangs")
 
 func TestLeave(t *testing.T) {
-	spec, err := ParseSpec("nacos server=n:8848 service=orders")
+	spec, err := testKinds.ParseSpec("nacos server=n:8848 service=orders")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestLeaveCached(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				spec, err := ParseSpec(test.spec)
+				spec, err := testKinds.ParseSpec(test.spec)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -33,7 +33,7 @@ func TestPick(t *testing.T) {
 		{"another form of the address", "fd00:0:0::5", nil, "nacos", "[fd00::5]:8080"},
 		{"IPv4 in IPv6", "::ffff:10.0.0.4", nil, "nacos", "10.0.0.4:8080"},
 	} {
-		spec, err := ParseSpec(test.spec)
+		spec, err := testKinds.ParseSpec(test.spec)
 		if err != nil {
 			t.Fatal(err)
 		}

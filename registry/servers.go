@@ -22,7 +22,7 @@ type Servers []Server
 
 // ParseServer reads a registry as an installation names it: a kind, its servers as in a spec, and
 // for the controller a Secret, as in "nacos server=nacos.infra:8848 secret=nacos".
-func ParseServer(text string) (Server, error) {
+func (all Kinds) ParseServer(text string) (Server, error) {
 	words, err := split(text)
 	if err != nil {
 		return Server{}, fmt.Errorf("registry-server %q: %w", text, err)
@@ -42,7 +42,7 @@ func ParseServer(text string) (Server, error) {
 		}
 		rest = append(rest, word)
 	}
-	if server.Spec, err = ParseSpec(strings.Join(rest, " ")); err != nil {
+	if server.Spec, err = all.ParseSpec(strings.Join(rest, " ")); err != nil {
 		return Server{}, fmt.Errorf("registry-server %q: %w", text, err)
 	}
 	if len(server.Spec.List("server")) == 0 {

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -20,7 +19,7 @@ func TestParseServer(t *testing.T) {
 		"magic server=a:1":                          "no registry of kind",
 		"eureka server=a:1 context=/x":              `no key "context"`,
 	} {
-		got, err := ParseServer(text)
+		got, err := testKinds.ParseServer(text)
 		shown := got.Spec.String()
 		if got.Secret != "" {
 			shown += " with " + got.Secret
@@ -39,7 +38,7 @@ func TestServersOf(t *testing.T) {
 	for _, text := range []string{
 		"nacos server=nacos-0:8848,nacos-1:8848 context=/nacos secret=nacos", "eureka server=https://eureka/eureka", "zookeeper server=zk-0:2181,zk-1:2181/shop",
 	} {
-		one, err := ParseServer(text)
+		one, err := testKinds.ParseServer(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +61,7 @@ func TestServersOf(t *testing.T) {
 		"nacos service=orders":                                 "",
 		"nacos server=,":                                       "",
 	} {
-		spec, err := ParseSpec(text)
+		spec, err := testKinds.ParseSpec(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,19 +82,6 @@ func TestInPod(t *testing.T) {
 	} {
 		if got := InPod(Spec{Kind: "dubbo"}.With("server", server)); got != want {
 			t.Errorf("%q: %v", server, got)
-		}
-	}
-}
-
-// TestEveryKeyHasAUse: a key that names a file or a variable is known by its name, so none slips
-// through that a policy or a record could set.
-func TestEveryKeyHasAUse(t *testing.T) {
-	names := []string{"api", "backend", "by", "cluster", "group", "layout", "namespace", "port", "prefix", "root", "service"}
-	for _, kind := range Kinds {
-		for _, key := range kind.Keys {
-			if UseOf(key.Name) == Name && !slices.Contains(names, key.Name) {
-				t.Errorf("%s: %s: may anyone say it? Then add it here, or else to UseOf", kind.Name, key.Name)
-			}
 		}
 	}
 }

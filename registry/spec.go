@@ -21,6 +21,7 @@ import (
 // It never holds credentials, only the names of variables and files that do.
 type Spec struct {
 	Kind    string
+	facts   *Kind // nil: of a text that was not understood
 	values  map[string]string
 	secrets map[string]string // given by WithSecret
 	from    Secrets           // of the others
@@ -29,9 +30,9 @@ type Spec struct {
 // maxSpec bounds a spec's text, in bytes.
 const maxSpec = 8 << 10
 
-// ParseSpec reads a spec's text. Values with spaces are put in double quotes, within which
+// ParseSpec reads the text of a spec of one of the kinds. Values with spaces are put in double quotes, within which
 // \" and \\ stand for the characters themselves.
-func ParseSpec(text string) (Spec, error) {
+func (all Kinds) ParseSpec(text string) (Spec, error) {
 	if len(text) > maxSpec {
 		return Spec{}, fmt.Errorf("registry: %d bytes long, at most %d are taken", len(text), maxSpec)
 	}
@@ -42,11 +43,11 @@ func ParseSpec(text string) (Spec, error) {
 	if len(words) == 0 {
 		return Spec{}, fmt.Errorf("registry: nothing is given; write it as in: nacos server=nacos:8848 service=orders")
 	}
-	kind, err := LookupKind(words[0])
+	kind, err := all.Lookup(words[0])
 	if err != nil {
 		return Spec{}, err
 	}
-	spec := Spec{Kind: kind.Name, values: map[string]string{}}
+	spec := Spec{Kind: kind.Name, facts: &kind, values: map[string]string{}}
 	for _, word := range words[1:] {
 		key, value, found := strings.Cut(word, "=")
 		switch {
@@ -216,7 +217,7 @@ func (s Spec) Name() string {
 }
 
 // Stale is for how long a consumer may go on by what it cached.
-func (s Spec) Stale() time.Duration { return s.Duration("stale", s.kind().Stale) }
+func (s Spec) Stale() time.Duration { return s.Duration("stale", s.kind().Caches.Most) }
 
 // Fresh is for how long a consumer may go on once the servers' own caches are right. What was
 // given as stale is taken for what the consumers themselves cache.
@@ -224,22 +225,28 @@ func (s Spec) Fresh() time.Duration {
 	if s.Get("stale") != "" {
 		return s.Stale()
 	}
-	return s.Stale() - s.kind().Cache
+	return s.Stale() - s.kind().Served
 }
 
 // Quiet is the least silence that shows that no consumer goes on.
-func (s Spec) Quiet() time.Duration { return s.Duration("quiet", s.kind().Quiet) }
+func (s Spec) Quiet() time.Duration { return s.Duration("quiet", caches.Quiet) }
 
 // Lag is how long its live views take to show a withdrawal.
 func (s Spec) Lag() time.Duration { return s.kind().Lag }
 
+// Settings are those of its kind.
+func (s Spec) Settings() Settings { return s.kind().Settings }
+
+// InPod reports whether it is of a kind that is the application itself.
+func (s Spec) InPod() bool { return s.kind().InPod }
+
 func (s Spec) kind() Kind {
-	k, err := LookupKind(s.Kind)
-	if err != nil { // of a text that was not understood: as careful as for most
-		return Kind{Stale: caches.Spring.Most, Quiet: caches.Quiet}
+	if s.facts == nil { // as careful as for most
+		return Kind{Caches: caches.Spring}
 	}
-	if behind, err := LookupKind(s.values["backend"]); err == nil { // what consumers do is up to that one
-		k.Stale, k.Lag = behind.Stale, behind.Lag
+	k := *s.facts
+	if behind, err := k.Behind.Lookup(s.values["backend"]); err == nil {
+		k.Caches, k.Lag = behind.Caches, behind.Lag
 	}
 	return k
 }

@@ -15,7 +15,7 @@ func TestParseSpec(t *testing.T) {
 		{"nacos stale=45s quiet=2s port=8080 ip=fd00::3", "nacos ip=fd00::3 port=8080 quiet=2s stale=45s"},
 		{"nacos", "nacos"},
 	} {
-		spec, err := ParseSpec(test.text)
+		spec, err := testKinds.ParseSpec(test.text)
 		if err != nil || spec.String() != test.want {
 			t.Errorf("%q: %q, %v", test.text, spec, err)
 		}
@@ -40,14 +40,14 @@ func TestParseSpecRefuses(t *testing.T) {
 		"nacos ephemeral=perhaps":      "not true or false",
 		strings.Repeat("a", maxSpec+1): "at most 8192",
 	} {
-		if _, err := ParseSpec(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := testKinds.ParseSpec(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v", text, err)
 		}
 	}
 }
 
 func TestStaleAndQuiet(t *testing.T) {
-	own, err := ParseSpec("nacos service=a stale=50s quiet=7s")
+	own, err := testKinds.ParseSpec("nacos service=a stale=50s quiet=7s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestStaleAndQuiet(t *testing.T) {
 
 func TestSecret(t *testing.T) {
 	t.Setenv("TEST_PASSWORD", "from the environment")
-	spec, err := ParseSpec("nacos password-env=TEST_PASSWORD token-file=/dev/zero ca-file=/dev/zero")
+	spec, err := testKinds.ParseSpec("nacos password-env=TEST_PASSWORD token-file=/dev/zero ca-file=/dev/zero")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,31 +90,13 @@ func FuzzParseSpec(f *testing.F) {
 	f.Add("nacos server=a:8848,b:8848 service=orders password-env=P")
 	f.Add(`nacos service="my \"orders\"" stale=45s`)
 	f.Fuzz(func(t *testing.T, text string) {
-		spec, err := ParseSpec(text)
+		spec, err := testKinds.ParseSpec(text)
 		if err != nil {
 			return
 		}
-		again, err := ParseSpec(spec.String())
+		again, err := testKinds.ParseSpec(spec.String())
 		if err != nil || again.String() != spec.String() {
 			t.Errorf("%q was read as %q, which reads as %q, %v", text, spec, again, err)
 		}
 	})
-}
-
-// TestStaleOfBackend has a kind that passes on to another wait as for that one.
-func TestStaleOfBackend(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"actuator":                        95 * time.Second,
-		"actuator backend=eureka":         95 * time.Second,
-		"actuator backend=nacos":          40 * time.Second,
-		"actuator backend=nacos stale=9s": 9 * time.Second,
-	} {
-		spec, err := ParseSpec(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := spec.Stale(); got != want {
-			t.Errorf("%s: %v, want %v", text, got, want)
-		}
-	}
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/registry/caches"
+	dubboqos "github.com/lameduck-dev/lameduck/registry/dubbo"
+	"github.com/lameduck-dev/lameduck/registry/eureka"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -61,9 +63,9 @@ func routersOf(w *workload.Workload) []router {
 		stale := router{registry.name + "'s consumers", seconds(caches.Spring.Seen), "the default cache of Spring Cloud LoadBalancer", nil}
 		switch registry.name {
 		case "Eureka":
-			stale = router{"Eureka's consumers", seconds(caches.Eureka.Seen), fmt.Sprintf("22 to 58 s seen, %d s at worst", seconds(caches.Eureka.Most)), nil}
+			stale = router{"Eureka's consumers", seconds(eureka.Kind.Caches.Seen), fmt.Sprintf("22 to 58 s seen, %d s at worst", seconds(eureka.Kind.Caches.Most)), nil}
 		case dubbo:
-			stale = router{"Dubbo's consumers", seconds(caches.Dubbo.Seen), "1 to 3 s seen", nil}
+			stale = router{"Dubbo's consumers", seconds(dubboqos.Kind.Caches.Seen), "1 to 3 s seen", nil}
 		}
 		if onlyWaits(c.PreStop) {
 			wait, _ := c.PreStop.Wait()

@@ -7,6 +7,8 @@ import (
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/registry/caches"
+	dubboqos "github.com/lameduck-dev/lameduck/registry/dubbo"
+	"github.com/lameduck-dev/lameduck/registry/eureka"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
@@ -14,7 +16,7 @@ import (
 // registry's list, in seconds.
 type copies struct{ fetch, balancer int64 }
 
-var atDefaults = copies{seconds(caches.EurekaFetch), seconds(caches.Balancer)}
+var atDefaults = copies{seconds(eureka.FetchCache), seconds(caches.Balancer)}
 
 func seconds(d time.Duration) int64 { return ceil(d.Seconds()) }
 
@@ -27,12 +29,12 @@ func staleness(p *check.Pass, registry string) int64 {
 	switch registry {
 	case "Eureka":
 	case dubbo: // has a balancer of its own, which does not cache
-		return seconds(caches.Dubbo.Seen)
+		return seconds(dubboqos.Kind.Caches.Seen)
 	default:
 		return seconds(caches.Push) + c.balancer
 	}
-	worst, seen := seconds(caches.EurekaServer)+c.fetch+c.balancer, seconds(caches.Eureka.Seen)
-	if most := seconds(caches.Eureka.Most); worst > most {
+	worst, seen := seconds(eureka.ServerCache)+c.fetch+c.balancer, seconds(eureka.Kind.Caches.Seen)
+	if most := seconds(eureka.Kind.Caches.Most); worst > most {
 		return seen + worst - most
 	}
 	return min(worst, seen)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/registry/caches"
+	dubboqos "github.com/lameduck-dev/lameduck/registry/dubbo"
+	"github.com/lameduck-dev/lameduck/registry/eureka"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -22,7 +24,7 @@ var registryWaitShort = &check.Rule{
 	Remedy: fmt.Sprintf("Wait until the caches have run out between the withdrawal and the end of the hook (Eureka by default %d s, and %d s in the worst "+
 		"case; Nacos, Consul and ZooKeeper %d s; Dubbo %d s), or shorten spring.cloud.loadbalancer.cache.ttl and eureka.client.registry-fetch-interval-seconds at the "+
 		"consumers, and raise terminationGracePeriodSeconds accordingly.",
-		seconds(caches.Eureka.Seen), seconds(caches.Eureka.Most), seconds(caches.Spring.Seen), seconds(caches.Dubbo.Seen)),
+		seconds(eureka.Kind.Caches.Seen), seconds(eureka.Kind.Caches.Most), seconds(caches.Spring.Seen), seconds(dubboqos.Kind.Caches.Seen)),
 	Source: "https://docs.spring.io/spring-cloud-commons/reference/spring-cloud-commons/loadbalancer.html and measurements with the real servers",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		for _, c := range w.Containers {

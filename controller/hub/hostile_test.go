@@ -32,7 +32,7 @@ func TestHostileCallsLeaveNothing(t *testing.T) {
 	}
 	s := newStage(t)
 	restorer := restore.New(restore.Config{
-		Open:  registries.New,
+		Open:  registries.All.Open,
 		Event: func(*corev1.Pod, string, string, string) {},
 		Log:   slog.New(slog.DiscardHandler),
 	})

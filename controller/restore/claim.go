@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
 
 // claim is an instance that a pod claims as its own.
@@ -30,7 +31,7 @@ func foreign(found registry.Found) error {
 // claim reads a pod's record. The installation says how the registry is reached, and no file or
 // variable may be named: only what names the service and the instance is taken from the pod.
 func (r *Restorer) claim(pod *corev1.Pod, text string) (*claim, error) {
-	said, err := registry.ParseSpec(text)
+	said, err := kinds.All.ParseSpec(text)
 	if err != nil {
 		return nil, err
 	}

@@ -221,7 +221,7 @@ func (r *Restorer) once(c *claim) error {
 		if !seen {
 			return nil // as far as anybody but the pod knows, it was never there
 		}
-		return client.Restore(ctx, record)
+		return registry.Restore(ctx, client, record)
 	case err != nil:
 		return err
 	case !c.owns(found.Address):
@@ -229,7 +229,7 @@ func (r *Restorer) once(c *claim) error {
 	case !found.Out:
 		return nil
 	}
-	return client.Restore(ctx, found.Record)
+	return registry.Restore(ctx, client, found.Record)
 }
 
 // find gives the record of the instance at the pod's address.

@@ -52,7 +52,7 @@ type office struct {
 func servers(t testing.TB, texts ...string) (all registry.Servers) {
 	t.Helper()
 	for _, text := range texts {
-		one, err := registry.ParseServer(text)
+		one, err := kinds.All.ParseServer(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestADeputyOfNobody(t *testing.T) {
 	defer eureka.Close()
 	o := &office{}
 	config := o.config(t)
-	config.Servers, config.Open = servers(t, "eureka server="+eureka.URL+"/eureka"), kinds.New
+	config.Servers, config.Open = servers(t, "eureka server="+eureka.URL+"/eureka"), kinds.All.Open
 	r := New(config)
 	text := "eureka server=" + eureka.URL + "/any/other/path id=victim service=orders ip=10.0.0.7 port=8080"
 	if err := r.Record(leavingPod(), []string{text}); err != nil {

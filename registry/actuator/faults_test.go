@@ -11,7 +11,7 @@ import (
 
 func TestFaults(t *testing.T) {
 	contract.Faults(t, func(t *testing.T, settings string) error {
-		_, err := contract.Open(t, "actuator backend=eureka "+settings, New).Find(t.Context())
+		_, err := contract.Open[*Client](t, Kind, "actuator backend=eureka "+settings).Find(t.Context())
 		return err
 	})
 }
@@ -23,11 +23,11 @@ func TestNew(t *testing.T) {
 		"actuator server=https://127.0.0.1:8443 context=/":    "https://127.0.0.1:8443/serviceregistry",
 		"actuator server=http://127.0.0.1:8080/shop/actuator": "http://127.0.0.1:8080/shop/actuator/serviceregistry",
 	} {
-		if c := contract.Open(t, text, New); c.url != want {
+		if c := contract.Open[*Client](t, Kind, text); c.url != want {
 			t.Errorf("%s: %s", text, c.url)
 		}
 	}
-	contract.Refused(t, New, map[string]string{
+	contract.Refused(t, Kind, map[string]string{
 		"actuator server=127.0.0.1:1,127.0.0.1:2":                 "2 are given",
 		"actuator backend=etcd":                                   "there are consul, eureka, nacos, zookeeper",
 		"actuator server=user:secret@127.0.0.1:8080 service=shop": "credentials do not go in it",
@@ -37,7 +37,7 @@ func TestNew(t *testing.T) {
 // TestForged has what Spring Security's filter against forged requests says of a right password.
 func TestForged(t *testing.T) {
 	t.Setenv("TEST_USER", "test")
-	c := contract.Open(t, "actuator backend=eureka username-env=TEST_USER server="+contract.Says(t, 401, ""), New)
+	c := contract.Open[*Client](t, Kind, "actuator backend=eureka username-env=TEST_USER server="+contract.Says(t, 401, ""))
 	if err := c.set(t.Context(), "OUT_OF_SERVICE"); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "CSRF") {
 		t.Error(err)
 	}

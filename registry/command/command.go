@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/caches"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
 
 // Exit codes.
@@ -168,7 +170,7 @@ func specs(args []string) []string {
 func help(to io.Writer) {
 	fmt.Fprint(to, usage)
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	for _, kind := range registry.Kinds {
+	for _, kind := range kinds.All {
 		fmt.Fprintf(table, "  %s\t%s\n", kind.Name, kind.About)
 	}
 	table.Flush() //nolint:errcheck // there is nobody else to tell
@@ -179,12 +181,12 @@ func helpOn(args []string, stdout, stderr io.Writer) int {
 		help(stdout)
 		return ExitDone
 	}
-	kind, err := registry.LookupKind(args[0])
+	kind, err := kinds.All.Lookup(args[0])
 	if err != nil {
 		fmt.Fprintf(stderr, "lameduck-registry help: %v\n", err)
 		return ExitUsage
 	}
-	fmt.Fprintf(stdout, "%s\n\nA consumer may go on for %v after it is out, and is taken to have stopped after %v of silence.\n\nSettings, with what holds without them in brackets:\n", kind.About, kind.Stale, kind.Quiet)
+	fmt.Fprintf(stdout, "%s\n\nA consumer may go on for %v after it is out, and is taken to have stopped after %v of silence.\n\nSettings, with what holds without them in brackets:\n", kind.About, kind.Caches.Most, caches.Quiet)
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	for _, key := range kind.Keys {
 		fmt.Fprintf(table, "  %s=\t%s\n", key.Name, key.Help)

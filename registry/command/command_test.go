@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,7 +23,7 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 // TestWrongUsage: nothing is done, and one line says what to write.
 func TestWrongUsage(t *testing.T) {
 	var names []string
-	for _, kind := range registry.Kinds {
+	for _, kind := range kinds.All {
 		names = append(names, kind.Name)
 	}
 	kinds := strings.Join(names, ", ")
@@ -102,7 +102,7 @@ func TestHelp(t *testing.T) {
 	if code, stdout, stderr := run(t); code != ExitUsage || stdout != "" || stderr != all {
 		t.Errorf("without a command: code %d\n%s%s", code, stdout, stderr)
 	}
-	for _, kind := range registry.Kinds {
+	for _, kind := range kinds.All {
 		if !strings.Contains(all, kind.About) {
 			t.Errorf("help lacks %s", kind.Name)
 		}

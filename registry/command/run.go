@@ -19,14 +19,14 @@ import (
 // open reads a spec, completes it by what the application in this container is configured
 // with, and makes its client.
 func open(text string, pod registry.Pod) (registry.Spec, registry.Registry, error) {
-	spec, err := registry.ParseSpec(text)
+	spec, err := kinds.All.ParseSpec(text)
 	if err != nil {
 		return spec, nil, err
 	}
 	if spec, pod, err = spring.Complete(spec, pod, spring.Read(spring.Main())); err != nil {
 		return spec, nil, err
 	}
-	client, err := kinds.New(spec.WithSecrets(local.Secret), pod)
+	client, err := kinds.All.Open(spec.WithSecrets(local.Secret), pod)
 	return spec, client, err
 }
 
@@ -122,13 +122,13 @@ func restoreWithin(ctx context.Context, spec registry.Spec, client registry.Regi
 // restoreOnce goes by a record as it is; where the spec is no record, by what is there.
 func restoreOnce(ctx context.Context, spec registry.Spec, client registry.Registry) error {
 	if spec.Get("ip") != "" && spec.Port() != 0 {
-		return client.Restore(ctx, spec)
+		return registry.Restore(ctx, client, spec)
 	}
 	found, err := client.Find(ctx)
 	if err != nil {
 		return fmt.Errorf("%w; when it has gone, give the record that leave printed", err)
 	}
-	return client.Restore(ctx, found.Record)
+	return registry.Restore(ctx, client, found.Record)
 }
 
 // show says what is there and what leave would do.

@@ -19,6 +19,9 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
+// defaultPort is that of an agent's HTTP.
+const defaultPort = "8500"
+
 // Client is one service in one Consul.
 type Client struct {
 	spec        registry.Spec
@@ -34,7 +37,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	if spec.Get("service") == "" {
 		return nil, fmt.Errorf("registry consul: no service is given: write service=")
 	}
-	agents, err := web.Bases(spec, "8500", "")
+	agents, err := web.Bases(spec, defaultPort, "")
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ func (c *Client) find(ctx context.Context) (instance, string, error) {
 		return instance{}, "", registry.OneOf(failed)
 	}
 	err := c.elsewhere(ctx)
-	if len(failed) == 0 || gone(err) && !errors.Is(registry.OneOf(failed), registry.ErrDenied) {
+	if len(failed) == 0 || registry.Gone(err) && !errors.Is(registry.OneOf(failed), registry.ErrDenied) {
 		return instance{}, "", err
 	}
 	return instance{}, "", registry.OneOf(append(failed, err))
@@ -137,10 +140,6 @@ func (c *Client) elsewhere(ctx context.Context) error {
 	return fmt.Errorf("%s is registered at another agent, that of node %s at %s: name that one as server=", own.Service.ID, own.Node.Node, own.Node.Address)
 }
 
-func gone(err error) bool {
-	return errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrNoService)
-}
-
 // pick finds the pod's instance: by its id, if one is given, which is one of its agent only; or
 // else by the address.
 func (c *Client) pick(where string, all []instance) (instance, error) {
@@ -162,7 +161,7 @@ func (c *Client) pick(where string, all []instance) (instance, error) {
 // no deregistering.
 func (c *Client) Withdraw(ctx context.Context, record registry.Spec) error {
 	own, agent, err := c.of(record).find(ctx)
-	if !c.maintenance && gone(err) {
+	if !c.maintenance && registry.Gone(err) {
 		return nil
 	}
 	if err != nil {

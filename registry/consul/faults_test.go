@@ -25,7 +25,7 @@ func TestFaults(t *testing.T) {
 			}
 			t.Run(name+" "+by, func(t *testing.T) {
 				contract.Faults(t, func(t *testing.T, settings string) error {
-					return call(contract.Open(t, "consul service=orders id=orders-0 ip=127.0.0.1 by="+by+" "+settings, New), t)
+					return call(contract.Open[*Client](t, Kind, "consul service=orders id=orders-0 ip=127.0.0.1 by="+by+" "+settings), t)
 				})
 			})
 		}
@@ -35,7 +35,7 @@ func TestFaults(t *testing.T) {
 // TestUnknownService has what Consul says to a token that may not write a service, or when it is not there.
 func TestUnknownService(t *testing.T) {
 	server := contract.Says(t, 404, `Unknown service ID "shop-0". Ensure that the service ID is passed, not the service name.`)
-	c := contract.Open(t, "consul service=shop server="+server, New)
+	c := contract.Open[*Client](t, Kind, "consul service=shop server="+server)
 	if err := c.write(t.Context(), c.agents[0], "/v1/agent/service/deregister/shop-0"); !errors.Is(err, registry.ErrNotFound) {
 		t.Error(err)
 	}

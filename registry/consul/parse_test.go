@@ -12,7 +12,7 @@ import (
 )
 
 func TestNew(t *testing.T) {
-	contract.Refused(t, New, map[string]string{
+	contract.Refused(t, Kind, map[string]string{
 		"consul server=c":                         "write service=",
 		"consul service=orders":                   "no server is given",
 		"consul service=orders server=c by=magic": "it is deregister or maintenance",
@@ -39,7 +39,7 @@ func TestPick(t *testing.T) {
 		{"none", "", `[]`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := contract.Open(t, head+test.settings, New)
+			c := contract.Open[*Client](t, Kind, head+test.settings)
 			all, err := c.parse(web.Answer{Status: http.StatusOK, Body: []byte(test.answer)}, http.StatusOK)
 			if err != nil {
 				t.Fatal(err)
@@ -54,7 +54,7 @@ func TestPick(t *testing.T) {
 
 // TestFiltered: an empty answer to one who may not see what there is does not say that it is out.
 func TestFiltered(t *testing.T) {
-	c := contract.Open(t, "consul server=c service=orders", New)
+	c := contract.Open[*Client](t, Kind, "consul server=c service=orders")
 	answer := web.Answer{Status: http.StatusOK, Body: []byte(`[]`), Header: http.Header{"X-Consul-Results-Filtered-By-Acls": {"true"}}}
 	if _, err := c.parse(answer, http.StatusOK); !errors.Is(err, registry.ErrDenied) {
 		t.Error(err)
@@ -68,7 +68,7 @@ func TestRecord(t *testing.T) {
 		`[{"Service":{"ID":"b","Address":"a.name"}}]`:              "ip=127.0.0.1",
 		`[{"Service":{"ID":"b"}}]`:                                 "ip=127.0.0.1",
 	} {
-		c := contract.Open(t, "consul server=c service=orders id=b by=maintenance", New)
+		c := contract.Open[*Client](t, Kind, "consul server=c service=orders id=b by=maintenance")
 		all, err := c.parse(web.Answer{Status: http.StatusOK, Body: []byte(answer)}, http.StatusOK)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +77,7 @@ func TestRecord(t *testing.T) {
 		if record != "consul by=maintenance id=b "+want+" server=c service=orders" {
 			t.Errorf("%s: %s", answer, record)
 		}
-		if _, err := registry.ParseSpec(record); err != nil {
+		if _, err := (registry.Kinds{Kind}).ParseSpec(record); err != nil {
 			t.Error(err)
 		}
 	}
@@ -87,7 +87,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(200, []byte(`[{"Node":{"Node":"n","Address":"10.0.0.1"},"Service":{"ID":"orders-0","Address":"10.0.0.3","Port":8080},"Checks":[{"CheckID":"_service_maintenance:orders-0","Status":"critical"}]}]`))
 	f.Add(404, []byte(`[]`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		c := contract.Open(t, "consul server=c service=orders", New)
+		c := contract.Open[*Client](t, Kind, "consul server=c service=orders")
 		all, err := c.parse(web.Answer{Status: status, Body: body}, http.StatusOK)
 		if err == nil && (status != 200 || all == nil) {
 			t.Errorf("taken for an answer: %d %q", status, body)

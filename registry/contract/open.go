@@ -14,41 +14,56 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// Opener makes a kind's client.
-type Opener[C any] func(registry.Spec, registry.Pod) (C, error)
-
 // Host is the name of this machine, which applications may register by.
 var Host, _ = os.Hostname()
 
+// Loopback is where the tests' applications are.
+var Loopback = netip.MustParseAddr("127.0.0.1")
+
 // Spec reads a spec's text. Its secrets are this machine's.
-func Spec(t testing.TB, text string) registry.Spec {
+func Spec(t testing.TB, kind registry.Kind, text string) registry.Spec {
 	t.Helper()
-	spec, err := registry.ParseSpec(text)
+	spec, err := registry.Kinds{kind}.ParseSpec(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return spec.WithSecrets(local.Secret)
 }
 
-// Open makes the client of a spec's text, for a pod at 127.0.0.1: there the tests' applications are.
-// It is closed with the test.
-func Open[C interface{ Close() }](t testing.TB, text string, open Opener[C]) C {
+// client is what a kind's clients are in tests.
+type client interface {
+	registry.Registry
+	Close()
+}
+
+// Open makes the client of a spec's text, for a pod at the loopback. It is closed with the test.
+func Open[C client](t testing.TB, kind registry.Kind, text string) C {
 	t.Helper()
-	c, err := open(Spec(t, text), registry.Pod{Host: Host, IPs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}})
+	return OpenFor[C](t, kind, text, registry.Pod{Host: Host, IPs: []netip.Addr{Loopback}})
+}
+
+// OpenFor is Open for another pod.
+func OpenFor[C client](t testing.TB, kind registry.Kind, text string, pod registry.Pod) C {
+	t.Helper()
+	opened, err := kind.New(Spec(t, kind, text), pod)
 	if err != nil {
 		t.Fatal(err)
+	}
+	c, ok := opened.(C)
+	if !ok {
+		t.Fatalf("kind %s makes a %T", kind.Name, opened)
 	}
 	t.Cleanup(c.Close)
 	return c
 }
 
 // Refused wants no client to be made of these texts, for the reason that stands with each.
-func Refused[C any](t *testing.T, open Opener[C], texts map[string]string) {
+func Refused(t *testing.T, kind registry.Kind, texts map[string]string) {
 	t.Helper()
 	for text, want := range texts {
-		spec, err := registry.ParseSpec(text)
+		spec, err := registry.Kinds{kind}.ParseSpec(text)
 		if err == nil {
-			_, err = open(spec.WithSecrets(local.Secret), registry.Pod{})
+			_, err = kind.New(spec.WithSecrets(local.Secret), registry.Pod{})
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -41,7 +41,7 @@ func with(t *testing.T, settings string) *Client {
 
 // TestClosed is for an application whose QoS is off, or on another port.
 func TestClosed(t *testing.T) {
-	_, err := contract.Open(t, "dubbo server=127.0.0.1:1", New).Find(t.Context())
+	_, err := contract.Open[*Client](t, Kind, "dubbo server=127.0.0.1:1").Find(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "set dubbo.application.qos-enable=true") {
 		t.Error(err)
 	}
@@ -53,11 +53,11 @@ func TestNew(t *testing.T) {
 		"dubbo server=127.0.0.1":       "http://127.0.0.1:22222",
 		"dubbo server=localhost:33333": "http://localhost:33333",
 	} {
-		if c := contract.Open(t, text, New); c.base != want {
+		if c := contract.Open[*Client](t, Kind, text); c.base != want {
 			t.Errorf("%s: %s", text, c.base)
 		}
 	}
-	contract.Refused(t, New, map[string]string{
+	contract.Refused(t, Kind, map[string]string{
 		"dubbo server=127.0.0.1:1,127.0.0.1:2":   "2 are given",
 		"dubbo server=127.0.0.1:1 ca-file=/none": "no key",
 	})
@@ -65,11 +65,11 @@ func TestNew(t *testing.T) {
 
 // TestOrder has what QoS says of commands that it does not know, and of services that are not there.
 func TestOrder(t *testing.T) {
-	unknown := contract.Open(t, "dubbo server="+contract.Says(t, 404, ""), New)
+	unknown := contract.Open[*Client](t, Kind, "dubbo server="+contract.Says(t, 404, ""))
 	if err := unknown.order(t.Context(), "nonsense"); err == nil || !strings.Contains(err.Error(), "answered 404") {
 		t.Errorf("unknown: %v", err)
 	}
-	nothing := contract.Open(t, "dubbo server="+contract.Says(t, 200, "service not found"), New)
+	nothing := contract.Open[*Client](t, Kind, "dubbo server="+contract.Says(t, 200, "service not found"))
 	if err := nothing.order(t.Context(), "offline?service=none"); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("no service: %v", err)
 	}

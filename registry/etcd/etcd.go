@@ -9,7 +9,6 @@ package etcd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -91,7 +90,7 @@ func (c *Client) find(ctx context.Context, member string) (instance, error) {
 func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	return registry.Anywhere(c.members, func(member string) error {
 		own, err := c.find(ctx, member)
-		if gone(err) {
+		if registry.Gone(err) {
 			return nil
 		}
 		if err != nil {
@@ -108,18 +107,11 @@ func (c *Client) Confirm(ctx context.Context, _ registry.Spec) error {
 	return registry.Everywhere(c.members, func(member string) error {
 		own, err := c.find(ctx, member)
 		switch {
-		case gone(err):
+		case registry.Gone(err):
 			return nil
 		case err != nil:
 			return err
 		}
 		return registry.In(own.key, member)
 	})
-}
-
-// Restore has nothing to do: what was deleted leaves nothing.
-func (c *Client) Restore(context.Context, registry.Spec) error { return nil }
-
-func gone(err error) bool {
-	return errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrNoService)
 }

@@ -25,7 +25,7 @@ func TestFaults(t *testing.T) {
 		for _, login := range []string{"", " username-env=TEST_USER"} {
 			t.Run(name+login, func(t *testing.T) {
 				contract.Faults(t, func(t *testing.T, settings string) error {
-					return call(contract.Open(t, "etcd layout=kratos service=orders "+settings+login, New), t)
+					return call(contract.Open[*Client](t, Kind, "etcd layout=kratos service=orders "+settings+login), t)
 				})
 			})
 		}

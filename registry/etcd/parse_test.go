@@ -12,7 +12,7 @@ import (
 )
 
 func TestNew(t *testing.T) {
-	contract.Refused(t, New, map[string]string{
+	contract.Refused(t, Kind, map[string]string{
 		"etcd server=e:2379 layout=kratos":                           "write service=",
 		"etcd server=e:2379 service=orders":                          "layout=kratos or layout=kitex",
 		"etcd server=e:2379 service=orders layout=zoo":               "layout=kratos or layout=kitex",
@@ -60,7 +60,7 @@ func TestFolder(t *testing.T) {
 		"layout=kratos prefix=/shop/eu": "/shop/eu/orders/",
 		"layout=kitex prefix=shop/":     "shop//orders/",
 	} {
-		if got := contract.Open(t, "etcd server=e:2379 service=orders "+text, New).folder(); got != want {
+		if got := contract.Open[*Client](t, Kind, "etcd server=e:2379 service=orders "+text).folder(); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
@@ -69,7 +69,7 @@ func TestFolder(t *testing.T) {
 // TestRevision: a delete without a revision would compare with 0, which is that of no key, and
 // one with another text could be anything.
 func TestRevision(t *testing.T) {
-	c := contract.Open(t, "etcd server=127.0.0.1:1 service=orders layout=kratos", New)
+	c := contract.Open[*Client](t, Kind, "etcd server=127.0.0.1:1 service=orders layout=kratos")
 	for _, revision := range []string{"", "0", "-1", "1.5", `1","x":"`} {
 		err := c.delete(t.Context(), c.members[0], pair{key: "/a", revision: revision})
 		if err == nil || !strings.Contains(err.Error(), "nothing was deleted") {

@@ -20,7 +20,8 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// Client is one application in one Eureka.
+// Client is one application in one Eureka. It keeps which peers' caches it has seen without the
+// withdrawal: only these can show it.
 type Client struct {
 	spec  registry.Spec
 	pod   registry.Pod

@@ -24,7 +24,7 @@ func TestSecret(t *testing.T) {
 		{"ca-file=/dev/zero", "ca", "", "more than 1048576 bytes"},
 		{"password-file=/", "password", "", "is a directory"},
 	} {
-		spec, err := registry.ParseSpec("nacos " + tt.settings)
+		spec, err := registry.Kinds{{Name: "nacos", Keys: registry.Keys(registry.PasswordKeys, registry.TLSKeys)}}.ParseSpec("nacos " + tt.settings)
 		if err != nil {
 			t.Fatal(err)
 		}

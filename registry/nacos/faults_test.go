@@ -10,7 +10,7 @@ func TestFaults(t *testing.T) {
 	for name, api := range map[string]string{"v1": " api=v1", "v3": " api=v3", "asked": ""} {
 		t.Run(name, func(t *testing.T) {
 			contract.Faults(t, func(t *testing.T, settings string) error {
-				_, err := contract.Open(t, "nacos service=orders "+settings+api, New).Find(t.Context())
+				_, err := contract.Open[*Client](t, Kind, "nacos service=orders "+settings+api).Find(t.Context())
 				return err
 			})
 		})
@@ -23,7 +23,7 @@ func TestFaultsOfWrites(t *testing.T) {
 	for name, api := range map[string]string{"v1": " api=v1", "v3": " api=v3"} {
 		t.Run(name, func(t *testing.T) {
 			contract.Faults(t, func(t *testing.T, settings string) error {
-				c := contract.Open(t, "nacos service=orders ip=127.0.0.1 port=7001 "+settings+api, New)
+				c := contract.Open[*Client](t, Kind, "nacos service=orders ip=127.0.0.1 port=7001 "+settings+api)
 				return c.Withdraw(t.Context(), c.spec)
 			})
 		})
@@ -33,7 +33,7 @@ func TestFaultsOfWrites(t *testing.T) {
 func TestFaultsOfTheLogin(t *testing.T) {
 	t.Setenv("TEST_USER", "nacos")
 	contract.Faults(t, func(t *testing.T, settings string) error {
-		_, err := contract.Open(t, "nacos service=orders api=v1 username-env=TEST_USER "+settings, New).Find(t.Context())
+		_, err := contract.Open[*Client](t, Kind, "nacos service=orders api=v1 username-env=TEST_USER "+settings).Find(t.Context())
 		return err
 	})
 }

@@ -19,7 +19,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			contract.Faults(t, func(t *testing.T, settings string) error {
-				return call(contract.Open(t, "polaris service=orders ip=127.0.0.1 port=7001 "+settings, New), t)
+				return call(contract.Open[*Client](t, Kind, "polaris service=orders ip=127.0.0.1 port=7001 "+settings), t)
 			})
 		})
 	}

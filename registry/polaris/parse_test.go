@@ -9,7 +9,7 @@ import (
 )
 
 func TestNew(t *testing.T) {
-	contract.Refused(t, New, map[string]string{
+	contract.Refused(t, Kind, map[string]string{
 		"polaris server=p":       "write service=",
 		"polaris service=orders": "no server is given: write server=polaris:8090",
 	})
@@ -17,7 +17,7 @@ func TestNew(t *testing.T) {
 
 // TestRestoreNeedsAnAddress: without one, it would be the first instance's that Polaris finds.
 func TestRestoreNeedsAnAddress(t *testing.T) {
-	c := contract.Open(t, "polaris service=orders server=127.0.0.1:1", New)
+	c := contract.Open[*Client](t, Kind, "polaris service=orders server=127.0.0.1:1")
 	if err := c.Restore(t.Context(), c.spec); err == nil || !strings.Contains(err.Error(), "it needs the instance's ip= and port=") {
 		t.Error(err)
 	}

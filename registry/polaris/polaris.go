@@ -19,6 +19,9 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
+// defaultPort is a server's for HTTP.
+const defaultPort = "8090"
+
 // Client is one service in one Polaris.
 type Client struct {
 	spec    registry.Spec
@@ -32,7 +35,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	if spec.Get("service") == "" {
 		return nil, fmt.Errorf("registry polaris: no service is given: write service=")
 	}
-	servers, err := web.Bases(spec, "8090", "")
+	servers, err := web.Bases(spec, defaultPort, "")
 	if err != nil {
 		return nil, err
 	}

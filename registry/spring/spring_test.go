@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 	"github.com/lameduck-dev/lameduck/registry/local"
 )
 
@@ -67,7 +68,7 @@ func TestComplete(t *testing.T) {
 			if test.process.Dir == "" {
 				test.process.Dir = t.TempDir()
 			}
-			spec, err := registry.ParseSpec(test.spec)
+			spec, err := kinds.All.ParseSpec(test.spec)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +85,7 @@ func TestComplete(t *testing.T) {
 
 // TestLogin has credentials found, used and never shown.
 func TestLogin(t *testing.T) {
-	spec, err := registry.ParseSpec("eureka")
+	spec, err := kinds.All.ParseSpec("eureka")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("%q, %q, %v in %s", username, password, err, spec)
 	}
 	t.Setenv("TEST_PASSWORD", "own")
-	own, err := registry.ParseSpec("eureka password-env=TEST_PASSWORD")
+	own, err := kinds.All.ParseSpec("eureka password-env=TEST_PASSWORD")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestToken(t *testing.T) {
 		{"SPRING_CLOUD_CONSUL_TOKEN=secret", "consul", "secret"},
 		{"SPRING_CLOUD_CONSUL_TOKEN=secret", "consul token-env=OWN", "own"},
 	} {
-		spec, err := registry.ParseSpec(test.spec)
+		spec, err := kinds.All.ParseSpec(test.spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +134,7 @@ func TestToken(t *testing.T) {
 }
 
 func TestBadValueIsNamed(t *testing.T) {
-	spec, err := registry.ParseSpec("nacos")
+	spec, err := kinds.All.ParseSpec("nacos")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,8 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// Client is one service in one ensemble.
+// Client is one service in one ensemble. It keeps the ports on which it has found the pod: with the
+// pod's own nodes gone, another's could be the only ones with its address.
 type Client struct {
 	spec    registry.Spec
 	pod     registry.Pod
@@ -113,7 +114,7 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	return registry.Anywhere(c.servers, func(server string) error {
 		own, err := c.own(ctx, server)
-		if gone(err) {
+		if registry.Gone(err) {
 			return nil
 		}
 		if err != nil {
@@ -141,21 +142,13 @@ func (c *Client) Confirm(ctx context.Context, _ registry.Spec) error {
 	return registry.Everywhere(c.servers, func(server string) error {
 		own, err := c.own(ctx, server)
 		switch {
-		case gone(err):
+		case registry.Gone(err):
 			return nil
 		case err != nil:
 			return err
 		}
 		return registry.In(registry.Address(own[0].at()), server)
 	})
-}
-
-// Restore does nothing: nodes that were deleted keep nobody out, and only the application's own
-// session could write them again.
-func (c *Client) Restore(context.Context, registry.Spec) error { return nil }
-
-func gone(err error) bool {
-	return errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrNoService)
 }
 
 // own are the nodes of the pod that a server has; none is an error.

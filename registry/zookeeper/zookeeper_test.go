@@ -14,14 +14,11 @@ import (
 // client is that of a pod that has all of this machine's addresses.
 func client(t testing.TB, text string) *Client {
 	t.Helper()
-	return contract.Open(t, text, func(spec registry.Spec, pod registry.Pod) (*Client, error) {
-		ips, err := registry.OwnIPs()
-		if err != nil {
-			return nil, err
-		}
-		pod.IPs = append(pod.IPs, ips...)
-		return New(spec, pod)
-	})
+	ips, err := registry.OwnIPs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contract.OpenFor[*Client](t, Kind, text, registry.Pod{Host: contract.Host, IPs: append(ips, contract.Loopback)})
 }
 
 func TestServers(t *testing.T) {
@@ -43,7 +40,7 @@ func TestServers(t *testing.T) {
 			t.Errorf("%s: %+v", test.settings, c)
 		}
 	}
-	contract.Refused(t, New, map[string]string{
+	contract.Refused(t, Kind, map[string]string{
 		"zookeeper service=orders server=a ca-file=/none":             "ca-file",
 		"zookeeper service=orders server=a cert-file=/none":           "cert-file and key-file go together",
 		"zookeeper service=orders server=zookeeper://user:secret@a:1": "credentials do not go in it",
@@ -74,7 +71,7 @@ func TestPick(t *testing.T) {
 		{"by its name", "", "10.0.0.9", nil, "Orders-0", "e"},
 		{"another's", "", "10.0.0.9", nil, "", "10.0.0.9 is none of the instances of orders: 10.0.0.3:1"},
 	} {
-		spec, err := registry.ParseSpec("zookeeper service=orders server=a" + test.settings)
+		spec, err := registry.Kinds{Kind}.ParseSpec("zookeeper service=orders server=a" + test.settings)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/controller"
 	"github.com/lameduck-dev/lameduck/deploy"
-	"github.com/lameduck-dev/lameduck/registry"
+	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
 
 const controllerHelp = `Runs webhook, hub and barrier in a cluster. The Deployment that lameduck install prints starts
@@ -38,7 +38,7 @@ func newController() *cobra.Command {
 				return &exitError{2, errors.New("controller: --agent-image is missing: the image that pods get their agent from")}
 			}
 			for _, text := range registries {
-				server, err := registry.ParseServer(text)
+				server, err := kinds.All.ParseServer(text)
 				if err != nil {
 					return &exitError{2, fmt.Errorf("controller: %w", err)}
 				}

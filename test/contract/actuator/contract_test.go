@@ -49,7 +49,7 @@ func TestContract(t *testing.T) {
 func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	ctx := t.Context()
 	at := "actuator service=orders timeout=15s server=" + s.Servers[0]
-	c := contract.Open(t, at+" backend="+set.backend, actuator.New)
+	c := contract.Open[*actuator.Client](t, actuator.Kind, at+" backend="+set.backend)
 	var none registry.Spec
 	in := func() error {
 		found, err := c.Find(ctx)
@@ -71,17 +71,17 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	s.Act("it has registered", nil)
 	s.Eventually(60*time.Second, in)
 	s.Act("what is not there, and what is not so", nil)
-	if _, err := contract.Open(t, at+" context=/nothing", actuator.New).Find(ctx); err == nil || !strings.Contains(err.Error(), "set management.endpoints.web.exposure.include=serviceregistry") {
+	if _, err := contract.Open[*actuator.Client](t, actuator.Kind, at+" context=/nothing").Find(ctx); err == nil || !strings.Contains(err.Error(), "set management.endpoints.web.exposure.include=serviceregistry") {
 		t.Errorf("not exposed: %v", err)
 	}
-	if _, err := contract.Open(t, at+" backend="+set.wrong, actuator.New).Find(ctx); err == nil || !strings.Contains(err.Error(), "is wrong") {
+	if _, err := contract.Open[*actuator.Client](t, actuator.Kind, at+" backend="+set.wrong).Find(ctx); err == nil || !strings.Contains(err.Error(), "is wrong") {
 		t.Errorf("backend=%s: %v", set.wrong, err)
 	}
-	if _, err := contract.Open(t, at, actuator.New).Find(ctx); (err == nil) != (set.backend == "eureka") {
+	if _, err := contract.Open[*actuator.Client](t, actuator.Kind, at).Find(ctx); (err == nil) != (set.backend == "eureka") {
 		t.Errorf("without a backend: %v", err)
 	}
 	if set.backend == "nacos" { // which takes what it does not know, and does nothing
-		other := contract.Open(t, at+" backend=consul", actuator.New)
+		other := contract.Open[*actuator.Client](t, actuator.Kind, at+" backend=consul")
 		if err := other.Withdraw(ctx, none); err != nil {
 			t.Error(err)
 		}
@@ -130,10 +130,10 @@ func refuses(t *testing.T, s *contract.Stage) {
 	ctx := t.Context()
 	text := "actuator backend=eureka server=" + s.Servers[0]
 	s.Act("nobody", nil)
-	if _, err := contract.Open(t, text, actuator.New).Find(ctx); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
+	if _, err := contract.Open[*actuator.Client](t, actuator.Kind, text).Find(ctx); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
 		t.Errorf("nobody: %v", err)
 	}
-	c := contract.Open(t, text+" username-env=TEST_USER password-env=TEST_PASSWORD", actuator.New)
+	c := contract.Open[*actuator.Client](t, actuator.Kind, text+" username-env=TEST_USER password-env=TEST_PASSWORD")
 	s.Act("wrong password", nil)
 	t.Setenv("TEST_PASSWORD", "wrong")
 	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "is the password right?") {

@@ -63,18 +63,11 @@ func look(t *testing.T, kind string, servers *registries.Servers, own *registrie
 	if kind == "eureka" {
 		text += fmt.Sprintf(" id=%s:orders:%d", own.IP, own.Port)
 	}
-	spec, err := registry.ParseSpec(text)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var c registry.Registry
 	if kind == "eureka" {
-		c, err = eureka.New(spec, registry.Pod{})
+		c = contract.Open[*eureka.Client](t, eureka.Kind, text)
 	} else {
-		c, err = nacos.New(spec, registry.Pod{})
-	}
-	if err != nil {
-		t.Fatal(err)
+		c = contract.Open[*nacos.Client](t, nacos.Kind, text)
 	}
 	return func(in bool) error {
 		found, err := c.Find(t.Context())

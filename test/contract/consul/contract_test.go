@@ -64,7 +64,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.acl {
 		text += " token-env=TEST_TOKEN"
 	}
-	c := contract.Open(t, text, consul.New)
+	c := contract.Open[*consul.Client](t, consul.Kind, text)
 	record := registry.Spec{}
 	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
@@ -103,7 +103,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	record = found.Record
 	if set.agents > 1 {
 		s.Act("only the agent is known at which it is not", nil)
-		wrong := contract.Open(t, "consul service=orders server="+s.Servers[0], consul.New)
+		wrong := contract.Open[*consul.Client](t, consul.Kind, "consul service=orders server="+s.Servers[0])
 		_, err := wrong.Find(ctx)
 		if err == nil || !strings.Contains(err.Error(), id+" is registered at another agent, that of node node-1 at 127.0.0.1: name that one as server=") {
 			t.Errorf("found at the wrong agent: %v", err)
@@ -165,11 +165,11 @@ func denied(t *testing.T, s *contract.Stage, text, open string) {
 	}
 	s.Act("a token that there is not", nil)
 	t.Setenv("TEST_TOKEN", "0b7bb6d6-0000-0000-0000-000000000000")
-	if _, err := contract.Open(t, text, consul.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "ACL not found") || !strings.Contains(err.Error(), "is the token right") {
+	if _, err := contract.Open[*consul.Client](t, consul.Kind, text).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "ACL not found") || !strings.Contains(err.Error(), "is the token right") {
 		t.Errorf("wrong token: %v", err)
 	}
 	s.Act("no token", nil)
-	if _, err := contract.Open(t, open, consul.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token with service:write by token-env=") {
+	if _, err := contract.Open[*consul.Client](t, consul.Kind, open).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token with service:write by token-env=") {
 		t.Errorf("no token: %v", err)
 	}
 }

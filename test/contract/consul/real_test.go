@@ -87,7 +87,7 @@ func TestSpringConsumer(t *testing.T) {
 	if last(10*time.Second) == 0 {
 		t.Fatal("the consumer does not know it")
 	}
-	maintained := contract.Open(t, text+" by=maintenance", consul.New)
+	maintained := contract.Open[*consul.Client](t, consul.Kind, text+" by=maintenance")
 	found, err := maintained.Find(t.Context())
 	if err := errors.Join(err, maintained.Withdraw(t.Context(), found.Record)); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestSpringConsumer(t *testing.T) {
 	if at < cached {
 		t.Errorf("it stopped after %v: say so in the documents", at)
 	}
-	if err := errors.Join(maintained.Restore(t.Context(), found.Record), contract.Open(t, text, consul.New).Withdraw(t.Context(), registry.Spec{})); err != nil {
+	if err := errors.Join(maintained.Restore(t.Context(), found.Record), contract.Open[*consul.Client](t, consul.Kind, text).Withdraw(t.Context(), registry.Spec{})); err != nil {
 		t.Fatal(err)
 	}
 	at = last(watched)
@@ -122,7 +122,7 @@ func TestRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
-	c := contract.Open(t, "consul service=orders ip=127.0.0.2 token-env=TEST_TOKEN server="+servers.Addresses()[0], consul.New)
+	c := contract.Open[*consul.Client](t, consul.Kind, "consul service=orders ip=127.0.0.2 token-env=TEST_TOKEN server="+servers.Addresses()[0])
 	if _, err := c.Find(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -143,12 +143,12 @@ func TestHeartbeats(t *testing.T) {
 		"spring.cloud.consul.discovery.heartbeat.reregister-service-on-failure=true",
 	}})
 	text := "consul service=orders server=" + servers.Addresses()[0]
-	c := contract.Open(t, text, consul.New)
+	c := contract.Open[*consul.Client](t, consul.Kind, text)
 	contract.Eventually(t, 20*time.Second, func() error { _, err := c.Find(t.Context()); return err })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	said := map[string]int{}
-	registry.Leave(ctx, contract.Spec(t, text), c, 5*time.Second, func(e wire.Event) {
+	registry.Leave(ctx, contract.Spec(t, consul.Kind, text), c, 5*time.Second, func(e wire.Event) {
 		said[e.Event]++
 		t.Logf("%s %s %s", e.Time.Format("15:04:05.000"), e.Event, e.Detail)
 	})

@@ -33,7 +33,7 @@ func TestContract(t *testing.T) {
 // the second the same by another address of the machine.
 func holds(t *testing.T, s *contract.Stage, w world) {
 	ctx := t.Context()
-	c := contract.Open(t, "dubbo service=orders timeout=15s server="+s.Servers[0], dubbo.New)
+	c := contract.Open[*dubbo.Client](t, dubbo.Kind, "dubbo service=orders timeout=15s server="+s.Servers[0])
 	var none registry.Spec
 	in := func() error {
 		found, err := c.Find(ctx)
@@ -55,7 +55,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	s.Act("it has registered", nil)
 	s.Eventually(30*time.Second, in)
 	s.Act("a stranger asks", nil)
-	if _, err := contract.Open(t, "dubbo timeout=15s server="+s.Servers[1], dubbo.New).Find(ctx); err == nil || !strings.Contains(err.Error(), "answers 127.0.0.1 only") {
+	if _, err := contract.Open[*dubbo.Client](t, dubbo.Kind, "dubbo timeout=15s server="+s.Servers[1]).Find(ctx); err == nil || !strings.Contains(err.Error(), "answers 127.0.0.1 only") {
 		t.Errorf("by another address: %v", err)
 	}
 	s.Act("a command that is unknown", nil)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/contract"
+	"github.com/lameduck-dev/lameduck/registry/dubbo"
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
@@ -71,10 +72,4 @@ func live(t *testing.T, name string, framework registries.Framework) {
 }
 
 // dubboStale is what the kind promises.
-var dubboStale = func() time.Duration {
-	kind, err := registry.LookupKind("dubbo")
-	if err != nil {
-		panic(err)
-	}
-	return kind.Stale
-}()
+var dubboStale = dubbo.Kind.Caches.Most

@@ -59,7 +59,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.login {
 		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
 	}
-	c := contract.Open(t, text, etcd.New)
+	c := contract.Open[*etcd.Client](t, etcd.Kind, text)
 	none := registry.Spec{}
 	in := func() error { return contract.In(c.Confirm(ctx, none)) }
 	withdraw := func() {
@@ -100,7 +100,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	s.Stays(5*time.Second, out)
 
 	s.Act("it was killed, and the next one came with its address", w.start)
-	if err := errors.Join(c.Restore(ctx, none), in()); err != nil {
+	if err := in(); err != nil {
 		t.Fatal(err)
 	}
 	s.Act("consumers have both again", w.consumes(own, other))
@@ -121,7 +121,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 
 // withOne is about a member that does not answer: it is named, and holds up nothing else.
 func withOne(t *testing.T, text string) {
-	c := contract.Open(t, strings.Replace(text, "server=", "server=127.0.0.1:1,", 1), etcd.New)
+	c := contract.Open[*etcd.Client](t, etcd.Kind, strings.Replace(text, "server=", "server=127.0.0.1:1,", 1))
 	if _, err := c.Find(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -131,7 +131,7 @@ func withOne(t *testing.T, text string) {
 	if err := c.Withdraw(t.Context(), registry.Spec{}); err != nil {
 		t.Error(err)
 	}
-	err := contract.Open(t, text, etcd.New).Confirm(t.Context(), registry.Spec{})
+	err := contract.Open[*etcd.Client](t, etcd.Kind, text).Confirm(t.Context(), registry.Spec{})
 	if err == nil || strings.Count(err.Error(), "\n") > 0 || !strings.Contains(err.Error(), "http://127.0.0.1:1/") || !strings.Contains(err.Error(), "connection refused") {
 		t.Errorf("confirmed without a member: %v", err)
 	}
@@ -139,16 +139,16 @@ func withOne(t *testing.T, text string) {
 
 func denied(t *testing.T, s *contract.Stage, text, open string) {
 	s.Act("another prefix than the user's", nil)
-	if _, err := contract.Open(t, text+" prefix=/others", etcd.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "grant it both") {
+	if _, err := contract.Open[*etcd.Client](t, etcd.Kind, text+" prefix=/others").Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "grant it both") {
 		t.Errorf("another prefix: %v", err)
 	}
 	s.Act("wrong password", nil)
 	t.Setenv("TEST_PASSWORD", "wrong")
-	if _, err := contract.Open(t, text, etcd.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "is the password right?") {
+	if _, err := contract.Open[*etcd.Client](t, etcd.Kind, text).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "is the password right?") {
 		t.Errorf("wrong password: %v", err)
 	}
 	s.Act("no user", nil)
-	if _, err := contract.Open(t, open, etcd.New).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
+	if _, err := contract.Open[*etcd.Client](t, etcd.Kind, open).Find(t.Context()); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
 		t.Errorf("no user: %v", err)
 	}
 }

@@ -103,7 +103,7 @@ func TestLibraries(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := "etcd service=orders layout=" + test.layout + " server=" + servers.Addresses()[0]
-			c := contract.Open(t, text, etcd.New)
+			c := contract.Open[*etcd.Client](t, etcd.Kind, text)
 			if err := c.Withdraw(t.Context(), registry.Spec{}); err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +124,7 @@ func TestLibraries(t *testing.T) {
 			if !test.back {
 				return
 			}
-			kept(t, contract.Spec(t, text), c, consumer)
+			kept(t, contract.Spec(t, etcd.Kind, text), c, consumer)
 		})
 	}
 }
@@ -182,7 +182,7 @@ func TestMemberDies(t *testing.T) {
 	}
 	text := "etcd service=orders layout=kitex server=" + strings.Join(servers.Addresses(), ",")
 	servers.Nodes[0].Kill()
-	c := contract.Open(t, text, etcd.New)
+	c := contract.Open[*etcd.Client](t, etcd.Kind, text)
 	var err error
 	for range 100 { // the others elect a leader, if that was it
 		if err = c.Withdraw(t.Context(), registry.Spec{}); err == nil {
@@ -199,13 +199,13 @@ func TestMemberDies(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), servers.Addresses()[0]) || time.Since(start) > 4*time.Second {
 		t.Errorf("confirmed without a member: %v", err)
 	}
-	if err := contract.Open(t, "etcd service=orders layout=kitex server="+strings.Join(servers.Addresses()[1:], ","), etcd.New).Confirm(t.Context(), registry.Spec{}); err != nil {
+	if err := contract.Open[*etcd.Client](t, etcd.Kind, "etcd service=orders layout=kitex server="+strings.Join(servers.Addresses()[1:], ",")).Confirm(t.Context(), registry.Spec{}); err != nil {
 		t.Error(err)
 	}
 	// Two of three are no majority: what the last one has may be old, and it does not say it.
 	servers.Nodes[1].Kill()
 	start = time.Now()
-	err = contract.Open(t, "etcd service=orders layout=kitex server="+servers.Addresses()[2], etcd.New).Confirm(t.Context(), registry.Spec{})
+	err = contract.Open[*etcd.Client](t, etcd.Kind, "etcd service=orders layout=kitex server="+servers.Addresses()[2]).Confirm(t.Context(), registry.Spec{})
 	t.Logf("after %v: %v", time.Since(start), err)
 	if err == nil || errors.Is(err, registry.ErrIn) || time.Since(start) > 4*time.Second {
 		t.Errorf("confirmed without a majority: %v", err)
@@ -218,7 +218,7 @@ func TestTokenExpires(t *testing.T) {
 	t.Setenv("TEST_USER", servers.Login.User)
 	t.Setenv("TEST_PASSWORD", servers.Login.Password)
 	s := contract.Live(t, "token", false, servers.Addresses()...)
-	c := contract.Open(t, "etcd timeout=10s service=orders layout=kratos username-env=TEST_USER password-env=TEST_PASSWORD server="+s.Servers[0], etcd.New)
+	c := contract.Open[*etcd.Client](t, etcd.Kind, "etcd timeout=10s service=orders layout=kratos username-env=TEST_USER password-env=TEST_PASSWORD server="+s.Servers[0])
 	use := func(wantLogins int) {
 		t.Helper()
 		if err := c.Confirm(t.Context(), registry.Spec{}); err != nil && !errors.Is(err, registry.ErrNoService) {
@@ -251,7 +251,7 @@ func TestNoUsersNoGateway(t *testing.T) {
 		{registries.EtcdServer{NoGateway: true}, "--enable-grpc-gateway=false"},
 	} {
 		servers := registries.ForTest(t, registries.Etcd(test.options))
-		_, err := contract.Open(t, "etcd service=orders layout=kratos username-env=TEST_USER server="+servers.Addresses()[0], etcd.New).Find(t.Context())
+		_, err := contract.Open[*etcd.Client](t, etcd.Kind, "etcd service=orders layout=kratos username-env=TEST_USER server="+servers.Addresses()[0]).Find(t.Context())
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v, want %s", err, test.want)
 		}

@@ -98,7 +98,7 @@ func TestTLS(t *testing.T) {
 			for _, name := range []string{"ca", "client", "stranger", "other"} {
 				test.settings = strings.ReplaceAll(test.settings, "="+strings.ToUpper(name)+".", "="+file(name)+".")
 			}
-			_, err := contract.Open(t, "etcd service=orders layout=kratos "+test.settings, etcd.New).Find(t.Context())
+			_, err := contract.Open[*etcd.Client](t, etcd.Kind, "etcd service=orders layout=kratos "+test.settings).Find(t.Context())
 			if test.want == "" && !errors.Is(err, registry.ErrNoService) || test.want != "" && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v", err)
 			}

@@ -50,8 +50,8 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.login {
 		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
 	}
-	c := contract.Open(t, text, eureka.New)
-	record := contract.Spec(t, text).With("id", id)
+	c := contract.Open[*eureka.Client](t, eureka.Kind, text)
+	record := contract.Spec(t, eureka.Kind, text).With("id", id)
 	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
 
@@ -91,7 +91,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if found, err := c.Find(ctx); err != nil || !found.Out {
 		t.Errorf("found %+v, %v", found, err)
 	}
-	if err := contract.Open(t, text, eureka.New).Cached(ctx, record); err == nil {
+	if err := contract.Open[*eureka.Client](t, eureka.Kind, text).Cached(ctx, record); err == nil {
 		t.Error("a cache that was not seen before is trusted")
 	}
 	s.Act("a heartbeat later", nil)
@@ -115,7 +115,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	s.Eventually(5*time.Second, out)
 	s.Act("it has stopped", w.stop)
 	s.Eventually(10*time.Second, func() error {
-		if _, err := contract.Open(t, text+" id="+id, eureka.New).Find(ctx); !errors.Is(err, registry.ErrNotFound) {
+		if _, err := contract.Open[*eureka.Client](t, eureka.Kind, text+" id="+id).Find(ctx); !errors.Is(err, registry.ErrNotFound) {
 			return fmt.Errorf("found: %w", errors.Join(err))
 		}
 		return nil
@@ -131,7 +131,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 			t.Errorf("wrong password: %v", err)
 		}
 		s.Act("no user", nil)
-		_, err := contract.Open(t, "eureka service=orders server="+strings.Join(s.Servers, ","), eureka.New).Find(ctx)
+		_, err := contract.Open[*eureka.Client](t, eureka.Kind, "eureka service=orders server="+strings.Join(s.Servers, ",")).Find(ctx)
 		if !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
 			t.Errorf("no user: %v", err)
 		}

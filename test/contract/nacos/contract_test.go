@@ -57,8 +57,8 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.password != "" {
 		text += " username-env=TEST_USER password-env=TEST_PASSWORD"
 	}
-	c := contract.Open(t, text, nacos.New)
-	own := contract.Spec(t, text).With("ip", "127.0.0.1")
+	c := contract.Open[*nacos.Client](t, nacos.Kind, text)
+	own := contract.Spec(t, nacos.Kind, text).With("ip", "127.0.0.1")
 	in := func() error { return contract.In(c.Confirm(ctx, own)) }
 	record := own
 	out := func() error { return c.Confirm(ctx, record) }
@@ -131,7 +131,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 
 	if set.password != "" {
 		s.Act("no user", nil)
-		_, err := contract.Open(t, "nacos service=orders server="+strings.Join(s.Servers, ","), nacos.New).Find(ctx)
+		_, err := contract.Open[*nacos.Client](t, nacos.Kind, "nacos service=orders server="+strings.Join(s.Servers, ",")).Find(ctx)
 		if !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a user by username-env=") {
 			t.Errorf("no user: %v", err)
 		}
@@ -139,7 +139,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if set.password != "" && !set.noLogin {
 		s.Act("wrong password", nil)
 		t.Setenv("TEST_PASSWORD", "wrong")
-		_, err := contract.Open(t, text, nacos.New).Find(ctx)
+		_, err := contract.Open[*nacos.Client](t, nacos.Kind, text).Find(ctx)
 		if err == nil || !strings.Contains(err.Error(), "logging in as nacos: ") || !strings.Contains(err.Error(), "password") {
 			t.Errorf("wrong password: %v", err)
 		}

@@ -29,7 +29,7 @@ func TestNodesDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := "nacos service=orders port=" + ownPort + " server=" + strings.Join(addresses, ",")
-	c, spec := contract.Open(t, text, nacos.New), contract.Spec(t, text)
+	c, spec := contract.Open[*nacos.Client](t, nacos.Kind, text), contract.Spec(t, nacos.Kind, text)
 
 	servers.Nodes[2].Kill()
 	events := leave(t, spec, c, 8*time.Second)

@@ -50,7 +50,7 @@ func awaitLogin(t *testing.T, servers *registries.Servers) {
 	}
 	t.Setenv("TEST_USER", servers.Login.User)
 	t.Setenv("TEST_PASSWORD", servers.Login.Password)
-	c := contract.Open(t, "nacos service=none username-env=TEST_USER password-env=TEST_PASSWORD server="+servers.Addresses()[0], nacos.New)
+	c := contract.Open[*nacos.Client](t, nacos.Kind, "nacos service=none username-env=TEST_USER password-env=TEST_PASSWORD server="+servers.Addresses()[0])
 	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
 		_, err := c.Find(t.Context())
 		if errors.Is(err, registry.ErrNoService) {

@@ -72,8 +72,8 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	text := "polaris timeout=15s service=orders port=7001 server=" + s.Servers[0]
 	open := text
 	text += " token-env=TEST_TOKEN"
-	c := contract.Open(t, text, polaris.New)
-	record := contract.Spec(t, text).With("ip", "127.0.0.1")
+	c := contract.Open[*polaris.Client](t, polaris.Kind, text)
+	record := contract.Spec(t, polaris.Kind, text).With("ip", "127.0.0.1")
 	in := func() error { return contract.In(c.Confirm(ctx, record)) }
 	out := func() error { return c.Confirm(ctx, record) }
 	find := func(wantOut bool) {
@@ -112,7 +112,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	s.Act("the pod has registered", w.start)
 	s.Eventually(10*time.Second, in) // nothing was written for it before it was there
 	find(false)
-	if _, err := contract.Open(t, strings.Replace(text, " port=7001", "", 1), polaris.New).Find(ctx); err == nil || !strings.Contains(err.Error(), "say which by port=") {
+	if _, err := contract.Open[*polaris.Client](t, polaris.Kind, strings.Replace(text, " port=7001", "", 1)).Find(ctx); err == nil || !strings.Contains(err.Error(), "say which by port=") {
 		t.Errorf("two instances of the pod: %v", err)
 	}
 	s.Act("consumers have all", w.consumes(own, sibling, other))
@@ -174,7 +174,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	}
 
 	s.Act("without a token", nil)
-	if err := contract.Open(t, open, polaris.New).Withdraw(ctx, record); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token by token-env=") {
+	if err := contract.Open[*polaris.Client](t, polaris.Kind, open).Withdraw(ctx, record); !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "give a token by token-env=") {
 		t.Errorf("no token: %v", err)
 	}
 	s.Act("with a token that there is not", nil)

@@ -71,7 +71,7 @@ func TestLag(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := "polaris service=orders ip=127.0.0.1 port=7001 token-env=TEST_TOKEN server=" + servers.Addresses()[0]
-	c, record := contract.Open(t, text, polaris.New), contract.Spec(t, text)
+	c, record := contract.Open[*polaris.Client](t, polaris.Kind, text), contract.Spec(t, polaris.Kind, text)
 	longest := time.Duration(0)
 	for i := range 10 {
 		write := c.Withdraw

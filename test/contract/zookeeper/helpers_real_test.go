@@ -20,14 +20,11 @@ import (
 // client is that of a pod that has all of this machine's addresses.
 func client(t testing.TB, text string) *zookeeper.Client {
 	t.Helper()
-	return contract.Open(t, text, func(spec registry.Spec, pod registry.Pod) (*zookeeper.Client, error) {
-		ips, err := registry.OwnIPs()
-		if err != nil {
-			return nil, err
-		}
-		pod.IPs = append(pod.IPs, ips...)
-		return zookeeper.New(spec, pod)
-	})
+	ips, err := registry.OwnIPs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contract.OpenFor[*zookeeper.Client](t, zookeeper.Kind, text, registry.Pod{Host: contract.Host, IPs: append(ips, contract.Loopback)})
 }
 
 var anyone = zk.WorldACL(zk.PermAll)

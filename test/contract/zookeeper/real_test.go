@@ -58,7 +58,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNoService) {
 		t.Errorf("found: %v", err)
 	}
-	if err := errors.Join(c.Withdraw(ctx, none), out(), c.Restore(ctx, none)); err != nil {
+	if err := errors.Join(c.Withdraw(ctx, none), out()); err != nil {
 		t.Error(err)
 	}
 
@@ -68,7 +68,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	own := registries.AppForTest(t, app)
 	// They share their address, as pods may share their node's.
 	text += " port=" + strconv.Itoa(own.Port)
-	c, spec := client(t, text), contract.Spec(t, text)
+	c, spec := client(t, text), contract.Spec(t, zookeeper.Kind, text)
 	contract.Eventually(t, 30*time.Second, in)
 	app.Name, app.Upstream, app.Properties = "shop", "orders", []string{"timeout=10000"} // Dubbo's own, 1 s, is short on a busy machine
 	shop := registries.AppForTest(t, app)
