@@ -19,7 +19,7 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
-// Hub announces that the pod leaves and knows whether its routers have stopped.
+// Hub is told that the pod is leaving, and knows whether its routers have stopped.
 type Hub interface {
 	// Confirm asks once.
 	Confirm(ctx context.Context, question hubapi.Question) (hubapi.ConfirmResponse, error)
@@ -49,8 +49,8 @@ type Parts struct {
 	// AtAnnounce runs the pod's own hook at the beginning, beside everything else, and not
 	// after the drain.
 	AtAnnounce bool
-	// Inside tells the connections of the pod with itself, which no router makes. Default:
-	// the peer is a loopback address or the connection's own.
+	// Inside recognises the pod's connections with itself, which no router makes. Default: the
+	// peer is a loopback address or the connection's own.
 	Inside func(sockets.Conn) bool
 }
 
@@ -60,20 +60,20 @@ var ErrCut = errors.New("the hook was cut short")
 // reportTime is the last part of the hook's time, kept for telling the hub what was seen.
 const reportTime = 500 * time.Millisecond
 
-// Run waits until the pod may stop and returns what it saw. Whatever happens, it has waited
-// for the fallback time when an error other than ErrCut is returned, or for the evidence.
-func Run(ctx context.Context, config Config, parts Parts) (outcome Outcome, err error) {
+// Run waits until the pod may stop and returns what it saw. Whatever happens, unless it returns
+// ErrCut it has waited for the evidence or for the fallback time.
+func Run(ctx context.Context, config Config, parts Parts) (summary Summary, err error) {
 	r := newRun(config, parts)
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 			sleepUntil(ctx, r.start.Add(r.fallback()))
 			err = errors.Join(err, r.ownHook(ctx))
-			outcome = r.outcome
+			summary = r.summary
 		}
 	}()
 	err = r.sequence(ctx)
-	return r.outcome, err
+	return r.summary, err
 }
 
 // run is one termination on its way.
@@ -98,7 +98,7 @@ type run struct {
 	blindness error           // of the last look that failed
 	hooking   chan hookResult // of the pod's own hook, once started
 	stopHook  context.CancelFunc
-	outcome   Outcome
+	summary   Summary
 }
 
 func newRun(config Config, parts Parts) *run {
@@ -108,7 +108,7 @@ func newRun(config Config, parts Parts) *run {
 	r := &run{config: config, parts: parts, start: time.Now(), budget: config.Budget}
 	r.watch = newWatch(config, parts.Inside)
 	r.roll.looked = make(chan struct{})
-	r.outcome.Timeline.Budget = r.budget
+	r.summary.Timeline.Budget = r.budget
 	r.enter(termination.LameDuck)
 	return r
 }
@@ -129,14 +129,14 @@ func (r *run) sequence(ctx context.Context) error {
 		err = r.untilDrained(ctx)
 	}
 	var hookErr error
-	if err == nil || r.hooking != nil { // cut short, a hook that runs must end with us
+	if err == nil || r.hooking != nil { // when the agent is cut short, a running hook must end with it
 		known := r.hub.now(time.Now())
 		hookErr = r.ownHook(ctx)
 		if err == nil && known == confirmed && r.hub.now(time.Now()) != confirmed { // taken back meanwhile
 			hookErr = errors.Join(hookErr, r.untilDrained(ctx))
 		}
 	}
-	r.outcome.Apart, r.outcome.Total = r.watch.apart, time.Since(r.start)
+	r.summary.Apart, r.summary.Total = r.watch.apart, time.Since(r.start)
 	if ctx.Err() != nil {
 		return ErrCut
 	}
@@ -144,38 +144,38 @@ func (r *run) sequence(ctx context.Context) error {
 	return hookErr
 }
 
-// tighten takes note of the pod's real grace period. A longer one changes nothing: the
-// budget is what the pod asked for.
+// tighten takes over the pod's real grace period. A longer one changes nothing: the budget is what
+// the pod asked for.
 func (r *run) tighten(grace time.Duration) {
 	if grace > 0 && grace < r.budget.Grace {
 		r.budget = r.config.Budget.Split(grace)
 	}
-	r.outcome.Timeline.Budget = r.budget
+	r.summary.Timeline.Budget = r.budget
 }
 
 func (r *run) enter(phase termination.Phase) {
-	if err := r.outcome.Timeline.Enter(phase, time.Now()); err != nil {
-		r.saw(termination.Unreachable, "timeline", err.Error())
+	if err := r.summary.Timeline.Enter(phase, time.Now()); err != nil {
+		r.addFact(termination.Unreachable, "timeline", err.Error())
 	}
 }
 
-// saw records a fact that the agent itself has seen.
-func (r *run) saw(kind termination.Kind, subject, detail string) {
+// addFact adds a fact that the agent itself has seen.
+func (r *run) addFact(kind termination.Kind, subject, detail string) {
 	source := "agent"
 	if r.config.Container != "" {
 		source += "/" + r.config.Container
 	}
-	r.outcome.Timeline.Add(termination.Evidence{Time: time.Now(), Kind: kind, Source: source, Subject: subject, Detail: detail})
+	r.summary.Timeline.Add(termination.Evidence{Time: time.Now(), Kind: kind, Source: source, Subject: subject, Detail: detail})
 }
 
 func (r *run) report(ctx context.Context) {
-	if r.parts.Hub == nil || r.hub.verdict == unheard || r.hub.verdict == failed {
+	if r.parts.Hub == nil || r.hub.known == unheard || r.hub.known == failed {
 		return
 	}
 	ctx, cancel := context.WithDeadline(ctx, earlier(time.Now().Add(reportTime), r.hookBy().Add(reportTime)))
 	defer cancel()
-	if err := r.parts.Hub.Report(ctx, r.outcome.Timeline); err != nil {
-		r.saw(termination.Unreachable, "hub", "reporting: "+err.Error())
+	if err := r.parts.Hub.Report(ctx, r.summary.Timeline); err != nil {
+		r.addFact(termination.Unreachable, "hub", "reporting: "+err.Error())
 	}
 }
 

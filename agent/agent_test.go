@@ -275,7 +275,7 @@ func TestNeverEarlyNeverLate(t *testing.T) {
 				}
 				least := kept
 				if p.err == nil {
-					least = min(least, confirmedAt+settle)
+					least = min(least, confirmedAt+afterConfirmed)
 				}
 				if took < least {
 					t.Errorf("took %v, must be at least %v (confirmed at %v)\n%s", took, least, confirmedAt, outcome)

@@ -8,7 +8,7 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// Config is what the agent has to know about its pod. Default is a working one.
+// Config is what the agent has to know about its pod. Default is one that works.
 type Config struct {
 	Container string // names the container in what is reported; may be empty
 	Budget    termination.Budget
@@ -17,16 +17,17 @@ type Config struct {
 	// FallbackWait is the least time from the hook's start to the drain when the routers
 	// could not be confirmed, or the pod's connections not be seen.
 	FallbackWait time.Duration
-	// RestartGrace is what the container has when it is restarted and the pod not deleted: a
-	// liveness or startup probe's own terminationGracePeriodSeconds. Zero: the pod's grace period.
+	// RestartGrace is the container's grace period when it is restarted and the pod is not
+	// deleted: a liveness or startup probe's own terminationGracePeriodSeconds. Zero: the pod's
+	// grace period.
 	RestartGrace time.Duration
 	Quiet        Quiet
-	// DirectPeers has the agent wait, also when the routers are confirmed, until each peer is
-	// silent over all its connections: for peers that send to pod addresses of their own accord,
-	// which no barrier covers.
+	// DirectPeers makes the agent wait, even when the routers are confirmed, until each peer is
+	// silent over all its connections: for peers that send to pod addresses directly, which no
+	// barrier covers.
 	DirectPeers bool
-	// PeerCeiling bounds that wait, from the hook's start. It is also waited, unless every peer
-	// is silent, where no hub says that the peers came through kube-proxy.
+	// PeerCeiling bounds that wait, from the hook's start. Without a hub that says that the peers
+	// came through kube-proxy the agent also waits that long, unless every peer is silent.
 	PeerCeiling time.Duration
 	// Ports count for quiet and drain; none means every port that the pod listens on.
 	Ports []uint16
@@ -49,7 +50,7 @@ type Probe struct {
 // DefaultGrace is the grace period that Kubernetes gives a pod that doesn't set one.
 const DefaultGrace = 30 * time.Second
 
-// Default is for a pod of which nothing is known.
+// Default is for a pod about which nothing is known.
 func Default() Config {
 	return Config{
 		Budget:       termination.Default.Split(DefaultGrace),
@@ -59,7 +60,7 @@ func Default() Config {
 	}
 }
 
-// Validate names the first value that makes no sense.
+// Validate reports the first value that makes no sense.
 func (c Config) Validate() error {
 	if err := c.Budget.Validate(); err != nil {
 		return err

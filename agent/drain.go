@@ -11,21 +11,22 @@ import (
 const (
 	// calmLooks are how many looks in a row must find no request in flight.
 	calmLooks = 3
-	// turnover is how long requests are waited for at the least while they go on coming over
-	// connections that are kept alive. They would never end: no router makes them, and only
-	// the application can close these connections, when it is told to stop. It counts from
-	// when the routers were confirmed, or the last connection came.
+	// turnover is the least time for which requests are waited for while they keep coming over
+	// kept-alive connections. They would never end: no router opens these connections, and only
+	// the application can close them, when it is told to stop. It counts from when the routers
+	// were confirmed, or the last connection came.
 	turnover = 200 * time.Millisecond
-	// drainUnseen is waited when it can't be seen what is in flight: most requests take less.
+	// drainUnseen is how long to wait when what is in flight can't be seen: most requests take
+	// less.
 	drainUnseen = 5 * time.Second
 )
 
-// untilDrained waits until no request is in flight, or all that were have been answered, or
-// the budget for it is spent.
+// untilDrained waits until no request is in flight, or all that were in flight have been answered,
+// or the budget for it is spent.
 func (r *run) untilDrained(ctx context.Context) error {
 	began := time.Now()
 	r.draining = began
-	if r.watch.since.IsZero() || len(r.registries) > 0 { // whose consumers have only stopped now
+	if r.watch.since.IsZero() || len(r.registries) > 0 { // whose consumers stopped only now
 		r.watch.mark(began)
 	}
 	late := false
@@ -35,23 +36,23 @@ func (r *run) untilDrained(ctx context.Context) error {
 			return err
 		}
 		if r.watch.paced == r.watch.busy { // nothing else is waited for
-			r.outcome.Paced = max(r.outcome.Paced, r.watch.paced)
+			r.summary.Paced = max(r.summary.Paced, r.watch.paced)
 		}
 	}
-	o := &r.outcome
+	o := &r.summary
 	o.Drained += time.Since(began)
-	o.Hub = r.describeHub(time.Now()) // it may have taken back what it said
+	o.Hub = r.describeHub(time.Now()) // it may have taken its answer back
 	o.Busy = r.watch.busy
 	if late && !r.drained(time.Now()) {
 		o.Undrained = true
-		r.saw(termination.DeadlineReached, "drain", fmt.Sprintf("%d of %d connections busy", r.watch.busy, r.watch.open))
+		r.addFact(termination.DeadlineReached, "drain", fmt.Sprintf("%d of %d connections busy", r.watch.busy, r.watch.open))
 		return nil
 	}
 	detail := fmt.Sprintf("%d connections open, none busy", r.watch.open)
 	if r.watch.busy > 0 {
 		detail = fmt.Sprintf("all in flight were answered; %d of %d connections busy with later requests", r.watch.busy, r.watch.open)
 	}
-	r.saw(termination.Drained, "", detail)
+	r.addFact(termination.Drained, "", detail)
 	return nil
 }
 
@@ -59,8 +60,8 @@ func (r *run) drained(now time.Time) bool {
 	took := now.Sub(r.draining)
 	// A confirmation that was taken back: kube-proxy sends to the pod again. Without one the fallback
 	// holds, as before the drain.
-	verdict := r.hub.now(now)
-	if !r.outcome.Late && now.Before(r.confirmBy()) && (verdict == waiting || verdict != confirmed && now.Sub(r.start) < r.fallback()) {
+	known := r.hub.now(now)
+	if !r.summary.Late && now.Before(r.confirmBy()) && (known == waiting || known != confirmed && now.Sub(r.start) < r.fallback()) {
 		return false
 	}
 	if r.blind(now) {
@@ -71,7 +72,7 @@ func (r *run) drained(now time.Time) bool {
 	}
 	// A connection that comes now was sent by a router that had been silent: back to
 	// waiting, as long as there is time for it.
-	if !r.outcome.Late && now.Before(r.confirmBy()) && !r.quiet() {
+	if !r.summary.Late && now.Before(r.confirmBy()) && !r.quiet() {
 		return false
 	}
 	return r.watch.calm >= calmLooks || now.Sub(r.watch.since) >= turnover && r.watch.answered()

@@ -13,16 +13,16 @@ import (
 // at a common pod costs less than a hundredth of it.
 const lookEvery = 25 * time.Millisecond
 
-// costShare bounds what looking costs where there are very many connections: a pause is that
-// many times as long as the look before it took, but at most longestPause. A look also takes
-// long where the processor is busy with others, and that is no reason to look away.
+// costShare bounds what looking costs where there are very many connections: a pause is that many
+// times as long as the look before it took, but at most longestPause. A look also takes long while
+// the processor is busy with others, which is no reason to look less often.
 const (
 	costShare    = 10
 	longestPause = 250 * time.Millisecond
 )
 
-// eyes look at the sockets from a goroutine of their own, so that a call to the kernel that
-// hangs does not hang the sequence. At most one look is under way.
+// eyes look at the sockets from a goroutine of their own, so that a hanging system call does not
+// hang the sequence. At most one look is under way.
 type eyes struct {
 	ask     chan struct{}
 	looks   chan look

@@ -46,8 +46,8 @@ const (
 	// abandoned is how old a request may be on a connection that the peer has closed. Most such
 	// connections are leaks; a peer that only closed its sending side gets its answer sooner.
 	abandoned = 30_000
-	// unsure bounds how long an answer is waited on for more when no pause of its connection
-	// has been seen.
+	// unsure bounds how long more of an answer is waited for when no pause of its connection has
+	// been seen.
 	unsure = 2000
 	// burst is the longest pause within what was sent at once. The drain waits longer than that
 	// for any connection.
@@ -59,7 +59,7 @@ const (
 	// pause, and for half of the longest time that it has taken to answer. One on which no part
 	// was seen waits for streamPauses times the longest pause of the pod's other streams.
 	partPauses, streamPauses, latencyShare = 3, 2, 2
-	// exchanges is by how many times the length of one exchange a pause in it is waited out.
+	// exchanges is for how many times the length of an exchange a pause in it is waited out.
 	exchanges = 2
 )
 
@@ -76,16 +76,16 @@ type flow struct {
 	parts bool
 }
 
-// see takes note of a connection at the time now, in ms of the watch's clock. It returns the pause
-// of a stream if the connection has just ended one, else 0.
-func (f *flow) see(c sockets.Conn, now int32) (pause int32) {
+// seeConn notes a connection at the time now, in ms of the watch's clock. It returns the pause of a
+// stream if the connection has just ended one, else 0.
+func (f *flow) seeConn(c sockets.Conn, now int32) (pause int32) {
 	received, sent := now-ago(c.RecvAgo), now-ago(c.SentAgo)
 	known, came, went := f.in+f.out > 0, c.SegsIn != f.in, c.SegsOut != f.out
 	waiting := f.out == 0 || f.received > f.sent // for an answer, when it was last seen
 	switch {
 	case !known:
 		f.first = received
-	case came && went: // their order tells nothing of what they belong to
+	case came && went: // their order does not tell what they belong to
 		if waiting {
 			f.latency = max(f.latency, sent-f.first)
 		}
@@ -107,8 +107,8 @@ func (f *flow) see(c sockets.Conn, now int32) (pause int32) {
 	return pause
 }
 
-// part takes note of a pause between two parts. A pause that was longer than the connection would
-// have been waited for had nothing in flight.
+// part notes a pause between two parts. A pause that was longer than the connection would have been
+// waited for had nothing in flight.
 func (f *flow) part(pause int32) {
 	if pause <= burst || f.parts && pause >= f.patience(0) {
 		return
@@ -136,7 +136,7 @@ func (f *flow) state(c sockets.Conn, pace int32) state {
 	return idle
 }
 
-// patience is for how many ms after it was last sent to a connection is not yet idle.
+// patience is for how many ms after data was last sent a connection is not yet idle.
 func (f *flow) patience(pace int32) int32 {
 	if f.parts {
 		return max(partPauses*f.pause, f.latency/latencyShare, leastPatience)
@@ -145,14 +145,14 @@ func (f *flow) patience(pace int32) int32 {
 }
 
 // movedOn is for a connection whose peer has sent within the last since ms. It reports whether what
-// was in flight before has been answered although the connection is busy: with one exchange at a
-// time, the next request follows the answer to the last. With parts that is only likely, once more
-// time has passed than any answer has taken.
+// was in flight before that has been answered, although the connection is busy: with one exchange
+// at a time, the next request follows the answer to the last. With parts that is only likely, once
+// more time has passed than any answer has taken.
 func (f *flow) movedOn(c sockets.Conn, since, pace int32) bool {
 	return c.Sent && ago(c.SentAgo) < since && (!f.parts || since >= max(f.latency, f.patience(pace)))
 }
 
-// ago keeps the watch's clock from overflowing: 12 days are as good as for ever.
+// ago keeps the watch's clock from overflowing: 12 days are as good as forever.
 func ago(ms uint32) int32 { return int32(min(ms, 1<<30)) }
 
 // milliseconds is d on the watch's clock.

@@ -78,7 +78,7 @@ func (s *served) look() int {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.watch.see(look, began, time.Now())
+	s.watch.seeLook(look, began, time.Now())
 	return s.watch.busy
 }
 
@@ -421,7 +421,7 @@ func TestFlow(t *testing.T) {
 				c.SegsIn, c.SegsOut, c.Received, c.Sent = l.in, l.out, l.in > 0, l.out > 0
 				c.RecvAgo, c.SentAgo = l.at-l.received, l.at-l.sent
 				f.look = uint32(i + 1)
-				f.see(c, int32(l.at))
+				f.seeConn(c, int32(l.at))
 			}
 			if got := f.state(c, tt.pace); got != tt.want {
 				t.Errorf("state %d, want %d: %+v", got, tt.want, f)

@@ -14,56 +14,57 @@ import (
 )
 
 const (
-	// pollFor is how long one call asks the hub to hold its answer: short enough to find
-	// another hub in time when one hangs.
+	// pollFor is how long one call asks the hub to hold its answer: short enough to find another
+	// hub in time if one hangs.
 	pollFor = 5 * time.Second
 	// callSlack is what a call may take beyond that until it counts as failed.
 	callSlack = 3 * time.Second
-	// The pause after a call that brought nothing doubles between these, half of it random:
-	// many pods may be stopping at once.
+	// The pause after a call that brought nothing doubles from the first to the last, half of it
+	// random: many pods may be stopping at once.
 	firstPause, lastPause = 50 * time.Millisecond, time.Second
 	// listenEvery is the pause between calls of an agent that knows its answer, where the hub does
 	// not hold them. It goes on asking: a confirmation may be taken back, the grace period shortened.
 	listenEvery = time.Second
-	// notYetFor is how long a hub's "not yet" stands when nothing more is heard of it. A new leader
-	// answers within the 6 s after which a lease is taken over and a few calls.
+	// notYetFor is how long a hub's "not yet" stands when nothing more is heard from it. A new
+	// leader takes the lease over within 6 s, and answers a few calls later.
 	notYetFor = 10 * time.Second
-	// patience is how long it is not believed that the pod is not terminating: the hub's view
-	// of the pod may lag behind the kubelet's.
+	// patience is how long the agent does not believe that the pod is not terminating: the hub's
+	// view of the pod may lag behind the kubelet's.
 	patience = 2 * time.Second
 )
 
-// verdict is where the conversation with the hub stands.
-type verdict int
+// knowledge is what the hub has said so far.
+type knowledge int
 
 const (
-	unheard   verdict = iota // it has not answered yet
-	waiting                  // it answers, and the routers are not confirmed
-	confirmed                // with evidence that holds
-	final                    // it can't confirm, and asking again will not help
-	failed                   // the last call failed, or brought nonsense
+	unheard   knowledge = iota // it has not answered yet
+	waiting                    // it answers, and the routers are not confirmed
+	confirmed                  // with evidence that holds
+	final                      // it can't confirm, and asking again will not help
+	failed                     // the last call failed, or brought nonsense
 )
 
 // hubState is what the agent knows from its hub.
 type hubState struct {
-	verdict verdict
-	at      time.Time // of the last change
-	notYet  time.Time // when it last said that the routers are not confirmed
-	nodes   int
-	slices  time.Time // by the hub's clock: when the last slice no longer offered the pod
-	passed  time.Time // by the hub's clock: when the last node had passed the barrier
-	missed  []string  // what the hub could not confirm
+	known  knowledge
+	at     time.Time // of the last change
+	notYet time.Time // when it last said that the routers are not confirmed
+	nodes  int
+	slices time.Time // by the hub's clock: when the last slice no longer offered the pod
+	passed time.Time // by the hub's clock: when the last node had passed the barrier
+	missed []string  // what the hub could not confirm
 	// undeleted: its last word was that nobody has deleted the pod: a container is restarted.
 	undeleted bool
 	err       error // of the last call, if it failed
 }
 
-// now is what the agent goes by. What was heard stands when later calls fail; "not yet" for a while.
-func (h *hubState) now(at time.Time) verdict {
-	if h.verdict == waiting && h.err != nil && at.Sub(h.notYet) >= notYetFor {
+// now is what the agent goes by. When later calls fail, what was heard stands; "not yet" stands for
+// a while.
+func (h *hubState) now(at time.Time) knowledge {
+	if h.known == waiting && h.err != nil && at.Sub(h.notYet) >= notYetFor {
 		return failed
 	}
-	return h.verdict
+	return h.known
 }
 
 // answer is what one call brought.
@@ -73,7 +74,7 @@ type answer struct {
 }
 
 // judge decides what an answer is worth, when it came that long after the hook's start.
-func (a answer) judge(after time.Duration) (verdict, error) {
+func (a answer) judge(after time.Duration) (knowledge, error) {
 	if a.err != nil {
 		return failed, a.err
 	}
@@ -101,7 +102,7 @@ func (a answer) notTerminating() bool {
 	return false
 }
 
-// ask has a goroutine ask the hub until ctx is over; next hears the answers.
+// ask starts a goroutine that asks the hub until ctx is over; next hears the answers.
 func (r *run) ask(ctx context.Context) {
 	r.answers = make(chan answer)
 	if r.parts.Hub == nil {
@@ -138,25 +139,25 @@ func (k *asker) run(ctx context.Context) {
 		if !k.pass(ctx, a) {
 			return
 		}
-		verdict, _ := a.judge(time.Since(k.start))
+		known, _ := a.judge(time.Since(k.start))
 		held := time.Since(began) >= question.Wait/2 // as it was asked to
 		switch {
-		case verdict == confirmed || verdict == final:
-			question = hubapi.Question{Wait: pollFor, Confirmed: verdict == confirmed}
+		case known == confirmed || known == final:
+			question = hubapi.Question{Wait: pollFor, Confirmed: known == confirmed}
 			if a.notTerminating() {
-				question.Wait = 0 // it may be deleted at any time, and then the grace period is to be known at once
+				question.Wait = 0 // it may be deleted at any time, and then the grace period must be known at once
 				break
 			}
 			var all bool
-			if question.Peers, all = k.roll.read(ctx); !all && verdict == confirmed {
-				question.Wait = 0 // some that came since are waited for until the hub tells who they are
+			if question.Peers, all = k.roll.read(ctx); !all && known == confirmed {
+				question.Wait = 0 // peers that came since are waited for until the hub says what they are
 				break
 			}
 			if pause = firstPause; !held || began.Sub(k.start) < listenEvery {
 				sleepUntil(ctx, time.Now().Add(listenEvery))
 			}
 			continue
-		case verdict == waiting && (a.GraceSeconds > 0 || time.Since(k.start) >= patience):
+		case known == waiting && (a.GraceSeconds > 0 || time.Since(k.start) >= patience):
 			question = hubapi.Question{Wait: pollFor}
 			if question.Peers, _ = k.roll.read(ctx); held {
 				pause = firstPause
@@ -183,30 +184,30 @@ func (k *asker) once(ctx context.Context, question hubapi.Question) (a answer) {
 // maxNamed bounds how many of the hub's facts go into the timeline: the hub has them all.
 const maxNamed = 20
 
-// hear takes note of an answer.
-func (r *run) hear(a answer) {
+// hearAnswer takes an answer in.
+func (r *run) hearAnswer(a answer) {
 	now := time.Now()
-	verdict, err := a.judge(now.Sub(r.start))
+	known, err := a.judge(now.Sub(r.start))
 	r.hub.err = err
 	if err == nil {
 		if r.hub.undeleted && a.GraceSeconds > 0 { // it was deleted since
-			r.hub.undeleted, r.hub.verdict, r.budget = false, unheard, r.config.Budget
+			r.hub.undeleted, r.hub.known, r.budget = false, unheard, r.config.Budget
 		}
-		r.tighten(time.Duration(min(a.GraceSeconds, maxGraceSeconds)) * time.Second)
+		r.tighten(time.Duration(min(a.GraceSeconds, int64(termination.MaxGrace/time.Second))) * time.Second)
 		r.watch.peers.classify(a.Peers)
 		r.writeRoll(true)
 	}
-	if verdict == waiting {
+	if known == waiting {
 		r.hub.notYet = now
 	}
-	if verdict == r.hub.verdict || !r.learns(verdict) {
+	if known == r.hub.known || !r.learns(known) {
 		return
 	}
-	if r.hub.undeleted = verdict == final && a.notTerminating(); r.hub.undeleted {
+	if r.hub.undeleted = known == final && a.notTerminating(); r.hub.undeleted {
 		r.tighten(r.config.RestartGrace)
 	}
-	r.hub.verdict, r.hub.at, r.hub.nodes, r.hub.missed = verdict, now, a.Nodes, nil
-	switch verdict {
+	r.hub.known, r.hub.at, r.hub.nodes, r.hub.missed = known, now, a.Nodes, nil
+	switch known {
 	case confirmed:
 		r.watch.mark(now)
 	case final:
@@ -223,9 +224,9 @@ func (r *run) hear(a answer) {
 		if fact.Kind == termination.SliceNotReady {
 			r.hub.slices = later(r.hub.slices, fact.Time)
 		}
-		if len(r.outcome.Timeline.Evidence) < maxNamed {
+		if len(r.summary.Timeline.Evidence) < maxNamed {
 			fact.Subject, fact.Detail, fact.Source = clip(fact.Subject, 253), clip(fact.Detail, 256), clip(fact.Source, 64)
-			r.outcome.Timeline.Add(fact)
+			r.summary.Timeline.Add(fact)
 		}
 	}
 	for _, fact := range a.Against() {
@@ -233,14 +234,14 @@ func (r *run) hear(a answer) {
 	}
 	r.hub.nodes = max(a.Nodes, passed)
 	if r.hub.nodes > 0 {
-		r.outcome.Timeline.Add(termination.Evidence{Time: time.Now(), Kind: termination.BarrierPassed, Source: "hub", Detail: fmt.Sprintf("%d nodes", r.hub.nodes)})
+		r.summary.Timeline.Add(termination.Evidence{Time: time.Now(), Kind: termination.BarrierPassed, Source: "hub", Detail: fmt.Sprintf("%d nodes", r.hub.nodes)})
 	}
 }
 
-// learns reports whether verdict adds to what is known. A call that failed takes nothing away, and
+// learns reports whether next adds to what is known. A call that failed takes nothing away, and
 // what can't be confirmed may still be confirmed by the next leader.
-func (r *run) learns(next verdict) bool {
-	switch r.hub.verdict {
+func (r *run) learns(next knowledge) bool {
+	switch r.hub.known {
 	case waiting, confirmed:
 		return next != failed
 	case final:
@@ -248,9 +249,6 @@ func (r *run) learns(next verdict) bool {
 	}
 	return true
 }
-
-// maxGraceSeconds keeps an absurd grace period from overflowing: a year.
-const maxGraceSeconds = 366 * 24 * 3600
 
 func clip(text string, size int) string {
 	if len(text) > size {

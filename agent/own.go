@@ -10,7 +10,7 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// hookEnds is what the pod's own hook has to end after its context did.
+// hookEnds is how long the pod's own hook has to end after its context ended.
 const hookEnds = 100 * time.Millisecond
 
 // hookResult is how the pod's own hook ended.
@@ -32,10 +32,10 @@ func (r *run) startHook(ctx context.Context) {
 	}, func(err error) { r.hooking <- hookResult{"panicked", err} })
 }
 
-// ownHook runs the pod's own hook, or waits for it if it has run since the announcement. It
-// is over by the hook's deadline even if the pod's own is not.
+// ownHook runs the pod's own hook, or waits for it if it has run since the beginning. It returns by
+// the hook's deadline even if the pod's own hook goes on.
 func (r *run) ownHook(ctx context.Context) error {
-	if r.parts.Hook == nil || r.outcome.Hook != "" {
+	if r.parts.Hook == nil || r.summary.Hook != "" {
 		return nil
 	}
 	began := time.Now()
@@ -43,12 +43,12 @@ func (r *run) ownHook(ctx context.Context) error {
 		r.startHook(ctx)
 	}
 	result := r.hookEnd(ctx)
-	r.outcome.Hook, r.outcome.HookTook = result.text, time.Since(began)
+	r.summary.Hook, r.summary.HookTook = result.text, time.Since(began)
 	if result.err != nil {
-		r.saw(termination.HookDone, "", result.text+": "+result.err.Error())
+		r.addFact(termination.HookDone, "", result.text+": "+result.err.Error())
 		return fmt.Errorf("the pod's own hook: %w", result.err)
 	}
-	r.saw(termination.HookDone, "", result.text)
+	r.addFact(termination.HookDone, "", result.text)
 	return nil
 }
 
@@ -61,7 +61,7 @@ func (r *run) hookEnd(ctx context.Context) hookResult {
 			timer.Stop()
 			return result
 		case a := <-r.answers: // the grace period may have become shorter
-			r.hear(a)
+			r.hearAnswer(a)
 		case <-timer.C:
 			over = true
 		case <-ctx.Done():

@@ -12,9 +12,9 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// A peer that has learnt the pod's address, of a registry, a slice or DNS, chooses the pod by what
-// it has cached, each by its own cache: one that has stopped says nothing of the others. So each
-// is waited for by its own silence.
+// Peers that have learnt the pod's address, from a registry, a slice or DNS, choose the pod by
+// their caches, each by its own: one that has stopped says nothing about the others. So each is
+// waited for until it is silent itself.
 const (
 	// peerArrivals: the window is the time in which the peer would have sent so many more
 	// requests, and at least twice its longest pause.
@@ -35,15 +35,15 @@ type peer struct {
 	first, last time.Time
 	pause       time.Duration // the longest
 	requests    int
-	class       termination.PeerClass // as the hub tells it; unknown before
+	class       termination.PeerClass // from the hub; unknown before
 	name        string                // of its pod
 }
 
-// peerFloor is the least silence that shows that a peer has forgotten the pod, where it is known
-// that it could know it: more than the pause between the bursts of a busy router.
+// peerFloor is the least silence that shows that a peer which could know the pod's address has
+// forgotten it: more than the pause between the bursts of a busy router.
 const peerFloor = 2 * time.Second
 
-// classify takes in what the hub says of peers.
+// classify takes in what the hub says about peers.
 func (p *peers) classify(told []hubapi.Peer) {
 	for _, one := range told {
 		if known := p.seen[one.Address]; known != nil {
@@ -70,7 +70,7 @@ func (p *peer) silent(now time.Time, floor time.Duration) bool {
 	return p.requests >= peerKnown && now.Sub(p.last) >= max(floor, p.window())
 }
 
-// list gives the peers that the hub is asked about, and whether it has told of all.
+// list gives the peers that the hub is asked about, and whether it has answered for all.
 func (p *peers) list() (addresses []netip.Addr, all bool) {
 	all = !p.many
 	for address, one := range p.seen {
@@ -109,7 +109,7 @@ func (p *peers) waitedFor(start time.Time) string {
 	return strings.Join(texts, ", ")
 }
 
-// request takes note of a request, or of several at once.
+// request notes a request, or several at once.
 func (p *peers) request(from netip.Addr, at time.Time) {
 	known := p.seen[from]
 	switch {
@@ -129,9 +129,9 @@ func (p *peers) request(from netip.Addr, at time.Time) {
 	known.requests++
 }
 
-// silent reports whether every peer that was seen has been silent for its window, which is at
-// least floor. Where no peer was seen, or the pace of one is not known, nothing is: their
-// silence is no evidence.
+// silent reports whether every peer that was seen has been silent for its window, which is at least
+// floor. Where no peer was seen, or the pace of one is not known, it is false: their silence is no
+// evidence.
 func (p *peers) silent(now time.Time, floor time.Duration) bool {
 	if p.many || len(p.seen) == 0 {
 		return false
@@ -154,7 +154,7 @@ func (p *peers) sending(now time.Time, within time.Duration) bool {
 	return false
 }
 
-// describe puts into words who sends.
+// describe puts into words which peers send.
 func (p *peers) describe(now time.Time) string {
 	var last time.Time
 	for _, one := range p.seen {
@@ -171,8 +171,7 @@ func (p *peers) describe(now time.Time) string {
 	return fmt.Sprintf("NOT ALL of %d peers SILENT, the last request %s ago", len(p.seen), seconds(now.Sub(last)))
 }
 
-// window is in which time the peer would surely have sent another request. A shorter one than is
-// waited for its silence would gain nothing.
+// window is the time in which the peer would surely have sent another request.
 func (p *peers) window(from netip.Addr) time.Duration {
 	known := p.seen[from]
 	if known == nil || known.requests < peerKnown {

@@ -12,8 +12,8 @@ import (
 // be more frequent.
 const assumedPeriod = time.Second
 
-// probes tells the kubelet's probes from what else comes from the node. A Service's traffic
-// can come from there, too (a NodePort, a client on the host's network), so each probe
+// probes tells the kubelet's probes from everything else that comes from the node. A Service's
+// traffic can come from there, too (a NodePort, a client on the host's network), so each probe
 // excuses one connection to its port in its period on average, and the rest counts.
 type probes struct {
 	nodes   []netip.Addr
@@ -28,7 +28,7 @@ type allowance struct {
 	due time.Time
 }
 
-func (a *allowance) take(now time.Time) bool {
+func (a *allowance) takeProbe(now time.Time) bool {
 	if now.Before(a.due.Add(-a.Period / 2)) {
 		return false
 	}
@@ -59,7 +59,7 @@ func (p *probes) excuse(c sockets.Conn, now time.Time) bool {
 			continue
 		}
 		found = true
-		if a.take(now) {
+		if a.takeProbe(now) {
 			return true
 		}
 	}
@@ -67,17 +67,17 @@ func (p *probes) excuse(c sockets.Conn, now time.Time) bool {
 		return false
 	}
 	assumed := allowance{Probe: Probe{Port: c.Port, Period: assumedPeriod}}
-	assumed.take(now)
+	assumed.takeProbe(now)
 	p.allowed = append(p.allowed, assumed)
 	return true
 }
 
-// excuseUnseen reports whether a connection that came and went unseen is taken for a probe: one
-// that the kubelet is the first to close leaves no trace in the pod. Should it have been a
-// router's, the probe that it stood for counts when it comes.
+// excuseUnseen reports whether a connection that came and went unseen is taken for a probe: a probe
+// that the kubelet closes first leaves no trace in the pod. If it was a router's after all, the
+// next probe counts in its place.
 func (p *probes) excuseUnseen(now time.Time) bool {
 	for i := range p.allowed {
-		if p.allowed[i].take(now) {
+		if p.allowed[i].takeProbe(now) {
 			return true
 		}
 	}

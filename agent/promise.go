@@ -14,13 +14,12 @@ import (
 // leaves only the 2 s that the kubelet adds.
 func leastStop(grace time.Duration) time.Duration { return min(5*time.Second, grace/3) }
 
-// fallback is how long the agent waits at the least where it does not know. It wins over the split
-// of the budget.
+// fallback is the least wait where the agent does not know. It wins over the split of the budget.
 func (r *run) fallback() time.Duration {
 	return max(0, min(r.config.FallbackWait, r.budget.Grace-leastStop(r.budget.Grace)))
 }
 
-// fallbackShort says that the fallback can't be kept whole; empty if it is.
+// fallbackShort says that the grace period does not hold the whole fallback; empty if it does.
 func (r *run) fallbackShort() string {
 	if kept := r.fallback(); kept < r.config.FallbackWait {
 		return fmt.Sprintf("the grace period of %s allows %s of the fallback's %s", seconds(r.budget.Grace), seconds(kept), seconds(r.config.FallbackWait))
@@ -28,9 +27,9 @@ func (r *run) fallbackShort() string {
 	return ""
 }
 
-// confirmBy, drainBy and hookBy are the deadlines of the waits. They are asked again at each step,
-// since they move closer when the real grace period is shorter than configured. None is before the
-// end of the fallback.
+// confirmBy, drainBy and hookBy are the deadlines of the waits. They are computed again at each
+// step, since they move closer when the real grace period is shorter than configured. None is
+// before the end of the fallback.
 func (r *run) confirmBy() time.Time {
 	by := earlier(r.start.Add(r.budget.Announce+r.budget.Confirm), r.drainBy())
 	return later(by, r.start.Add(r.fallback()))
@@ -46,7 +45,7 @@ func (r *run) hookBy() time.Time {
 	return later(by, r.start.Add(r.fallback()+r.hookTime()))
 }
 
-// hookTime is what the pod's own hook has at the least after the drain.
+// hookTime is the least time for the pod's own hook after the drain.
 func (r *run) hookTime() time.Duration {
 	if r.parts.Hook == nil || r.parts.AtAnnounce {
 		return 0

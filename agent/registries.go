@@ -16,8 +16,8 @@ import (
 
 // Registries takes the pod out of its registries and keeps it out until ctx ends.
 type Registries interface {
-	// Leave gives what happens by a channel that is closed when nothing more will. By the end
-	// of the budget it says of each registry that it is out, or why not.
+	// Leave gives what happens through a channel that is closed when nothing more will. By the end
+	// of the budget it has said of each registry that the pod is out, or why it is not.
 	Leave(ctx context.Context, budget time.Duration) <-chan wire.Event
 }
 
@@ -25,7 +25,7 @@ const (
 	// withdrawTime is what a withdrawal may take of the time for confirming; with retries, the
 	// slowest registry that answers takes a few seconds.
 	withdrawTime = 10 * time.Second
-	// recordEvery bounds how long a new leader does not know what a withdrawal will leave behind.
+	// recordEvery bounds how long a new leader does not know what a withdrawal leaves behind.
 	recordEvery = 5 * time.Second
 )
 
@@ -36,7 +36,7 @@ var unknownStale, unknownQuiet = caches.Unknown, caches.Quiet
 type registryState struct {
 	name         string
 	stale, quiet time.Duration
-	settled      bool // it shows the pod as out, or this will not change any more
+	settled      bool // nothing more is to be waited for in the registry itself: the pod is out, or will not be
 	absent       bool // the pod was never in it
 	since        time.Time
 	failure      string
@@ -45,7 +45,7 @@ type registryState struct {
 	sending      bool          // some have been seen to go on beyond their cache's time
 }
 
-// leaveRegistries begins to take the pod out; what comes of it is heard by next.
+// leaveRegistries begins to take the pod out; next hears what becomes of it.
 func (r *run) leaveRegistries(ctx context.Context) {
 	if r.parts.Registries == nil {
 		return
@@ -56,7 +56,7 @@ func (r *run) leaveRegistries(ctx context.Context) {
 	r.registriesUnheard = true
 }
 
-// hearRegistry takes note of an event.
+// hearRegistry takes an event in.
 func (r *run) hearRegistry(e wire.Event, open bool) {
 	if !open {
 		r.leaving = nil
@@ -82,13 +82,13 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 		s.stale, s.quiet = e.Stale(), e.Quiet()
 	case wire.Back:
 		s.settled = false
-		r.saw(termination.StillOffered, s.name, detail)
+		r.addFact(termination.StillOffered, s.name, detail)
 	case wire.Out:
-		r.saw(termination.RegistryOut, s.name, detail)
+		r.addFact(termination.RegistryOut, s.name, detail)
 		r.settleRegistry(s, time.Now(), "")
 	case wire.Absent:
 		s.absent = true
-		r.saw(termination.RegistryOut, s.name, "was not registered: "+detail)
+		r.addFact(termination.RegistryOut, s.name, "was not registered: "+detail)
 		r.settleRegistry(s, time.Now(), "")
 	case wire.Failed:
 		s.failure = detail
@@ -98,9 +98,9 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 	}
 }
 
-// record tells the hub until the pod has left or the hub refuses it, and again when it has heard
-// it: a pod that is killed in the middle of its stop must have told, and what a leader was told
-// the next one does not know.
+// record tells the hub again and again until the pod has left or the hub refuses it: a pod that is
+// killed in the middle of its stop must have told it before, and the next leader does not know what
+// this one was told.
 func record(ctx context.Context, hub Hub, spec string) {
 	for pause := firstPause; ctx.Err() == nil; {
 		calling, cancel := context.WithTimeout(ctx, callSlack)
@@ -119,15 +119,15 @@ func record(ctx context.Context, hub Hub, spec string) {
 	}
 }
 
-// settleRegistry begins the wait for the consumers of s: also of one that could not be told,
-// whose consumers may learn it in other ways.
+// settleRegistry begins the wait for the consumers of s, also if the registry could not be told:
+// its consumers may learn of the stop in other ways.
 func (r *run) settleRegistry(s *registryState, now time.Time, failure string) {
 	if s.settled {
 		return
 	}
 	s.settled, s.since, s.failure = true, now, failure
 	if failure != "" {
-		r.saw(termination.Unreachable, s.name, failure)
+		r.addFact(termination.Unreachable, s.name, failure)
 	}
 }
 
@@ -163,8 +163,9 @@ func (r *run) stopped(s *registryState, now time.Time) bool {
 	case s.absent || s.stopped > 0:
 		return true
 	case now.Sub(s.since) >= s.stale:
-		// Who is seen to send has not forgotten, whatever its cache should do: a Dubbo consumer
-		// takes in no news while it waits for its calls to a provider that has left.
+		// A consumer that is seen to send has not forgotten, whatever its cache should do: a
+		// Dubbo consumer takes in no news while it waits for its calls to a provider that has
+		// left.
 		if s.sending = !r.blind(now) && r.watch.exact && r.watch.peers.sending(now, s.quiet); s.sending {
 			return false
 		}
@@ -177,7 +178,7 @@ func (r *run) stopped(s *registryState, now time.Time) bool {
 	return true
 }
 
-// describeRegistries puts into words what came of the registries; empty without any.
+// describeRegistries puts into words what became of the registries; empty without any.
 func (r *run) describeRegistries() string {
 	var parts []string
 	for _, s := range r.registries {

@@ -153,7 +153,7 @@ func TestRegistries(t *testing.T) {
 	}
 }
 
-func sawKind(o Outcome, kind termination.Kind) bool {
+func sawKind(o Summary, kind termination.Kind) bool {
 	for _, fact := range o.Timeline.Evidence {
 		if fact.Kind == kind {
 			return true

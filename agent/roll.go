@@ -45,5 +45,5 @@ func (r *roll) read(ctx context.Context) (addresses []netip.Addr, all bool) {
 	return r.addresses, r.all
 }
 
-// rollTime is what the first look may take until the hub is asked without its peers.
+// rollTime is how long the first look may take before the hub is asked without its peers.
 const rollTime = 200 * time.Millisecond

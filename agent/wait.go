@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	// settle is what must pass after the confirmation: a connection that was being made in
-	// that moment shows in the looks that fit in here.
-	settle = 2 * lookEvery
-	// blindAfter is how old the last look may be until the agent counts as blind.
+	// afterConfirmed is the least wait after the confirmation: a connection that was being made at
+	// that moment shows in the looks that fit in.
+	afterConfirmed = 2 * lookEvery
+	// blindAfter is how old the last look may be before the agent counts as blind.
 	blindAfter = 3 * time.Second
 )
 
 // untilRoutersStopped announces and waits until the routers have stopped: confirmed by the hub and
 // quiet; or, when the hub can't tell, quiet for longer; or until the budget for it is spent.
 //
-// Silence before the confirmation counts, too. What it has to rule out are routers that the
-// hub did not ask, and those may have stopped at any time; for the others the barrier is the
-// proof, and they are silent from then on. So the wait ends a window after the last router's
-// last connection, not a window after the barrier.
+// Silence before the confirmation counts, too. It has to rule out routers that the hub did not ask,
+// and those may have stopped at any time; for the others the barrier is the proof, and they are
+// silent from then on. So the wait ends a window after the last router's last connection, not a
+// window after the barrier.
 func (r *run) untilRoutersStopped(ctx context.Context) error {
 	for !r.routersStopped(time.Now()) {
 		late, err := r.next(ctx, r.confirmBy())
@@ -42,24 +42,24 @@ func (r *run) untilRoutersStopped(ctx context.Context) error {
 
 // routersStopped is the decision on which a pod's stop hangs.
 func (r *run) routersStopped(now time.Time) bool {
-	consumers := r.consumersStopped(now) // always asked: it notes when each registry's have
+	consumers := r.consumersStopped(now) // always called: it notes when each registry's consumers have stopped
 	return r.servicesStopped(now) && consumers
 }
 
-// servicesStopped is the part of it that concerns Services and what is in front of them.
+// servicesStopped is the part about Services and what is in front of them.
 func (r *run) servicesStopped(now time.Time) bool {
 	if now.Before(earlier(r.start.Add(r.config.MinWait), r.confirmBy())) {
 		return false
 	}
 	elapsed := now.Sub(r.start)
-	verdict := r.hub.now(now)
+	known := r.hub.now(now)
 	if r.blind(now) {
-		// Only half of the evidence can be had: wait as if there were none.
-		return elapsed >= r.fallback() && verdict != waiting
+		// Only half of the evidence is available: wait as if there were none.
+		return elapsed >= r.fallback() && known != waiting
 	}
-	switch verdict {
+	switch known {
 	case confirmed:
-		return now.Sub(r.hub.at) >= settle && r.quiet() && r.knowersForgot(now) && (!r.config.DirectPeers || r.peersForgot(now))
+		return now.Sub(r.hub.at) >= afterConfirmed && r.quiet() && r.knowersForgot(now) && (!r.config.DirectPeers || r.peersForgot(now))
 	case waiting:
 		return false
 	case unheard:
@@ -70,14 +70,14 @@ func (r *run) servicesStopped(now time.Time) bool {
 	return elapsed >= r.fallback() && r.quiet() && r.peersForgot(now)
 }
 
-// peersForgot reports whether no peer sends to the pod's address any more, over a connection that
-// it keeps either; or as long as a careful sleep has been waited.
+// peersForgot reports whether no peer sends to the pod's address any more, not even over a
+// connection that it keeps; or a careful sleep has passed.
 func (r *run) peersForgot(now time.Time) bool {
 	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.exact && r.watch.peers.silent(now, unknownQuiet)
 }
 
-// knowersForgot reports whether no peer that may know the pod's address sends to it any more; or as
-// long as a careful sleep has been waited.
+// knowersForgot reports whether no peer that may know the pod's address sends to it any more; or a
+// careful sleep has passed.
 func (r *run) knowersForgot(now time.Time) bool {
 	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.looks > 0 && r.watch.peers.forgot(now)
 }
@@ -85,7 +85,7 @@ func (r *run) knowersForgot(now time.Time) bool {
 func (r *run) quiet() bool { return r.watch.silence() >= r.window() }
 
 func (r *run) window() time.Duration {
-	return r.config.Quiet.window(r.watch.rate(), r.hub.verdict == confirmed)
+	return r.config.Quiet.window(r.watch.rate(), r.hub.known == confirmed)
 }
 
 func (r *run) blind(now time.Time) bool {
@@ -96,11 +96,11 @@ func (r *run) blind(now time.Time) bool {
 	return now.Sub(last) >= blindAfter
 }
 
-// pulse is how often the state is judged again though nothing happened: time alone can
-// decide, also when a look hangs.
+// pulse is how often the state is judged again although nothing happened: time alone can decide,
+// even when a look hangs.
 const pulse = 100 * time.Millisecond
 
-// next waits for the next thing to happen and takes note of it; late means that by has come.
+// next waits for the next thing to happen and takes it in; late means that by has come.
 func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
 	timer := time.NewTimer(min(time.Until(by), pulse))
 	defer timer.Stop()
@@ -111,14 +111,14 @@ func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
 		r.eyes.start()
 	case look := <-r.eyes.looks:
 		if look.err == nil {
-			r.watch.see(look.Look, r.eyes.started, time.Now())
+			r.watch.seeLook(look.Look, r.eyes.started, time.Now())
 			r.writeRoll(false)
 		} else {
 			r.blindness = look.err
 		}
 		r.eyes.done()
 	case a := <-r.answers:
-		r.hear(a)
+		r.hearAnswer(a)
 	case e, open := <-r.leaving:
 		r.hearRegistry(e, open)
 	case <-timer.C:
@@ -126,9 +126,9 @@ func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
 	return !time.Now().Before(by), nil
 }
 
-// waited records how the wait ended.
+// waited notes how the wait ended.
 func (r *run) waited(now time.Time, late bool) {
-	o := &r.outcome
+	o := &r.summary
 	o.Waited = now.Sub(r.start)
 	o.Late = late
 	o.Silence = r.watch.silence()
@@ -138,7 +138,7 @@ func (r *run) waited(now time.Time, late bool) {
 		if r.blindness == nil {
 			r.blindness = errors.New("looking at them takes too long")
 		}
-		r.saw(termination.Unreachable, "sockets", r.blindness.Error())
+		r.addFact(termination.Unreachable, "sockets", r.blindness.Error())
 	}
 	o.Hub = r.describeHub(now)
 	o.Registries = r.describeRegistries()
@@ -146,16 +146,16 @@ func (r *run) waited(now time.Time, late bool) {
 	case o.Blind:
 	case r.config.DirectPeers:
 		o.Peers = r.watch.peers.describe(now)
-	case r.hub.verdict == confirmed:
+	case r.hub.known == confirmed:
 		o.Peers = r.watch.peers.waitedFor(r.start)
 	}
 	if r.hub.now(now) == failed {
-		r.saw(termination.Unreachable, "hub", r.hub.err.Error())
+		r.addFact(termination.Unreachable, "hub", r.hub.err.Error())
 	}
 	if late {
-		r.saw(termination.DeadlineReached, "confirm", strings.Join(nonEmpty(o.Hub, o.Registries, r.watch.arrivalsText()), "; "))
+		r.addFact(termination.DeadlineReached, "confirm", strings.Join(nonEmpty(o.Hub, o.Registries, r.watch.arrivalsText()), "; "))
 	}
 	if !o.Blind && r.quiet() {
-		r.saw(termination.Quiet, "", fmt.Sprintf("no new connection for %s, window %s at %.1f/s; %s", seconds(o.Silence), seconds(o.Window), r.watch.rate(), r.watch.arrivalsText()))
+		r.addFact(termination.Quiet, "", fmt.Sprintf("no new connection for %s, window %s at %.1f/s; %s", seconds(o.Silence), seconds(o.Window), r.watch.rate(), r.watch.arrivalsText()))
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/sockets"
 )
 
-// forgetAfter is for how many looks a connection that is gone is remembered (10 s and more):
-// the kernel tells of its end later than a look that misses it.
+// forgetAfter is for how many looks a connection that is gone is remembered (10 s and more): the
+// kernel reports its end later than the look that misses it.
 const forgetAfter = 400
 
 // watch makes sense of the looks: which connections are new, and which of those a router sent.
@@ -52,10 +52,10 @@ func newWatch(config Config, inside func(sockets.Conn) bool) watch {
 	return watch{config: config, inside: inside, probes: newProbes(config), flows: map[uint64]flow{}}
 }
 
-// see takes note of one look, which lasted from began to now. The first is what was there
-// before. An arrival counts from the look's end and silence up to its beginning: whichever
-// makes the silence shorter.
-func (w *watch) see(look sockets.Look, began, now time.Time) {
+// seeLook takes one look in, which lasted from began to now. The first is what was there before.
+// Arrivals count from the look's end, and silence up to its beginning, so that silence is never
+// taken for longer than it was.
+func (w *watch) seeLook(look sockets.Look, began, now time.Time) {
 	w.looks++
 	if w.looks == 1 {
 		w.first, w.opensAtFirst = now, look.Opens
@@ -66,7 +66,7 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 		for _, c := range conns {
 			f, known := w.flows[c.ID]
 			f.look = w.looks
-			if pause := f.see(c, clock); w.fromRouter(c) {
+			if pause := f.seeConn(c, clock); w.fromRouter(c) {
 				w.pace = max(w.pace, pause)
 			}
 			w.flows[c.ID] = f
@@ -107,16 +107,16 @@ func (w *watch) see(look sockets.Look, began, now time.Time) {
 	w.forget()
 }
 
-// probeSegments is more than a probe sends over its connection: what has come so often from the
-// node is no probe of its kubelet's, but a router on its network.
+// probeSegments is more than a probe sends over its connection: a peer on the node that has sent so
+// often is a router on its network, not the kubelet.
 const probeSegments = 8
 
-// senders takes note of who has sent: over new connections, and over those that are kept. Where only
-// the tables can be read, whoever has a connection counts as sending.
+// senders notes which peers have sent, over new connections and over kept ones. Where only the
+// tables can be read, every peer with a connection counts as sending.
 func (w *watch) senders(look sockets.Look, now time.Time) {
 	since := now.Sub(w.last)
 	if w.looks == 1 {
-		since = unknownStale // what is older than any cache says nothing of it
+		since = unknownStale // what is older than any cache says nothing about it
 	}
 	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
 		for _, c := range conns {
@@ -167,7 +167,7 @@ func (w *watch) counts(port uint16) bool {
 	return len(w.config.Ports) == 0 || slices.Contains(w.config.Ports, port)
 }
 
-// requests takes note of what is in flight.
+// requests notes what is in flight.
 func (w *watch) requests(look sockets.Look) {
 	w.exact, w.busy, w.paced, w.open = look.Exact, 0, 0, 0
 	since := milliseconds(w.last.Sub(w.since))
@@ -191,7 +191,7 @@ func (w *watch) requests(look sockets.Look) {
 		if doing == answering {
 			w.paced++
 		}
-		// Who has asked nothing since can only be busy with what was in flight then.
+		// A connection without a request since then can only be busy with what was in flight.
 		askedSince := ago(c.RecvAgo) < since
 		if w.since.IsZero() || w.marked && askedSince && (!w.inFlight[c.ID] || f.movedOn(c, since, w.pace)) {
 			continue
@@ -209,8 +209,8 @@ func (w *watch) requests(look sockets.Look) {
 	}
 }
 
-// answering reports whether answers may still come to what a registry's consumer has asked before
-// it stopped: the next one is expected as soon as one of its requests was.
+// answering reports whether a registry's consumer may still get answers to what it asked before it
+// stopped: the next answer is expected at the pace of its requests.
 func (w *watch) answering(c sockets.Conn) bool {
 	if !w.consumers || w.since.IsZero() || !c.Received || !c.Sent || c.RecvAgo <= c.SentAgo {
 		return false
@@ -218,11 +218,11 @@ func (w *watch) answering(c sockets.Conn) bool {
 	return time.Duration(c.SentAgo)*time.Millisecond < w.peers.window(c.Peer)
 }
 
-// mark has the drain wait for what is in flight now; what came before and still is, is part of it.
+// mark makes the drain wait for what is in flight now, whenever it came.
 func (w *watch) mark(now time.Time) { w.since, w.marked, w.inFlight = now, false, nil }
 
-// answered reports whether every request that was in flight when it was marked has been
-// answered. What is busy now began later, on connections that are kept alive.
+// answered reports whether every request that was in flight when it was marked has been answered.
+// What is busy now began later, on kept-alive connections.
 func (w *watch) answered() bool { return w.marked && len(w.inFlight) == 0 }
 
 func (w *watch) forget() {

@@ -62,7 +62,7 @@ func TestWatchTellsArrivals(t *testing.T) {
 			now := time.Unix(1_700_000_000, 0)
 			for i, step := range tt.looks {
 				now = now.Add(lookEvery)
-				w.see(sockets.Look{Opens: 500 + step.opens, Conns: step.conns, Gone: step.gone, Exact: true}, now, now)
+				w.seeLook(sockets.Look{Opens: 500 + step.opens, Conns: step.conns, Gone: step.gone, Exact: true}, now, now)
 				if w.arrivals != step.arrivals || (w.silence() > 0) != step.silent {
 					t.Errorf("look %d: %d arrivals, silence %v; want %d, %v", i, w.arrivals, w.silence(), step.arrivals, step.silent)
 				}
@@ -76,7 +76,7 @@ func TestWatchForgets(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	for i := range uint64(10 * forgetAfter) {
 		now = now.Add(lookEvery)
-		w.see(sockets.Look{Opens: i, Conns: []sockets.Conn{conn(7, client, 80), conn(100+i, client, 80)}, Exact: true}, now, now)
+		w.seeLook(sockets.Look{Opens: i, Conns: []sockets.Conn{conn(7, client, 80), conn(100+i, client, 80)}, Exact: true}, now, now)
 	}
 	if len(w.flows) > 2*forgetAfter+1 || w.flows[7].look == 0 {
 		t.Errorf("%d connections remembered", len(w.flows))
@@ -150,7 +150,7 @@ func TestRateIsTheLarger(t *testing.T) {
 	cfg.Probes = []Probe{{8080, 2 * s}}
 	w := newWatch(cfg, func(sockets.Conn) bool { return false })
 	start := time.Unix(1_700_000_000, 0)
-	w.see(sockets.Look{Opens: 450}, start, start)
+	w.seeLook(sockets.Look{Opens: 450}, start, start)
 	if got := w.rate(); got != 4 {
 		t.Errorf("lifetime: %v/s, want 4.5 without the probe's 0.5", got)
 	}
@@ -158,11 +158,11 @@ func TestRateIsTheLarger(t *testing.T) {
 	for id := range uint64(20) {
 		conns = append(conns, conn(id, client, 80))
 	}
-	w.see(sockets.Look{Opens: 470, Conns: conns}, start.Add(lookEvery), start.Add(lookEvery))
+	w.seeLook(sockets.Look{Opens: 470, Conns: conns}, start.Add(lookEvery), start.Add(lookEvery))
 	if got := w.rate(); got != 20 {
 		t.Errorf("a burst: %v/s, want 20 over a second", got)
 	}
-	w.see(sockets.Look{Opens: 470, Conns: conns}, start.Add(30*s), start.Add(30*s))
+	w.seeLook(sockets.Look{Opens: 470, Conns: conns}, start.Add(30*s), start.Add(30*s))
 	if got := w.rate(); got != 20 {
 		t.Errorf("after a silence: %v/s, want it not to lengthen its own window", got)
 	}
@@ -198,7 +198,7 @@ func BenchmarkWatch10000(b *testing.B) {
 		conns[i] = conn(uint64(i), client, 8080)
 	}
 	for b.Loop() {
-		w.see(sockets.Look{Conns: conns, Exact: true}, time.Now(), time.Now())
+		w.seeLook(sockets.Look{Conns: conns, Exact: true}, time.Now(), time.Now())
 	}
 }
 

@@ -16,16 +16,16 @@ type Quiet struct {
 // have brought n. If a router still sent at that rate, none would come in the window with
 // the probability e^-n.
 //
-// confirmedArrivals: 5 %, and that on top of the barrier's proof; it is for routers that the
-// hub did not ask. aloneArrivals: 0.1 %, since without the hub there is no other proof.
+// confirmedArrivals: 5 %, on top of the barrier's proof; it is for routers that the hub did not
+// ask. aloneArrivals: 0.1 %, since without the hub there is no other proof.
 const (
 	confirmedArrivals = 3
 	aloneArrivals     = 7
 )
 
-// Without the hub the window is at least aloneFloor: longer than kube-proxy's second between
-// two updates, with which routers stop one after the other. Its ceiling is at least
-// aloneCeiling, since a pod with little traffic tells little by its silence.
+// Without the hub the window is at least aloneFloor: longer than kube-proxy's second between two
+// updates, by which routers may stop one after the other. Its ceiling is at least aloneCeiling,
+// since a pod with little traffic tells little by its silence.
 const (
 	aloneFloor   = 3 * time.Second
 	aloneCeiling = termination.CarefulSleep

@@ -22,8 +22,8 @@ const (
 // HTTPAsker asks kube-proxies at the Service's healthCheckNodePort.
 type HTTPAsker struct{ client http.Client }
 
-// NewHTTPAsker gives an Asker that uses neither proxies nor redirects and keeps connections
-// only for as long as a round takes.
+// NewHTTPAsker gives an Asker that uses neither proxies nor redirects, and keeps connections only
+// as long as a round takes.
 func NewHTTPAsker() *HTTPAsker {
 	return &HTTPAsker{client: http.Client{
 		Timeout: askTimeout,
@@ -37,10 +37,10 @@ func NewHTTPAsker() *HTTPAsker {
 	}}
 }
 
-// Close drops the connections that are kept.
+// Close drops the kept connections.
 func (a *HTTPAsker) Close() { a.client.CloseIdleConnections() }
 
-// answer is the part that counts of what kube-proxy says about one Service on its node.
+// answer is the relevant part of what kube-proxy says about one Service on its node.
 type answer struct {
 	Service struct {
 		Namespace string `json:"namespace"`
@@ -49,8 +49,8 @@ type answer struct {
 	LocalEndpoints *int `json:"localEndpoints"`
 }
 
-// Ask gives the number of local endpoints that the kube-proxy at node shows for service. An
-// answer about any other Service is an error: another era's port may have been given anew.
+// Ask gives the number of local endpoints that the kube-proxy at node shows for service. An answer
+// about any other Service is an error: another era's port may have been reused.
 func (a *HTTPAsker) Ask(ctx context.Context, node netip.Addr, service Service) (int, error) {
 	where := net.JoinHostPort(node.String(), strconv.Itoa(int(service.Port)))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+where+"/healthz", nil)
@@ -89,7 +89,7 @@ func parseAnswer(status int, body []byte, service Service) (int, error) {
 	return *said.LocalEndpoints, nil
 }
 
-// brief leaves out of a network error what the caller already says.
+// brief drops from a network error what the caller says already.
 func brief(err error) error {
 	var number syscall.Errno
 	if errors.As(err, &number) {

@@ -72,9 +72,9 @@ type Config struct {
 	Timeout time.Duration
 	// Parallel bounds the questions that are open at once. Default 256.
 	Parallel int
-	// Observe, if set, is told how long each acknowledgement took from the write.
+	// Observe, if set, is called with the time from each write to its acknowledgement.
 	Observe func(ack time.Duration)
-	// Failed, if set, is told each time that the barrier has to begin anew.
+	// Failed, if set, is called each time that the barrier has to start over.
 	Failed func(err error)
 }
 
@@ -105,7 +105,7 @@ func New(config Config) *Barrier {
 	}
 }
 
-// How soon a barrier that failed begins anew: after firstPause, then ever later, up to lastPause,
+// How soon a barrier that failed starts over: after firstPause, then ever later, up to lastPause,
 // or alteredPause where only a person can help.
 const (
 	firstPause   = time.Second
@@ -142,7 +142,7 @@ func (b *Barrier) failed(err error, pause time.Duration) {
 	b.mu.Lock()
 	b.problem = err
 	b.mu.Unlock()
-	b.config.Log.Warn("barrier: begin again", "in", pause, "error", err)
+	b.config.Log.Warn("barrier: starting over", "in", pause, "error", err)
 	if b.config.Failed != nil {
 		b.config.Failed(err)
 	}
@@ -174,7 +174,7 @@ func (b *Barrier) runEra(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// SetNodes tells which nodes there are now.
+// SetNodes sets which nodes there are now.
 func (b *Barrier) SetNodes(nodes []Node) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -197,8 +197,8 @@ func (b *Barrier) SetNodes(nodes []Node) {
 	b.era.advance()
 }
 
-// left takes a node out of everything that waits for it: its Node object is gone, and with
-// it the address at which it could be asked.
+// left takes a node out of every pass that waits for it: its Node object is gone, and with it the
+// address to ask it at.
 func (b *Barrier) left(name string) {
 	if b.era != nil {
 		if m := b.era.members[name]; m != nil {
@@ -207,6 +207,6 @@ func (b *Barrier) left(name string) {
 	}
 	for w := range b.waiters {
 		delete(w.pending, name)
-		b.settle(w)
+		b.endIfDone(w)
 	}
 }

@@ -8,15 +8,15 @@
 // another number of endpoints for each node into slices of its own; a node that shows its
 // new number has programmed that write, and with it everything up to r.
 //
-// What keeps that sound:
+// What keeps this sound:
 //   - A node's number goes round 1, 2, 3 and never moves on before the node has shown the
 //     present one, so that a straggler can't be mistaken for a node that has caught up.
-//   - A number never outlives what is known about it: who loses track (a new leader, a
-//     conflict, a deleted slice) begins a new era, with a Service of a name never used before.
+//   - A number never outlives what is known about it: a barrier that loses track (a new
+//     leader, a conflict, a deleted slice) begins a new era, with a Service of a name never used before.
 //   - Nothing is remembered by time. A node has passed a change if a write that it has
 //     acknowledged carries a resourceVersion above the change's.
 //   - Where the order of the stream does not hold (Change.Late, Node.Unordered), it takes two
 //     writes, the second made after the first was acknowledged.
 //
-// docs/decisions/0010-barrier.md tells the reasons and what was read in the code of Kubernetes.
+// docs/decisions/0010-barrier.md has the reasons, and what was read in the code of Kubernetes.
 package barrier

@@ -22,8 +22,8 @@ const (
 	minPause = 50 * time.Millisecond
 )
 
-// era is the life of one Service: as long as the barrier knows all that was ever written for
-// it. Everything in it is guarded by the barrier's mutex.
+// era is the life of one Service: it lasts while the barrier knows everything that was ever written
+// for it. Everything in it is guarded by the barrier's mutex.
 type era struct {
 	barrier *Barrier
 	service Service
@@ -44,7 +44,7 @@ type shard struct {
 
 func sortedNames(nodes map[string]Node) []string { return slices.Sorted(maps.Keys(nodes)) }
 
-// join adds a node, or brings up to date what is known of it.
+// join adds a node, or updates what is known about it.
 func (e *era) join(node Node) *member {
 	if m := e.members[node.Name]; m != nil {
 		m.node, m.here = node, true
@@ -111,8 +111,8 @@ func (e *era) turn(s *shard, pause time.Duration) {
 	e.advanceShard(s)
 }
 
-// render gives the slice with the numbers of moving moved on, and all others as they are.
-// The numbers of nodes that have left stay: they may come back.
+// render gives the slice with the numbers of moving advanced, and all others as they are. The
+// numbers of nodes that have left stay: they may come back.
 func (s *shard) render(moving []*member) Slice {
 	slice := Slice{Index: s.slice, Version: s.version}
 	for _, m := range s.members {
@@ -127,8 +127,8 @@ func (s *shard) render(moving []*member) Slice {
 	return slice
 }
 
-// write repeats the same write until it is known to be done. A write whose answer was lost
-// is found done by the next attempt; its content is the same, so it does not matter which.
+// write repeats the same write until it is known to be done. If an answer was lost, the next
+// attempt finds the write done; both have the same content, so it does not matter which one it was.
 func (e *era) write(s *shard, slice Slice, moving []*member) {
 	var version uint64
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {

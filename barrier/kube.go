@@ -31,7 +31,7 @@ const (
 	portName          = "barrier"
 )
 
-// The endpoints' addresses are never sent to. They come from blocks set aside for benchmarks
+// Nothing is ever sent to the endpoints' addresses. They come from blocks set aside for benchmarks
 // (RFC 2544, RFC 5180), big enough for three addresses a node.
 var (
 	fakeIPv4 = netip.MustParseAddr("198.18.0.0")
@@ -57,8 +57,8 @@ func NewKubeStore(client kubernetes.Interface, namespace string, family corev1.I
 	return &KubeStore{client: client, namespace: namespace, family: family, lane: lane}
 }
 
-// Open deletes the Services of earlier eras, whose slices are collected with them, and makes one
-// of a new name. What it made and can't use, it removes again.
+// Open deletes the Services of earlier eras, whose slices are collected with them, and makes one of
+// a new name. A Service that it made and can't use, it removes again.
 func (k *KubeStore) Open(ctx context.Context) (Service, error) {
 	services := k.client.CoreV1().Services(k.namespace)
 	if err := k.sweep(ctx); err != nil {
@@ -96,7 +96,7 @@ func (k *KubeStore) service() *corev1.Service {
 	}
 }
 
-// altered names what the barrier can't do without and has not been given; empty if nothing.
+// altered names what the barrier needs and did not get; empty if nothing.
 func altered(want, made *corev1.Service) string {
 	switch {
 	case made.Spec.Type != want.Spec.Type:
@@ -118,7 +118,7 @@ func altered(want, made *corev1.Service) string {
 	return ""
 }
 
-// sweep deletes the Services of this lane and family, also one that was made by a try whose answer
+// sweep deletes the Services of this lane and family, including one made by an attempt whose answer
 // was lost.
 func (k *KubeStore) sweep(ctx context.Context) error {
 	services := k.client.CoreV1().Services(k.namespace)

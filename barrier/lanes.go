@@ -14,9 +14,9 @@ const (
 	syncPeriod = time.Second
 )
 
-// Lanes are barriers side by side, each with a Service and numbers of its own. A node's number
-// in one lane can't move on before the node has shown it, which may take kube-proxy's second;
-// a pod that leaves meanwhile takes the next lane and need not wait for that.
+// Lanes are barriers side by side, each with a Service and numbers of its own. A node's number in
+// one lane can't move on before the node has shown it, which may take kube-proxy's second. A pod
+// that leaves meanwhile takes the next lane instead of waiting.
 type Lanes struct {
 	lanes []*Barrier
 
@@ -27,7 +27,7 @@ type Lanes struct {
 }
 
 // NewLanes gives the lanes for a cluster of that many nodes: fewer for larger ones, where each
-// write costs more and is paced anyway. config gives each lane what it works with.
+// write costs more and is paced anyway. config gives each lane its Config.
 func NewLanes(nodes int, config func(lane int) Config) *Lanes {
 	l := &Lanes{gap: gapFor(nodes)}
 	for lane := range max(1, int(syncPeriod/l.gap)) {
@@ -57,7 +57,7 @@ func (l *Lanes) Run(ctx context.Context) error {
 	return nil
 }
 
-// SetNodes tells which nodes there are now.
+// SetNodes sets which nodes there are now.
 func (l *Lanes) SetNodes(nodes []Node) {
 	l.mu.Lock()
 	l.gap = gapFor(len(nodes))
@@ -69,7 +69,7 @@ func (l *Lanes) SetNodes(nodes []Node) {
 
 // Pass is Barrier.Pass, in the lane whose turn it is.
 func (l *Lanes) Pass(ctx context.Context, change Change) []Verdict {
-	lane, at := l.take(time.Now())
+	lane, at := l.takeLane(time.Now())
 	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
 	select {
@@ -79,8 +79,8 @@ func (l *Lanes) Pass(ctx context.Context, change Change) []Verdict {
 	return lane.Pass(ctx, change)
 }
 
-// take gives a lane, and when its passes begin: at once if the last slot is long enough ago.
-func (l *Lanes) take(now time.Time) (lane *Barrier, at time.Time) {
+// takeLane gives a lane, and when its passes begin: at once if the last slot is long enough ago.
+func (l *Lanes) takeLane(now time.Time) (lane *Barrier, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.lanes) == 1 {

@@ -79,7 +79,7 @@ func TestLanesTakeTurns(t *testing.T) {
 				t.Fatalf("%d lanes, want %d", len(l.lanes), tt.lanes)
 			}
 			for i, when := range tt.when {
-				lane, begin := l.take(at(when))
+				lane, begin := l.takeLane(at(when))
 				if lane != l.lanes[tt.lane[i]] || !begin.Equal(at(tt.begin[i])) {
 					t.Errorf("at %d ms: begins after %v, in the expected lane: %t", when, begin.Sub(at(0)), lane == l.lanes[tt.lane[i]])
 				}

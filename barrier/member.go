@@ -73,7 +73,7 @@ func (m *member) why() string {
 	return "not asked yet"
 }
 
-// wake has a member that is asked seldom asked soon.
+// wake makes the poller ask soon a member that is asked seldom.
 func (m *member) wake() {
 	if m.silent {
 		select {

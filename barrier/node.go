@@ -14,7 +14,7 @@ import (
 const IgnoreLabel = "lameduck.dev/no-kube-proxy"
 
 // down are taints by which a person, or the cloud's controller, declares that a node is switched
-// off: nothing on it sends to anybody. That a node is not Ready says no such thing.
+// off: nothing on it sends to anybody. A node that is only not Ready may still send.
 var down = []string{corev1.TaintNodeOutOfService, "node.cloudprovider.kubernetes.io/shutdown"}
 
 // Left reports why a node is left out of the barrier; empty if it is not.
@@ -30,7 +30,7 @@ func Left(node *corev1.Node) string {
 	return ""
 }
 
-// Node is what the barrier needs to know of a node.
+// Node is what the barrier needs to know about a node.
 type Node struct {
 	Name    string
 	Address netip.Addr // where its kube-proxy is asked; the zero value: nowhere, it can't pass

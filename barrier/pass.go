@@ -29,11 +29,11 @@ type waiter struct {
 	closed  bool
 }
 
-// Pass waits until every node has programmed change, and tells about each by name. It gives
-// up on those that have not after the configured timeout, or when ctx is done; and at once
-// on those known to be silent, when all others have passed. A node that joins later is not
-// waited for: its kube-proxy programs nothing before it has read a newer state. Neither is
-// one that is not Ready and has never answered since it joined: it has no rules yet.
+// Pass waits until every node has programmed change, and gives a verdict on each by name. It gives
+// up on those that have not after the configured timeout, or when ctx is done; and at once on those
+// known to be silent, when all others have passed. A node that joins later is not waited for: its
+// kube-proxy programs nothing before it has read a newer state. Neither is one that is not Ready
+// and has never answered since it joined: it has no rules yet.
 func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 	w := &waiter{change: change, pending: map[string]struct{}{}, done: make(chan struct{})}
 	b.mu.Lock()
@@ -51,7 +51,7 @@ func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 			}
 		}
 	}
-	b.settle(w)
+	b.endIfDone(w)
 	if b.era != nil {
 		b.era.advance()
 	}
@@ -95,8 +95,8 @@ func (b *Barrier) member(name string) *member {
 	return b.era.members[name]
 }
 
-// settle ends w when nobody is left to wait for.
-func (b *Barrier) settle(w *waiter) {
+// endIfDone ends w when no node is left to wait for.
+func (b *Barrier) endIfDone(w *waiter) {
 	if w.closed {
 		return
 	}
@@ -116,7 +116,7 @@ func (b *Barrier) acknowledged(m *member) {
 			delete(w.pending, m.node.Name)
 			w.passed = append(w.passed, m.verdict())
 		}
-		b.settle(w)
+		b.endIfDone(w)
 	}
 }
 

@@ -21,8 +21,8 @@ const (
 	perClosePoll = time.Millisecond
 )
 
-// nextPoll is the pause before the next question, after the last pause, in a cluster of that
-// many nodes, since so long after the write.
+// nextPoll is the pause before the next question, from the last pause, the number of nodes and the
+// time since the write.
 func nextPoll(last time.Duration, nodes int, since time.Duration, silent bool) time.Duration {
 	switch {
 	case silent:
@@ -33,8 +33,8 @@ func nextPoll(last time.Duration, nodes int, since time.Duration, silent bool) t
 	return min(2*last, steadyPoll)
 }
 
-// poll asks one node until it shows the number written for it. It is the only one to ask that
-// node: the number does not move on before poll has ended.
+// poll asks one node until it shows the number written for it. Nothing else asks that node: the
+// number does not move on before poll has ended.
 func (e *era) poll(m *member) {
 	b := e.barrier
 	b.mu.Lock()
@@ -73,7 +73,7 @@ func (e *era) poll(m *member) {
 			e.advanceShard(m.shard)
 		case silent:
 			for w := range b.waiters {
-				b.settle(w)
+				b.endIfDone(w)
 			}
 		}
 		pause = nextPoll(pause, len(b.nodes), time.Since(m.since), silent)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// NodeState is how a node stands to the barrier's last write for it.
+// NodeState is how far a node is with the barrier's last write for it.
 type NodeState struct {
 	Name    string    `json:"name"`
 	Passing bool      `json:"passing"`        // it has shown that write
@@ -17,7 +17,7 @@ type NodeState struct {
 	Why     string    `json:"why,omitempty"`  // why it is not passing
 }
 
-// State gives the name of the Service in use, how the nodes stand, and why there is no Service.
+// State gives the name of the Service in use, the nodes' states, and why there is no Service.
 func (b *Barrier) State() (service string, nodes []NodeState, problem error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -37,8 +37,8 @@ func (b *Barrier) State() (service string, nodes []NodeState, problem error) {
 	return service, nodes, b.problem
 }
 
-// Removed tells that somebody has removed a Service or a slice of it: if it is the one in use, the
-// barrier begins anew, before the next pass would find it missing.
+// Removed tells the barrier that somebody has removed a Service or a slice of it. If it is the one
+// in use, the barrier starts over, before the next pass would find it missing.
 func (b *Barrier) Removed(service string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,8 +54,8 @@ func (l *Lanes) Removed(service string) {
 	}
 }
 
-// State gives the Services in use, for each node the word of the lane that wrote last for it, since
-// each lane learns for itself that a node has fallen silent, and what is wrong in any lane.
+// State gives the Services in use, what is wrong in any lane, and each node's state in the lane
+// that wrote for it last: each lane finds out by itself that a node has fallen silent.
 func (l *Lanes) State() (services []string, nodes []NodeState, problem error) {
 	latest := map[string]NodeState{}
 	for _, lane := range l.lanes {

@@ -75,8 +75,8 @@ type Options struct {
 // Self is the pod that the controller runs in.
 type Self struct{ Name, Node, IP string }
 
-// Run works until ctx is done. A replica that can't go on, for instance since the cluster belongs to
-// another installation, ends with an error, and is to be started anew.
+// Run works until ctx is done. A replica that can't go on, for instance because the cluster belongs
+// to another installation, ends with an error, and must be restarted.
 func Run(ctx context.Context, o Options) error {
 	ip, err := netip.ParseAddr(o.Pod.IP)
 	if err != nil {
@@ -153,7 +153,7 @@ func newManager(o Options, seen *view.View) (ctrl.Manager, error) {
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
-	// What the leader has begun must end inside the Deployment's grace period.
+	// What the leader has begun must end within the Deployment's grace period.
 	shutdown := 10 * time.Second
 	return ctrl.NewManager(o.Config, ctrl.Options{
 		Scheme:                  scheme,
@@ -178,8 +178,8 @@ func informers(seen *view.View) func(toolscache.ListerWatcher, runtime.Object, t
 	}
 }
 
-// slimPod keeps of a pod what hub, Events and the census need, and of one with an agent what the
-// restorer needs too: a cluster has many.
+// slimPod keeps only what hub, Events and the census need of a pod, and what the restorer needs if
+// it has an agent: a cluster has many pods.
 func slimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
@@ -193,7 +193,7 @@ func slimPod(object any) (any, error) {
 	slim.Spec.OS, slim.Spec.NodeSelector = pod.Spec.OS, pod.Spec.NodeSelector
 	slim.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds
 	slim.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, PodIPs: pod.Status.PodIPs}
-	if !announces(pod) {
+	if !asksHub(pod) {
 		return slim, nil
 	}
 	for _, c := range pod.Spec.InitContainers {

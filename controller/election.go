@@ -15,9 +15,9 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// Leadership moves within leaseDuration when a leader dies without a word: until then agents
-// go by local evidence. client-go's defaults (15, 10, 2 s) leave them alone for longer than
-// their fallback wait.
+// Leadership moves within leaseDuration when a leader dies silently: until then agents go by local
+// evidence. client-go's defaults (15, 10, 2 s) leave them alone for longer than their fallback
+// wait.
 const (
 	leaseDuration = 6 * time.Second
 	renewDeadline = 4 * time.Second
@@ -26,8 +26,8 @@ const (
 	leaseTimeout = renewDeadline / 2
 )
 
-// election has this replica lead while it holds the lease, and beyond that for as long as nobody
-// else does: when the API server is away for all, no other could lead.
+// election makes this replica lead while it holds the lease, and beyond that for as long as no
+// other does: when the API server is away for all, no other can.
 type election struct {
 	client    kubernetes.Interface // its calls end within leaseTimeout
 	namespace string
@@ -134,7 +134,7 @@ func (e *election) drop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.term != nil && e.term.drop() {
-		e.log.Warn("election: the lease can't be renewed; leading on until another replica leads")
+		e.log.Warn("election: the lease can't be renewed; still leading until another replica does")
 	}
 }
 
@@ -153,8 +153,8 @@ func (e *election) endIf(over func() bool) {
 	e.term = nil
 }
 
-// mine reports an error unless the lease, as it is now, names this replica. Who may have been
-// paused asks this between reading what it is about to write and writing it.
+// mine reports an error unless the lease, as it is now, names this replica. A replica that may have
+// been paused calls it between reading what it is about to change and writing it.
 func (e *election) mine(ctx context.Context) error {
 	held, err := e.client.CoordinationV1().Leases(e.namespace).Get(ctx, lease, metav1.GetOptions{})
 	if err != nil {

@@ -31,8 +31,8 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
 
-// leader is what only the leading replica does: it runs hub and barrier, and leads the hub's
-// Service to itself. Its informers run on every replica, so that a new leader starts warm.
+// leader is what only the leading replica does: it runs hub and barrier, and points the hub's
+// Service at itself. Its informers run on every replica, so that a new leader starts warm.
 type leader struct {
 	options   Options
 	ip        netip.Addr
@@ -48,7 +48,7 @@ type leader struct {
 	nodes nodes
 	pods  pods
 	hub   hubObjects
-	seen  []toolscache.InformerSynced // whether the above were told all that there was
+	seen  []toolscache.InformerSynced // whether the above have seen everything that there was
 
 	mu      sync.Mutex
 	leading *leading // nil while another replica leads
@@ -61,8 +61,8 @@ type leading struct {
 	barriers *barriers
 }
 
-// stand gives the election in which this replica stands. Its calls have a client of their own,
-// which gives up in time.
+// stand gives the election in which this replica is a candidate. Its calls have a client of their
+// own, which gives up in time.
 func (l *leader) stand() (*election, error) {
 	config := rest.CopyConfig(l.options.Config)
 	config.Timeout = leaseTimeout
@@ -112,7 +112,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	var keeping sync.WaitGroup
 	defer keeping.Wait()
 	defer stop()
-	keeping.Go(func() { l.keep(ctx) })
+	keeping.Go(func() { l.keepHubService(ctx) })
 	keeping.Go(func() { barriers.tidy(ctx) })
 	keeping.Go(func() { l.countPods(ctx) })
 	return l.serve(ctx, tenure.loosely(hub.NewServer(h, l.key, hub.NewIdentities(l))))
@@ -149,7 +149,7 @@ func (l *leader) serve(ctx context.Context, handler http.Handler) error {
 		return fmt.Errorf("serving the hub: %w", err)
 	case <-ctx.Done():
 	}
-	// Agents that wait for an answer ask the next leader: nothing is kept waiting for them.
+	// Agents that wait for an answer ask the next leader: nothing waits for them here.
 	if err := server.Close(); err != nil {
 		return fmt.Errorf("closing the hub: %w", err)
 	}

@@ -132,7 +132,7 @@ type observer struct {
 func (o *observer) Began() { o.mu.Lock(); o.began++; o.mu.Unlock() }
 func (o *observer) Gone()  { o.mu.Lock(); o.gone++; o.mu.Unlock() }
 
-func (o *observer) Settled(hub.Outcome, time.Duration) {}
+func (o *observer) Found(hub.Outcome, time.Duration) {}
 
 type nothing struct{}
 

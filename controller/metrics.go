@@ -15,15 +15,15 @@ import (
 
 // metrics are the controller's own, beside those of controller-runtime.
 type metrics struct {
-	following   prometheus.Gauge
-	settled     *prometheus.HistogramVec
-	acks        prometheus.Histogram
-	injections  *prometheus.CounterVec
-	failures    *prometheus.CounterVec
-	agents      *prometheus.CounterVec
-	pods        *prometheus.GaugeVec
-	status      *statusCollector
-	collections []prometheus.Collector
+	following    prometheus.Gauge
+	confirmTimes *prometheus.HistogramVec
+	acks         prometheus.Histogram
+	injections   *prometheus.CounterVec
+	failures     *prometheus.CounterVec
+	agents       *prometheus.CounterVec
+	pods         *prometheus.GaugeVec
+	status       *statusCollector
+	collections  []prometheus.Collector
 
 	heard, unheard atomic.Int64 // what agents counts
 }
@@ -40,10 +40,10 @@ func newMetrics(status func() Status) *metrics {
 func unregisteredMetrics(status func() Status) *metrics {
 	m := &metrics{
 		following: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "lameduck_terminations_in_progress", Help: "Pods that the hub knows to leave, and that are not gone yet.",
+			Name: "lameduck_terminations_in_progress", Help: "Pods that the hub knows to be leaving, and that are not gone yet.",
 		}),
-		settled: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "lameduck_confirm_seconds", Help: "Time from when the hub heard that a pod leaves until the hub settled its answer, by outcome: confirmed, missed or still-offered.",
+		confirmTimes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "lameduck_confirm_seconds", Help: "Time from when the hub heard that a pod is leaving until it had its answer, by outcome: confirmed, missed, still-offered or behind.",
 			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"outcome"}),
 		acks: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -54,13 +54,13 @@ func unregisteredMetrics(status func() Status) *metrics {
 			Name: "lameduck_injections_total", Help: "Pods that the webhook was asked about, by result: injected, skipped, untouched or failed.",
 		}, []string{"result"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "lameduck_barrier_failures_total", Help: "Times that a lane of the barrier had to begin anew, by reason: altered (an admission policy changes its objects), lost (somebody changed or removed them) or failed.",
+			Name: "lameduck_barrier_failures_total", Help: "Times that a lane of the barrier had to start over, by reason: altered (an admission policy changes its objects), lost (somebody changed or removed them) or failed.",
 		}, []string{"reason"}),
 		agents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lameduck_agents_total", Help: "Pods with an agent that stopped, by whether their agent reached the hub: true or false.",
 		}, []string{"reached"}),
 		pods: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "lameduck_pods", Help: "Pods by their hook: agent (of the image that new pods are given), other-agent (of another image) or missing (asked for, and not there).",
+			Name: "lameduck_pods", Help: "Pods by their hook: agent (of the image that new pods get), other-agent (of another image) or missing (asked for, and not there).",
 		}, []string{"hook"}),
 		status: newStatusCollector(status),
 	}
@@ -71,16 +71,16 @@ func unregisteredMetrics(status func() Status) *metrics {
 	for _, reached := range []string{"true", "false"} {
 		m.agents.WithLabelValues(reached)
 	}
-	m.collections = []prometheus.Collector{m.following, m.settled, m.acks, m.injections, m.failures, m.agents, m.pods, m.status}
+	m.collections = []prometheus.Collector{m.following, m.confirmTimes, m.acks, m.injections, m.failures, m.agents, m.pods, m.status}
 	return m
 }
 
-// Began, Settled and Gone make metrics the hub's observer.
+// Began, Found and Gone make metrics the hub's observer.
 func (m *metrics) Began() { m.following.Inc() }
 
-// Settled counts an answer.
-func (m *metrics) Settled(outcome hub.Outcome, took time.Duration) {
-	m.settled.WithLabelValues(string(outcome)).Observe(took.Seconds())
+// Found counts an answer.
+func (m *metrics) Found(outcome hub.Outcome, took time.Duration) {
+	m.confirmTimes.WithLabelValues(string(outcome)).Observe(took.Seconds())
 }
 
 // Gone counts a pod out.

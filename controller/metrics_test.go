@@ -31,7 +31,7 @@ func TestMetricsPage(t *testing.T) {
 	}
 	m.Began()
 	m.Gone()
-	m.Settled(hub.Confirmed, time.Second)
+	m.Found(hub.Confirmed, time.Second)
 	m.acknowledged(time.Second)
 	m.injection("injected")
 	m.counted(census.Census{})

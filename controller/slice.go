@@ -56,9 +56,9 @@ func (h *hubObjects) address() string {
 	return h.ip
 }
 
-// keep has the hub's Service lead to this replica alone until ctx is done: a change by anybody
+// keepHubService has the hub's Service lead to this replica alone until ctx is done: a change by anybody
 // else, for instance a leader that was paused, is corrected.
-func (l *leader) keep(ctx context.Context) {
+func (l *leader) keepHubService(ctx context.Context) {
 	for pause := time.Second; ctx.Err() == nil; {
 		changed := l.hub.next()
 		wait := keepEvery

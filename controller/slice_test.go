@@ -82,7 +82,7 @@ func TestTheHubsSliceIsKept(t *testing.T) {
 		l := at(client, ip)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { l.keep(ctx); close(done) }()
+		go func() { l.keepHubService(ctx); close(done) }()
 		defer func() { stop(); <-done }()
 		slices := client.DiscoveryV1().EndpointSlices(testNamespace)
 		spoil := map[string]func() error{

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// looseWait is how long a call is held while the lease can't be renewed: the agent that asks again
-// may find that the hub's Service leads to another by then.
+// looseWait is how long a call is held while the lease can't be renewed: an agent that asks again
+// may find that the hub's Service points to another replica by then.
 const looseWait = 2 * time.Second
 
 // tenure is what a leader knows of its lease.
@@ -51,7 +51,7 @@ func (t *tenure) holds() context.Context {
 }
 
 // loosely ends the calls that next holds when the lease can't be renewed, and later ones after
-// looseWait: answered as things stand, the agent asks again, over a new connection.
+// looseWait. The agent is answered as things stand, and asks again over a new connection.
 func (t *tenure) loosely(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		held := t.holds()

@@ -71,7 +71,7 @@ func onChange[T any](set, drop func(T)) toolscache.ResourceEventHandler {
 	}
 }
 
-// What becomes of lameduck's own objects: the hub's are kept, and the barrier makes its own anew.
+// Changes to lameduck's own objects: the hub's are kept, and the barrier recreates its own.
 
 func (l *leader) serviceSet(service *corev1.Service) {
 	if service.Namespace == l.options.Namespace && service.Name == hubService {
@@ -130,7 +130,7 @@ type nodes struct {
 	mu      sync.Mutex
 	objects map[string]*corev1.Node
 	at      map[netip.Addr]string // which node has an address
-	tell    func([]*corev1.Node)  // nil until there is somebody to tell
+	tell    func([]*corev1.Node)  // nil while nobody wants to know
 }
 
 func (n *nodes) set(node *corev1.Node) {
@@ -189,7 +189,7 @@ func (n *nodes) changed() {
 	}
 }
 
-// pods passes on which pods leave and which are gone, while somebody wants to know.
+// pods reports which pods leave and which are gone, while somebody wants to know.
 type pods struct {
 	mu       sync.Mutex
 	hub      *hub.Hub
@@ -211,10 +211,10 @@ func (p *pods) follow(h *hub.Hub, r *restore.Restorer) {
 	p.heard.lead(since)
 }
 
-// set has an injected pod followed as soon as it terminates: its agent is about to ask, and
-// what it asks for takes a while.
+// set has an injected pod followed as soon as it terminates: its agent is about to ask, and the
+// answer takes a while.
 func (p *pods) set(pod *corev1.Pod) {
-	if !announces(pod) {
+	if !asksHub(pod) {
 		return
 	}
 	p.mu.Lock()
@@ -242,8 +242,8 @@ func (p *pods) drop(pod *corev1.Pod) {
 	}
 }
 
-// announces reports whether the pod's agent is going to ask the hub.
-func announces(pod *corev1.Pod) bool {
+// asksHub reports whether the pod's agent will ask the hub.
+func asksHub(pod *corev1.Pod) bool {
 	status := inject.ReadStatus(pod.Annotations)
 	return status != nil && status.Skipped == "" && status.Mode == v1alpha1.ModeAgent
 }

@@ -113,7 +113,7 @@ func (k *keeper) withdraw(ctx context.Context) (time.Duration, error) {
 	k.record = found.Record
 	k.renew()
 	if !found.Out {
-		k.look(ctx)
+		k.lookAtServers(ctx)
 		if err := k.registry.Withdraw(ctx, found.Record); err != nil {
 			return k.later(), err
 		}
@@ -156,8 +156,8 @@ func (k *keeper) confirm(ctx context.Context) (time.Duration, error) {
 	return k.later(), err
 }
 
-// look has the servers' caches seen without the withdrawal, unless that would hold it up.
-func (k *keeper) look(ctx context.Context) {
+// lookAtServers has the servers' caches seen without the withdrawal, unless that would hold it up.
+func (k *keeper) lookAtServers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	k.fresh(ctx)

@@ -31,7 +31,7 @@ By hand, in a pod whose grace period is 60 s:
         command: [/lameduck-agent, prestop, --grace=60s]
 
 It waits until the pod's routers are confirmed to have stopped (with a hub), no new connection
-has come for a while that derives from the pod's own traffic, and no request is in flight;
+has come for a while that depends on the pod's own traffic, and no request is in flight;
 never longer than the budget for it, and at least --fallback-wait without a hub.
 
 lameduck-agent prestop --help lists the flags.
@@ -61,7 +61,7 @@ func Main(args []string, version string, stdout, stderr io.Writer) int {
 
 func newFlags(name string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // errors are said once, by us
+	flags.SetOutput(io.Discard) // errors are printed once, by us
 	flags.Usage = func() {}
 	return flags
 }

@@ -138,7 +138,7 @@ func TestBrokenSettingsStayUsable(t *testing.T) {
 
 func TestLogLine(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	outcome := agent.Outcome{
+	outcome := agent.Summary{
 		Timeline: termination.Timeline{Budget: termination.Default, Steps: []termination.Step{{Phase: termination.LameDuck, Time: start}}},
 		Hub:      "routers confirmed after 0.31s (3 nodes)", Silence: 320 * time.Millisecond, Window: 300 * time.Millisecond,
 		Waited: 420 * time.Millisecond, Drained: 20 * time.Millisecond, Total: 440 * time.Millisecond,
@@ -170,7 +170,7 @@ func TestLogLine(t *testing.T) {
 }
 
 func TestLogLineIsShort(t *testing.T) {
-	outcome := agent.Outcome{Hub: strings.Repeat("long ", 2000)}
+	outcome := agent.Summary{Hub: strings.Repeat("long ", 2000)}
 	for range 100 {
 		outcome.Timeline.Add(termination.Evidence{Kind: termination.BarrierMissed, Detail: strings.Repeat("x", 200)})
 	}

@@ -56,7 +56,7 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// runInstall gives what it left out of args beside the error that kept it from installing.
+// runInstall gives what it left out of args, and the error that kept it from installing.
 func runInstall(args []string, stdout io.Writer) (left, err error) {
 	dir := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -72,16 +72,16 @@ func runInstall(args []string, stdout io.Writer) (left, err error) {
 	case dir == "":
 		return nil, &usageError{errors.New("the directory is missing: install DIR [flags]")}
 	case len(rest) > 0:
-		left = errors.Join(left, fmt.Errorf("%q is no flag", rest[0]))
+		left = errors.Join(left, fmt.Errorf("%q is not a flag", rest[0]))
 	}
-	// Once more, with nothing of what was left out.
+	// Once more, without what was left out.
 	o, flags := newOptions(), newFlags("install")
 	o.register(flags)
 	if err := flags.Parse(taken); err != nil {
 		return left, err
 	}
 	if _, _, err := o.settings(); err != nil {
-		left = errors.Join(left, fmt.Errorf("the hook will wait by its defaults: %w", err))
+		left = errors.Join(left, fmt.Errorf("the hook will use its defaults: %w", err))
 	}
 	return left, writeInstalled(dir, taken, len(o.registries) > 0)
 }
@@ -95,7 +95,7 @@ func writeInstalled(dir string, args []string, registries bool) error {
 	if err != nil {
 		return err
 	}
-	// The settings first: an agent that is there has them.
+	// The settings first: an agent that is in place must have them.
 	err = writeAtomically(filepath.Join(dir, configName), 0o644, func(to io.Writer) error {
 		_, err := to.Write(append(config, '\n'))
 		return err

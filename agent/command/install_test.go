@@ -29,7 +29,7 @@ func TestInstallNeverFailsByItsFlags(t *testing.T) {
 		{"unknown switch", []string{"--trace", good}, "no flag --trace", nil},
 		{"prestop's flag", []string{"--then-exec", good}, "then-exec", nil},
 		{"two unknown", []string{"--a=1", good, "--b=2"}, "no flag --a; --b=2", nil},
-		{"a word", []string{good, "OTHER"}, `"OTHER" is no flag`, nil},
+		{"a word", []string{good, "OTHER"}, `"OTHER" is not a flag`, nil},
 		{"no duration", []string{"--grace=60", good}, "grace", nil},
 		{"no value", []string{good, "--grace"}, "needs a value", nil},
 		{"port 0", []string{"--port=8080", "--port=0", good}, "port", []string{"--port=8080"}},

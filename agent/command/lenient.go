@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// parseLeniently sets the flags of args that this version understands, whatever is wrong with the
-// others: a webhook of another version may write more, or otherwise; it writes each flag as one
-// argument, --name=value. It gives the arguments that were taken, what comes after the flags, and
-// an error for each argument that was left out.
+// parseLeniently sets the flags in args that this version understands, whatever is wrong with the
+// others: a webhook of another version may write more flags, or other values. It writes each flag
+// as one argument, --name=value. It gives the arguments that were taken, what comes after the
+// flags, and an error for each argument that was left out.
 func parseLeniently(flags *flag.FlagSet, args []string) (taken, rest []string, left error) {
 	for len(args) > 0 {
 		arg := args[0]

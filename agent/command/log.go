@@ -23,12 +23,12 @@ const (
 	writeTimeout = 200 * time.Millisecond
 )
 
-// logLine is the outcome as one line, for people or as JSON.
-func logLine(outcome agent.Outcome, err error, asJSON bool) string {
+// logLine is the summary as one line, for people or as JSON.
+func logLine(summary agent.Summary, err error, asJSON bool) string {
 	if asJSON {
-		return jsonLine(outcome)
+		return jsonLine(summary)
 	}
-	text := outcome.String()
+	text := summary.String()
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		text += ", ERROR: " + first
@@ -42,9 +42,9 @@ func logLine(outcome agent.Outcome, err error, asJSON bool) string {
 	return text[:min(len(text), maxLine-1)] + "\n"
 }
 
-// jsonLine leaves out the oldest evidence if it does not fit: what the hub said, and has.
-func jsonLine(outcome agent.Outcome) string {
-	line := outcome.Timeline
+// jsonLine leaves out the oldest evidence if it does not fit: that came from the hub, which has it.
+func jsonLine(summary agent.Summary) string {
+	line := summary.Timeline
 	for {
 		data, err := json.Marshal(line)
 		if err != nil {
@@ -57,7 +57,7 @@ func jsonLine(outcome agent.Outcome) string {
 	}
 }
 
-// say writes to the container's log, or where that is not ours to write, to stdout.
+// say writes to the container's log or, where the agent may not write that, to stdout.
 func say(stdout io.Writer, line string) {
 	if os.Getpid() != 1 && sayTo(containerLog, line) == nil {
 		return
@@ -71,7 +71,7 @@ func sayTo(path, line string) error {
 		return err
 	}
 	defer file.Close()
-	// Best effort: what is no pipe can't block for long and takes no deadline.
+	// Best effort: anything but a pipe can't block for long, and takes no deadline.
 	_ = file.SetWriteDeadline(time.Now().Add(writeTimeout))
 	_, err = io.WriteString(file, line)
 	return err

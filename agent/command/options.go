@@ -15,7 +15,7 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// DefaultTokenFile is where the hub's token is mounted unless said otherwise.
+// DefaultTokenFile is where the hub's token is mounted by default.
 const DefaultTokenFile = "/var/run/lameduck/token"
 
 // options are the flags that prestop and install have in common: install writes them down
@@ -43,7 +43,7 @@ func newOptions() *options {
 }
 
 func (o *options) register(flags *flag.FlagSet) {
-	flags.Func("hub", "`address` host:port of the hub; repeat for more, tried in order", o.addHub)
+	flags.Func("hub", "`address` host:port of the hub; repeatable, tried in order", o.addHub)
 	flags.StringVar(&o.hubKey, "hub-key", o.hubKey, "the hub's public key, base64")
 	flags.StringVar(&o.tokenFile, "token-file", o.tokenFile, "the pod's projected token for the hub")
 	flags.DurationVar(&o.grace, "grace", o.grace, "the pod's grace period; the parts below are fitted into it")
@@ -54,10 +54,10 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.parts.Margin, "margin", o.parts.Margin, "what the kubelet and the runtime need")
 	flags.DurationVar(&o.config.MinWait, "min-wait", o.config.MinWait, "least time until the drain, whatever was confirmed")
 	flags.DurationVar(&o.config.FallbackWait, "fallback-wait", o.config.FallbackWait, "least time until the drain when the routers could not be confirmed")
-	flags.BoolVar(&o.config.DirectPeers, "direct-peers", o.config.DirectPeers, "wait until each peer is silent over all its connections, though the routers are confirmed")
+	flags.BoolVar(&o.config.DirectPeers, "direct-peers", o.config.DirectPeers, "wait until each peer is silent over all its connections, even when the routers are confirmed")
 	flags.DurationVar(&o.config.PeerCeiling, "peer-ceiling", o.config.PeerCeiling, "longest wait for peers that go on sending")
 	flags.DurationVar(&o.config.Quiet.Floor, "quiet-floor", o.config.Quiet.Floor, "shortest time without a new connection")
-	flags.DurationVar(&o.config.Quiet.Ceiling, "quiet-ceiling", o.config.Quiet.Ceiling, "longest time without a new connection that is asked for")
+	flags.DurationVar(&o.config.Quiet.Ceiling, "quiet-ceiling", o.config.Quiet.Ceiling, "longest time without a new connection that is required")
 	flags.Func("restart-grace", "grace period of a container that a probe restarts, as `CONTAINER/PERIOD`; repeat for more (default: the pod's)", o.addRestart)
 	flags.Func("registry", "registry that holds the pod, such as 'nacos server=nacos:8848 service=orders'; repeat for more; see lameduck-registry help", o.addRegistry)
 	flags.Func("port", "`port` that counts; repeat for more (default: all that the pod listens on)", o.addPort)
@@ -149,8 +149,7 @@ func (o *options) addNodeAddresses(text string) error {
 	return nil
 }
 
-// settings makes sense of the flags together. On an error what it gives is still usable:
-// the defaults, and no hub.
+// settings joins the flags. On an error its result is still usable: the defaults, and no hub.
 func (o *options) settings() (agent.Config, *hubclient.Client, error) {
 	config := o.config
 	for name, part := range map[string]time.Duration{"announce": o.parts.Announce, "confirm": o.parts.Confirm, "drain": o.parts.Drain, "stop": o.parts.Stop, "margin": o.parts.Margin} {

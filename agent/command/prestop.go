@@ -27,7 +27,7 @@ Waits until the pod may stop, and says in one line on the container's log what i
 It reads the settings that install wrote beside it; flags go before them, lists add up.
 
 Exit codes: 0 waited; 1 waited, but its settings are broken, or the pod's own hook failed;
-143 ended by SIGTERM. Broken settings never end the wait: it then goes by its defaults and by
+143 ended by SIGTERM. Broken settings never end the wait: it then uses its defaults, and
 the connections alone.
 
 Flags:
@@ -75,7 +75,7 @@ func httpFlags(flags *flag.FlagSet, name, when string, get **hook.HTTPGet) {
 	})
 }
 
-// ownHook is what the flags say of the container's own hook; nil if nothing.
+// ownHook is the container's own hook, from the flags; nil if there is none.
 func (o *prestopOptions) ownHook() (own agent.Hook, atAnnounce bool, err error) {
 	found := 0
 	if o.thenExec || o.announceExec {
@@ -103,8 +103,8 @@ func (o *prestopOptions) ownHook() (own agent.Hook, atAnnounce bool, err error) 
 	return own, atAnnounce, nil
 }
 
-// parsePrestop reads what is written in the settings file and then the flags, which go
-// before it. Whatever the error, what it gives is usable.
+// parsePrestop reads what is written in the settings file and then the flags, which go before it.
+// Whatever the error, its result is usable.
 func parsePrestop(args []string, configFile string) (*prestopOptions, *flag.FlagSet, error) {
 	o := &prestopOptions{options: newOptions()}
 	configErr := o.readConfig(configFile)
@@ -149,10 +149,10 @@ func (o *options) readConfig(path string) error {
 	o.register(flags)
 	_, rest, err := parseLeniently(flags, written)
 	if asksHelp(err) {
-		return errors.New("--help is no setting")
+		return errors.New("--help is not a setting")
 	}
 	if len(rest) > 0 {
-		err = errors.Join(err, fmt.Errorf("%q is no flag", rest[0]))
+		err = errors.Join(err, fmt.Errorf("%q is not a flag", rest[0]))
 	}
 	return err
 }
@@ -167,8 +167,8 @@ func installedConfig() string {
 	return filepath.Join(filepath.Dir(self), configName)
 }
 
-// registryProgram is lameduck-registry beside this program, under the name that install gives
-// it or its own; else wherever the system finds it.
+// registryProgram is lameduck-registry beside this program, under the name that install gives it or
+// its own; else wherever PATH has it.
 func registryProgram() string {
 	self, err := os.Executable()
 	if err != nil {
@@ -192,7 +192,7 @@ const gcPercent = 25
 
 func prestop(args []string, stdout, stderr io.Writer) int {
 	debug.SetGCPercent(gcPercent)
-	// A reader of our output that went away must not end the wait.
+	// A reader of the output that goes away must not end the wait.
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -219,12 +219,12 @@ func prestop(args []string, stdout, stderr io.Writer) int {
 	if len(o.registries) > 0 {
 		parts.Registries = registries.Process{Path: registryProgram(), Specs: o.registries, Errors: stderr}
 	}
-	outcome, runErr := agent.Run(ctx, config, parts)
+	summary, runErr := agent.Run(ctx, config, parts)
 	if errors.Is(runErr, agent.ErrCut) {
 		return ExitCut
 	}
 	err = errors.Join(err, runErr)
-	say(stdout, logLine(outcome, err, o.json))
+	say(stdout, logLine(summary, err, o.json))
 	if err != nil {
 		fmt.Fprintln(stderr, "lameduck-agent:", err)
 		return ExitFailed
@@ -233,7 +233,7 @@ func prestop(args []string, stdout, stderr io.Writer) int {
 }
 
 // podAge is how long the pod has been up: since its settings were written or since PID 1 was
-// started, whichever is longer ago. Zero if neither can be told.
+// started, whichever is longer ago. Zero if neither is known.
 func podAge(configFile string) time.Duration {
 	age, err := sockets.Age()
 	if err != nil {

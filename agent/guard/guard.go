@@ -1,11 +1,11 @@
-// Package guard starts the agent's goroutines.
+// Package guard starts the agent's goroutines, so that a panic in one does not end the hook.
 package guard
 
 import "fmt"
 
-// Go starts f in a goroutine of its own; failed is told if it panics. It is the only way in which the
-// agent starts one: a panic that nobody recovers ends the process, and with it the hook, which has
-// the application stopped at once.
+// Go starts f in a goroutine of its own; failed is called if it panics. The agent starts goroutines
+// in no other way: an unrecovered panic ends the process, and with it the hook, and the application
+// is stopped at once.
 func Go(f func(), failed func(error)) {
 	go func() {
 		defer func() {

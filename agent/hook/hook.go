@@ -20,8 +20,8 @@ type Exec struct {
 	Command []string
 }
 
-// Run runs the command until it ends. When ctx ends first, the command and all its children
-// that stayed in its process group are killed.
+// Run runs the command until it ends. If ctx ends first, the command and all its children that
+// stayed in its process group are killed.
 func (e Exec) Run(ctx context.Context) (string, error) {
 	if len(e.Command) == 0 {
 		return "failed", errors.New("no command")

@@ -1,4 +1,4 @@
-// Package hubapi is what the agent in a pod and the hub say to each other.
+// Package hubapi holds the messages between the agent in a pod and the hub.
 //
 // Each call is an HTTP/1.1 POST whose body and answer are JSON, sealed by package seal for the
 // call's path. The hub answers 200 with a sealed body to every request that it could open; without
@@ -15,7 +15,7 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// The calls, and what both sides of them keep to.
+// The calls, and the limits that both sides keep to.
 const (
 	ConfirmPath = "/v1/confirm"
 	ReportPath  = "/v1/report"
@@ -37,7 +37,7 @@ const (
 	MaxResponse = 256 << 10
 )
 
-// Question is what an agent asks of its own pod.
+// Question is what an agent asks about its own pod.
 type Question struct {
 	Wait      time.Duration // how long the hub may hold its answer; in whole seconds
 	Confirmed bool          // see ConfirmRequest
@@ -47,7 +47,7 @@ type Question struct {
 // MaxPeers bounds how many peers one call asks about.
 const MaxPeers = 1000
 
-// Peer is a peer of the pod's, and how it could know the pod's address.
+// Peer is one of the pod's peers, and how it could know the pod's address.
 type Peer struct {
 	Address netip.Addr            `json:"address"`
 	Class   termination.PeerClass `json:"class,omitempty"`
@@ -88,8 +88,8 @@ type ConfirmResponse struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Check says why r is no confirmation that a pod may stop on; nil if it is one. A bare
-// "confirmed" is not believed: it needs evidence, and none that speaks against it.
+// Check says why a pod may not stop on r; nil if it may. A bare "confirmed" is not believed: it
+// needs evidence, and none that speaks against it.
 func (r ConfirmResponse) Check() error {
 	switch {
 	case r.Error != "":
@@ -118,8 +118,8 @@ func (r ConfirmResponse) Against() []termination.Evidence {
 	return against
 }
 
-// RecordRequest carries what the agent is about to withdraw from registries, so that traces of
-// it can be cleared when the pod is gone. It is idempotent.
+// RecordRequest carries what the agent is about to withdraw from registries, so that its traces can
+// be cleared when the pod is gone. It is idempotent.
 type RecordRequest struct {
 	Token string `json:"token"`
 	// Records are specs of lameduck-registry; they hold no credentials.

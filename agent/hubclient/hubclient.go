@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	// dialTimeout is for one address: within a cluster a connection takes milliseconds, or
-	// does not come at all.
+	// dialTimeout is for one address: within a cluster a connection takes milliseconds, or never
+	// comes.
 	dialTimeout = time.Second
 	// maxToken bounds the token's file, in bytes; tokens have about 1.5 KiB.
 	maxToken = 16 << 10
@@ -102,7 +102,7 @@ func (c *Client) token() (string, error) {
 	}
 	token := strings.TrimSpace(string(data))
 	if token == "" || len(data) > maxToken {
-		return "", fmt.Errorf("reading the pod's token: %s has %d bytes, not those of a token", c.TokenFile, len(data))
+		return "", fmt.Errorf("reading the pod's token: %s has %d bytes, which is no token's size", c.TokenFile, len(data))
 	}
 	return token, nil
 }
@@ -177,7 +177,7 @@ func post(ctx context.Context, address, path string, body []byte) ([]byte, error
 	return answer, cause(ctx, err)
 }
 
-// cause says why ctx is over, where that is why the call failed.
+// cause says why ctx is over, if that is why the call failed.
 func cause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -205,7 +205,7 @@ func readAnswer(from io.Reader) ([]byte, error) {
 	case 400:
 		return nil, errNotOpened
 	case 429:
-		return nil, errors.New("takes no more calls from this address at once (429)")
+		return nil, errors.New("takes no more calls at once from this address (429)")
 	default:
 		return nil, fmt.Errorf("status %d", code)
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
-// endTime is what the program gets, from the end of its input, until it is killed.
+// endTime is how long the program has, from the end of its input, until it is killed.
 const endTime = 500 * time.Millisecond
 
-// Process is the program with what it is told.
+// Process is the program and its arguments.
 type Process struct {
 	Path   string
 	Specs  []string // one a registry, as written in flag, annotation or policy
@@ -62,8 +62,8 @@ func (p Process) run(ctx context.Context, budget time.Duration, events chan<- wi
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting lameduck-registry: %w", err)
 	}
-	// It ends when its input does, and is made to if it doesn't; what it started may live on,
-	// and is not waited for.
+	// It ends when its input does, and is killed if it doesn't. What it started may live on, and
+	// is not waited for.
 	end := func() {
 		_ = cmd.Process.Kill()
 		stdout.Close()

@@ -1,16 +1,16 @@
-// Package seal protects what an agent and the hub say to each other, without TLS: a TLS
-// stack alone would take the agent over its size (docs/decisions/0002-sealed-hub-channel.md).
+// Package seal protects the messages between an agent and the hub, without TLS: a TLS stack alone
+// would take the agent over its size (docs/decisions/0002-sealed-hub-channel.md).
 //
 // A request is sealed to the hub's public key by HPKE (RFC 9180, base mode, X25519, HKDF-SHA256,
-// AES-128-GCM). The answer is sealed under a key exported from the same HPKE context, as
-// Oblivious HTTP does (RFC 9458, section 4.4). So only the hub can read a request, and only
-// who could read the request can answer it; an answer fits no other request.
+// AES-128-GCM). The answer is sealed under a key exported from the same HPKE context, as Oblivious
+// HTTP does (RFC 9458, section 4.4). So only the hub can read a request, and only a reader of the
+// request can answer it; an answer fits no other request.
 //
-// A request is bound to the call that it is for: sent to another path it can't be opened. Sent to
-// the same path again it is opened again: the hub's calls are idempotent.
+// A request is bound to its call: sent to another path it can't be opened. Sent to the same path
+// again it is opened again: the hub's calls are idempotent.
 //
-// It does not hide how long messages are, and who learns the hub's private key can read
-// requests recorded before.
+// It does not hide how long messages are, and a thief of the hub's private key can read requests
+// captured before.
 package seal
 
 import (

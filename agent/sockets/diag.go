@@ -93,10 +93,10 @@ func (d *diag) close() {
 	closeSocket(d.told)
 }
 
-// closeSocket: closing a netlink socket has nothing left to fail at.
+// closeSocket ignores the error: closing a netlink socket has nothing left to fail at.
 func closeSocket(fd int) { _ = syscall.Close(fd) }
 
-// reset makes a fresh socket to ask by: one whose dump was given up refuses the next.
+// reset opens a fresh socket to ask with: one whose dump was given up refuses the next.
 func (d *diag) reset() error {
 	ask, err := netlinkSocket(0)
 	if err != nil {
@@ -146,7 +146,7 @@ func (d *diag) dump(msg []byte, see func(diagSock) error) error {
 	return errors.New("the answer did not end in time")
 }
 
-// destroyed calls see for each socket whose end the kernel has told since the last call.
+// destroyed calls see for each socket whose end the kernel has reported since the last call.
 func (d *diag) destroyed(see func(diagSock)) error {
 	for range maxDestroyMessages {
 		data, err := d.receive(d.told, syscall.MSG_DONTWAIT)

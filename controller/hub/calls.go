@@ -17,7 +17,7 @@ import (
 )
 
 func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
-	// Only holding the answer is bounded by the wait: an agent's first call asks for none.
+	// The wait bounds only how long the answer is held: an agent's first call asks for none.
 	wait := min(time.Duration(max(*r.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -36,7 +36,7 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 		return refusal{err.Error()}
 	}
 	t.follow(pod)
-	// If the pod's end was told before it was followed, nobody tells it again.
+	// If the pod's end was reported before it was followed, it is not reported again.
 	if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now == nil || now.UID != pod.UID {
 		s.hub.Gone(string(pod.UID))
 	}
@@ -52,11 +52,11 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 	return response
 }
 
-// classify bounds what the hub takes to tell a call's peers: what it does not know by then it tells
-// at the next call.
+// classify bounds how long the hub takes to classify a call's peers: what it does not know by then
+// it answers at the next call.
 const classify = 500 * time.Millisecond
 
-// peers tells of the peers that a call asks about. It tells nothing of a list that it can't read.
+// peers classifies the peers that a call asks about; none if it can't read the list.
 func (s *Server) peers(ctx context.Context, t *Termination, asked json.RawMessage) []hubapi.Peer {
 	var addresses []netip.Addr
 	if len(asked) == 0 || s.hub.config.Peers == nil || json.Unmarshal(asked, &addresses) != nil || len(addresses) > hubapi.MaxPeers {
@@ -68,7 +68,7 @@ func (s *Server) peers(ctx context.Context, t *Termination, asked json.RawMessag
 	return s.hub.config.Peers.Classify(ctx, target, addresses)
 }
 
-func (s *Server) keep(_ context.Context, pod *corev1.Pod, r request) any {
+func (s *Server) keepRecords(_ context.Context, pod *corev1.Pod, r request) any {
 	var records few[string]
 	err := json.Unmarshal(r.Records, &records)
 	if err == nil {
@@ -77,7 +77,7 @@ func (s *Server) keep(_ context.Context, pod *corev1.Pod, r request) any {
 	if err != nil {
 		s.hub.config.Log.Info("restore: not kept", "pod", pod.Namespace+"/"+pod.Name, "error", err)
 	}
-	// If the pod's end was told before the record was kept, nobody tells it again.
+	// If the pod's end was reported before the record was kept, it is not reported again.
 	if now := s.hub.config.Cluster.Pod(pod.Namespace, pod.Name); now == nil || now.UID != pod.UID {
 		s.hub.config.Recorder.Gone(string(pod.UID))
 	}
@@ -87,7 +87,7 @@ func (s *Server) keep(_ context.Context, pod *corev1.Pod, r request) any {
 	return hubapi.RecordResponse{}
 }
 
-func (s *Server) take(_ context.Context, pod *corev1.Pod, r request) any {
+func (s *Server) takeReport(_ context.Context, pod *corev1.Pod, r request) any {
 	var line told
 	err := json.Unmarshal(r.Timeline, &line)
 	if err != nil {

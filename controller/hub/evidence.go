@@ -6,15 +6,15 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// How many nodes an answer names: all that missed are of interest, but an answer has to stay
-// below hubapi.MaxResponse; how many passed is told as a number besides.
+// How many nodes an answer names: all that missed are of interest, but an answer must stay below
+// hubapi.MaxResponse. How many passed is also given as a number.
 const (
 	maxMissed = 300
 	maxPassed = 100
 	maxFacts  = 100
 )
 
-// lookEvidence tells what the slices say, since when the pod is in or out.
+// lookEvidence is what the slices say, and since when the pod is in or out.
 func lookEvidence(look view.State) []termination.Evidence {
 	var facts []termination.Evidence
 	add := func(kind termination.Kind, from []view.Fact) {

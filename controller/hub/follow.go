@@ -11,7 +11,7 @@ import (
 )
 
 // maxBehind is how far the hub's own view may be behind the API server when it confirms. Whatever
-// happens later reaches the kube-proxies that much before the hub at the most.
+// happens later reaches the kube-proxies at most that much before the hub.
 const maxBehind = time.Second
 
 // found is what a follower found out, and when.
@@ -36,7 +36,7 @@ func (h *Hub) find(ctx context.Context, t *Termination, watch *view.Watch) found
 		var verdicts []barrier.Verdict
 		switch {
 		case len(state.Waiting) > 0:
-			t.note(lookEvidence(state))
+			t.noteEvidence(lookEvidence(state))
 			select {
 			case <-state.Changed:
 				continue
@@ -66,7 +66,7 @@ func (h *Hub) find(ctx context.Context, t *Termination, watch *view.Watch) found
 }
 
 // catchUp waits until the hub's own view has taken in the write that the nodes have acknowledged,
-// and tells how much later than the API server's answer that was. More than maxBehind is too late.
+// and gives how much later than the API server's answer that was. More than maxBehind is too late.
 func (h *Hub) catchUp(ctx context.Context, verdicts []barrier.Verdict) (behind time.Duration, ok bool) {
 	version, written := newest(verdicts), time.Time{}
 	for _, v := range verdicts {
@@ -97,7 +97,7 @@ func newest(verdicts []barrier.Verdict) (version uint64) {
 	return version
 }
 
-// pass has every family's kube-proxies pass the barrier, side by side.
+// pass runs the barrier for each family's kube-proxies, side by side.
 func (h *Hub) pass(ctx context.Context, state view.State, change barrier.Change) []barrier.Verdict {
 	results := make(chan []barrier.Verdict)
 	for _, family := range state.Families {
@@ -110,7 +110,7 @@ func (h *Hub) pass(ctx context.Context, state view.State, change barrier.Change)
 	return all
 }
 
-// judge says what the look and the nodes' verdicts amount to.
+// judge joins the look and the nodes' verdicts.
 func judge(state view.State, verdicts []barrier.Verdict) found {
 	now := time.Now()
 	facts := lookEvidence(state)

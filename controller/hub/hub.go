@@ -23,7 +23,7 @@ type Barrier interface {
 	Pass(ctx context.Context, change barrier.Change) []barrier.Verdict
 }
 
-// Cluster is what the hub asks of the API.
+// Cluster is what the hub asks the API for.
 type Cluster interface {
 	// Pod gives a pod as it was last seen, or nil.
 	Pod(namespace, name string) *corev1.Pod
@@ -33,10 +33,10 @@ type Cluster interface {
 	Event(pod *corev1.Pod, eventType, reason, message string)
 }
 
-// Observer is told the outcome of each termination.
+// Observer is told when the hub begins to follow a pod, what it found, and when the pod is gone.
 type Observer interface {
 	Began()
-	Settled(outcome Outcome, took time.Duration)
+	Found(outcome Outcome, took time.Duration)
 	Gone()
 }
 
@@ -47,13 +47,14 @@ type Recorder interface {
 	Gone(uid string)
 }
 
-// Peers tells how a pod's peers could know its address.
+// Peers knows how a pod's peers could know its address.
 type Peers interface {
-	// Classify gives each address its class; what can't be told before ctx is done is unknown.
+	// Classify gives each address its class; one that can't be found before ctx is done is
+	// unknown.
 	Classify(ctx context.Context, target peers.Target, addresses []netip.Addr) []hubapi.Peer
 }
 
-// Outcome is how a termination was answered.
+// Outcome is what the hub found out about a termination, and answers.
 type Outcome string
 
 // The outcomes.
@@ -61,7 +62,7 @@ const (
 	Confirmed    Outcome = "confirmed"     // no kube-proxy sends to the pod
 	Missed       Outcome = "missed"        // some node did not pass the barrier
 	StillOffered Outcome = "still-offered" // something goes on offering the pod
-	Behind       Outcome = "behind"        // the hub's own view came too late to say
+	Behind       Outcome = "behind"        // the hub's own view was too far behind to say
 )
 
 // Config of a Hub.
@@ -78,7 +79,7 @@ type Config struct {
 
 const (
 	// keep is how long a termination is remembered after its pod is gone, for agents that report
-	// late; one whose pod was never deleted, after its last report.
+	// late; if the pod was never deleted, after its last report.
 	keep = 5 * time.Minute
 	// maxTerminations bounds the memory; one with its evidence takes some KiB.
 	maxTerminations = 20_000
@@ -103,7 +104,7 @@ func New(config Config) *Hub {
 	return h
 }
 
-// Close stops following, waits until all is at rest, and writes the Events that are due.
+// Close stops following, waits for what is under way, and writes the Events that are due.
 func (h *Hub) Close() {
 	h.stop()
 	h.working.Wait()
@@ -119,8 +120,8 @@ var (
 	errStopping = errors.New("the hub is stopping; ask again")
 )
 
-// Follow follows a pod that terminates, and takes note of its grace period, which a later
-// deletion may have made shorter.
+// Follow follows a pod that terminates, and notes its grace period, which a later deletion may have
+// made shorter.
 func (h *Hub) Follow(pod *corev1.Pod) error {
 	t, err := h.of(pod)
 	if err != nil {

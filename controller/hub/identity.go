@@ -36,7 +36,7 @@ const (
 	refuse = 5 * time.Second
 	// maxTokens bounds what is remembered.
 	maxTokens = 20_000
-	// Checks a second, and at once: a rollout of some hundred pods, not a flood.
+	// Checks a second, and at once: enough for a rollout of some hundred pods, not for a flood.
 	reviewRate, reviewBurst = 100, 500
 	// Of one address: a node's pods, where the network hides theirs.
 	addressRate, addressBurst = 20, 256
@@ -46,7 +46,7 @@ const (
 
 var errBusy = errors.New("too many tokens to check at once; ask again in a second")
 
-// Identities tells pods by their tokens.
+// Identities recognises pods by their tokens.
 type Identities struct {
 	reviewer  Reviewer
 	all       *rate.Limiter
@@ -54,18 +54,18 @@ type Identities struct {
 	pods      *pace.Paces[claimant]
 
 	mu     sync.Mutex
-	known  map[[sha256.Size]byte]verdict
-	tidyAt int // at how many those that are over are dropped
+	known  map[[sha256.Size]byte]checked
+	tidyAt int // at how many the expired ones are dropped
 }
 
-// claimant is who says to be a pod. Tokens that another address sends in a pod's name take
-// nothing from the pod.
+// claimant is a caller that says it is a pod. Tokens that another address sends in a pod's name
+// take nothing from the pod.
 type claimant struct {
 	from netip.Addr
 	uid  string
 }
 
-type verdict struct {
+type checked struct {
 	identity Identity
 	err      error
 	until    time.Time
@@ -78,12 +78,12 @@ func NewIdentities(reviewer Reviewer) *Identities {
 		all:       rate.NewLimiter(reviewRate, reviewBurst),
 		addresses: pace.New[netip.Addr](addressRate, addressBurst),
 		pods:      pace.New[claimant](podRate, podBurst),
-		known:     map[[sha256.Size]byte]verdict{},
+		known:     map[[sha256.Size]byte]checked{},
 	}
 }
 
 // Of gives the pod of a token that was issued for the hub and is bound to a pod; claimed is what
-// the token says of itself.
+// the token says about itself.
 func (i *Identities) Of(ctx context.Context, from netip.Addr, claimed Identity, token string) (Identity, error) {
 	hash := sha256.Sum256([]byte(token))
 	i.mu.Lock()
@@ -102,15 +102,15 @@ func (i *Identities) Of(ctx context.Context, from netip.Addr, claimed Identity, 
 		return Identity{}, fmt.Errorf("checking the token: %w", err)
 	}
 	identity, err := readReview(&review.Status)
-	v := verdict{identity: identity, err: err, until: time.Now().Add(remember)}
+	v := checked{identity: identity, err: err, until: time.Now().Add(remember)}
 	if err != nil {
 		v.until = time.Now().Add(refuse)
 	}
-	i.keep(hash, v)
+	i.keepChecked(hash, v)
 	return identity, err
 }
 
-func (i *Identities) keep(hash [sha256.Size]byte, v verdict) {
+func (i *Identities) keepChecked(hash [sha256.Size]byte, v checked) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if len(i.known) >= i.tidyAt {
@@ -128,8 +128,8 @@ func (i *Identities) keep(hash [sha256.Size]byte, v verdict) {
 
 var errUnbound = errors.New("the token is not bound to a pod: use a projected serviceAccountToken volume")
 
-// claims reads which pod a token says to be, without a proof: enough to turn away who names none,
-// before the API server is asked.
+// claims reads which pod a token claims to be, unproved: enough to turn away a caller that names
+// none before the API server is asked.
 func claims(token string) (Identity, error) {
 	var said struct {
 		Kubernetes struct {

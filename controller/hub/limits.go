@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// What callers may take of the hub, and how it stays fair among them:
+// What callers may take from the hub, and how that stays fair among them:
 // docs/decisions/0014-what-a-caller-may-take.md.
 const (
 	// An address has the calls of one pod, or of all pods of a node that hides their addresses.
@@ -23,8 +23,8 @@ const (
 	allReadRate, allReadBurst = 100, 500
 )
 
-// share bounds how much of something may be held at once. When all together hold the total, one
-// who holds less than a few still gets more: nobody can keep others out by holding much.
+// share bounds how much of something may be held at once. When all together hold the total, a
+// caller that holds less than a few still gets more: nobody can keep others out by holding much.
 type share[K comparable] struct {
 	each, few, total int
 
@@ -37,7 +37,7 @@ func newShare[K comparable](each, few, total int) *share[K] {
 	return &share[K]{each: each, few: few, total: total, held: map[K]int{}}
 }
 
-func (s *share[K]) take(who K) bool {
+func (s *share[K]) takeSlot(who K) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if held := s.held[who]; held >= s.each || held >= s.few && s.sum >= s.total {
@@ -48,7 +48,7 @@ func (s *share[K]) take(who K) bool {
 	return true
 }
 
-func (s *share[K]) give(who K) {
+func (s *share[K]) giveSlot(who K) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sum--
@@ -79,8 +79,8 @@ func (b *bounded) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if from := source(conn.RemoteAddr().String()); b.open.take(from) {
-			return &counted{conn, sync.OnceFunc(func() { b.open.give(from) })}, nil
+		if from := source(conn.RemoteAddr().String()); b.open.takeSlot(from) {
+			return &counted{conn, sync.OnceFunc(func() { b.open.giveSlot(from) })}, nil
 		}
 		_ = conn.Close()
 	}
@@ -88,10 +88,10 @@ func (b *bounded) Accept() (net.Conn, error) {
 
 type counted struct {
 	net.Conn
-	give func()
+	giveSlot func()
 }
 
 func (c *counted) Close() error {
-	c.give()
+	c.giveSlot()
 	return c.Conn.Close()
 }

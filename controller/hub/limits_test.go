@@ -24,7 +24,7 @@ func TestShare(t *testing.T) {
 		t.Helper()
 		got := 0
 		for range 10 {
-			if s.take(who) {
+			if s.takeSlot(who) {
 				got++
 			}
 		}
@@ -35,16 +35,16 @@ func TestShare(t *testing.T) {
 	take("greedy", 5)
 	take("second", 2) // the total is reached: a few, for each
 	take("third", 2)
-	s.give("greedy")
+	s.giveSlot("greedy")
 	take("greedy", 0)
 	for range 4 {
-		s.give("greedy")
+		s.giveSlot("greedy")
 	}
 	take("third", 2)
 	take("greedy", 2)
 	for who, held := range map[string]int{"greedy": 2, "second": 2, "third": 4} {
 		for range held {
-			s.give(who)
+			s.giveSlot(who)
 		}
 	}
 	if s.sum != 0 || len(s.held) != 0 {

@@ -15,21 +15,21 @@ import (
 
 const (
 	// gather is how long the hub waits for the reports of a pod's other containers, so that one
-	// Event tells them all. What is reported later gets an Event of its own.
+	// Event covers them all. A later report gets an Event of its own.
 	gather = 2 * time.Second
 	// maxReports bounds what one pod may report: once for each container.
 	maxReports = 16
 	// maxSteps bounds a report: a phase is entered once.
 	maxSteps = 8
-	// maxMessage is what an Event's message may have, in bytes.
+	// maxMessage bounds an Event's message, in bytes.
 	maxMessage = 1024
 )
 
-// reports are what a pod's agents saw, as far as an Event tells it. A pod can make them keep no more
-// than a few hundred bytes for each of maxReports.
+// reports are what a pod's agents saw, as far as an Event needs it. A pod can make the hub keep no
+// more than a few hundred bytes for each of maxReports.
 type reports struct {
 	taken map[[sha256.Size]byte]bool
-	due   []report // not told yet
+	due   []report // not in an Event yet
 	timer *time.Timer
 }
 
@@ -42,7 +42,7 @@ type report struct {
 
 var errReports = fmt.Errorf("this pod has sent %d reports already", maxReports)
 
-// readReport takes from a timeline what is told of it.
+// readReport takes from a timeline what an Event needs.
 func readReport(line told) (report, error) {
 	if len(line.Steps) > maxSteps {
 		return report{}, fmt.Errorf("a report has at most %d steps", maxSteps)
@@ -67,7 +67,7 @@ func readReport(line told) (report, error) {
 	return r, nil
 }
 
-// report takes in what one of the pod's agents saw, once: sum tells whether it was sent again.
+// report takes in what one of the pod's agents saw, once: sum shows whether it was sent before.
 func (t *Termination) report(line told, sum [sha256.Size]byte) error {
 	r, err := readReport(line)
 	if err != nil {
@@ -81,7 +81,7 @@ func (t *Termination) report(line told, sum [sha256.Size]byte) error {
 	if len(t.reports.taken) >= maxReports {
 		return errReports
 	}
-	if t.state == unannounced {
+	if t.state == undeleted {
 		t.ended = time.Now()
 	}
 	if t.reports.taken == nil {
@@ -90,13 +90,13 @@ func (t *Termination) report(line told, sum [sha256.Size]byte) error {
 	t.reports.taken[sum] = true
 	t.reports.due = append(t.reports.due, r)
 	if len(t.reports.due) == 1 {
-		t.reports.timer = time.AfterFunc(gather, t.tell)
+		t.reports.timer = time.AfterFunc(gather, t.writeEvent)
 	}
 	return nil
 }
 
-// tell writes an Event of the reports that are due.
-func (t *Termination) tell() {
+// writeEvent writes an Event of the reports that are due.
+func (t *Termination) writeEvent() {
 	t.mu.Lock()
 	due := t.reports.due
 	t.reports.due = nil
@@ -110,17 +110,17 @@ func (t *Termination) tell() {
 	t.hub.config.Cluster.Event(pod, eventType, reason, message)
 }
 
-// flush tells at once what is due.
+// flush writes at once what is due.
 func (t *Termination) flush() {
 	t.mu.Lock()
 	if t.reports.timer != nil {
 		t.reports.timer.Stop()
 	}
 	t.mu.Unlock()
-	t.tell()
+	t.writeEvent()
 }
 
-// summary tells reports in one line, by that of the container that took longest. The mutex is held.
+// summary puts reports into one line, by the container that took longest. The mutex is held.
 func (t *Termination) summary(due []report) (eventType, reason, message string) {
 	longest, late := due[0], ""
 	for _, r := range due {
@@ -153,8 +153,8 @@ func (t *Termination) summary(due []report) (eventType, reason, message string) 
 
 // unconfirmedBy names what spoke against a confirmation. The mutex is held.
 func (t *Termination) unconfirmedBy() string {
-	if t.state == unannounced {
-		return "the pod was not deleted: its container was restarted, or its node shuts down"
+	if t.state == undeleted {
+		return "the pod was not deleted: its container was restarted, or its node is shutting down"
 	}
 	var against []string
 	for _, fact := range t.evidence {
@@ -174,7 +174,7 @@ func (t *Termination) unconfirmedBy() string {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
 
-// clean keeps of a text from a pod what is fit for an Event, and nothing of the memory it came in.
+// clean makes a pod's text fit for an Event, and keeps nothing of the memory that it came in.
 func clean(text string) string {
 	text = text[:min(len(text), 400)]
 	text = strings.Map(func(c rune) rune {

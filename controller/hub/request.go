@@ -9,7 +9,7 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// request is what the hub reads of a call before it knows whose it is: no more than its size.
+// request is what the hub reads of a call before it knows whose it is: nothing inside its lists.
 type request struct {
 	Token       string          `json:"token"`
 	WaitSeconds *int            `json:"waitSeconds"`
@@ -32,7 +32,7 @@ func readRequest(path string, plain []byte) (request, error) {
 		hubapi.ReportPath:  r.Timeline != nil,
 	}
 	if !own[path] {
-		return r, fmt.Errorf("is no call to %s", path)
+		return r, fmt.Errorf("is not a call to %s", path)
 	}
 	return r, nil
 }
@@ -46,8 +46,8 @@ type told struct {
 // maxEntries bounds every list that a pod sends.
 const maxEntries = 64
 
-// few is a list that is refused as soon as it is seen to be too long: 64 KiB of JSON can make
-// some MiB of empty entries.
+// few is a list that is refused as soon as it is too long: 64 KiB of JSON can make some MiB of
+// empty entries.
 type few[T any] []T
 
 func (f *few[T]) UnmarshalJSON(data []byte) error {
@@ -56,7 +56,7 @@ func (f *few[T]) UnmarshalJSON(data []byte) error {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if start, err := decoder.Token(); err != nil || start != json.Delim('[') {
-		return fmt.Errorf("%.10q is no list", data)
+		return fmt.Errorf("%.10q is not a list", data)
 	}
 	for *f = nil; decoder.More(); {
 		if len(*f) == maxEntries {

@@ -19,8 +19,8 @@ import (
 	"github.com/lameduck-dev/lameduck/controller/pace"
 )
 
-// Server is the hub's HTTP handler: it bounds what callers take, opens their calls, finds out
-// which pod calls, and seals the answers.
+// Server is the hub's HTTP handler: it limits callers, opens their calls, finds out which pod is
+// calling, and seals the answers.
 type Server struct {
 	hub        *Hub
 	key        hpke.PrivateKey
@@ -44,14 +44,14 @@ func NewServer(h *Hub, key hpke.PrivateKey, identities *Identities) *Server {
 		allReads:  rate.NewLimiter(allReadRate, allReadBurst),
 	}
 	s.handle(hubapi.ConfirmPath, s.confirm)
-	s.handle(hubapi.RecordPath, s.keep)
-	s.handle(hubapi.ReportPath, s.take)
+	s.handle(hubapi.RecordPath, s.keepRecords)
+	s.handle(hubapi.ReportPath, s.takeReport)
 	return s
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// handle has calls to path answered.
+// handle registers the answer to calls of path.
 func (s *Server) handle(path string, answer func(context.Context, *corev1.Pod, request) any) {
 	s.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 		c, status, err := s.admit(w, r, path)
@@ -63,10 +63,10 @@ func (s *Server) handle(path string, answer func(context.Context, *corev1.Pod, r
 		switch {
 		case c.err != nil:
 			response = refusal{c.err.Error()}
-		case !s.calls.take(string(c.pod.UID)):
-			response = refusal{fmt.Sprintf("this pod has %d calls open already, or the hub too many", callsEach)}
+		case !s.calls.takeSlot(string(c.pod.UID)):
+			response = refusal{fmt.Sprintf("this pod has %d open calls already, or the hub has too many", callsEach)}
 		default:
-			defer s.calls.give(string(c.pod.UID))
+			defer s.calls.giveSlot(string(c.pod.UID))
 			response = answer(r.Context(), c.pod, c.request)
 		}
 		s.write(w, response, c.respond)
@@ -78,7 +78,7 @@ type refusal struct {
 	Error string `json:"error"`
 }
 
-// call is one that could be opened.
+// call is a call that could be opened.
 type call struct {
 	request request
 	pod     *corev1.Pod
@@ -86,14 +86,14 @@ type call struct {
 	respond func([]byte) ([]byte, error)
 }
 
-// admit reads and opens a call, and finds out which pod it is of. An error is for a caller to whom
-// no answer can be sealed.
+// admit reads and opens a call, and finds out which pod it comes from. An error is for a caller to
+// whom no answer can be sealed.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, path string) (c call, status int, err error) {
 	from := source(r.RemoteAddr)
-	if !s.pace.Allow(from) || !s.strangers.take(from) {
+	if !s.pace.Allow(from) || !s.strangers.takeSlot(from) {
 		return c, http.StatusTooManyRequests, errors.New("too many calls from this address")
 	}
-	defer s.strangers.give(from)
+	defer s.strangers.giveSlot(from)
 	sealed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, hubapi.MaxRequest))
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		return c, http.StatusRequestEntityTooLarge, errors.New("too large")
@@ -132,8 +132,7 @@ func (s *Server) write(w http.ResponseWriter, response any, respond func([]byte)
 	}
 }
 
-// identify bounds the check of a token: below the time that an agent leaves a call beyond
-// its wait.
+// identify bounds the check of a token: less than an agent allows a call beyond its wait.
 const identify = 2 * time.Second
 
 // pod gives the pod that a token stands for.

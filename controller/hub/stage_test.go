@@ -131,7 +131,7 @@ func (s *stage) Event(pod *corev1.Pod, eventType, reason, message string) {
 
 func (s *stage) Began() {}
 func (s *stage) Gone()  {}
-func (s *stage) Settled(outcome Outcome, _ time.Duration) {
+func (s *stage) Found(outcome Outcome, _ time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settled = append(s.settled, outcome)

@@ -14,25 +14,25 @@ import (
 
 // state is where a termination stands.
 //
-//	unannounced ──► following ──► confirmed ──► gone
-//	                 ▲     │          │
-//	                 │     ▼          │ taken back
-//	                 │  unconfirmed ──┼───────► gone
-//	                 └────────────────┘
+//	undeleted ──► following ──► confirmed ──► gone
+//	               ▲     │          │
+//	               │     ▼          │ taken back
+//	               │  unconfirmed ──┼───────► gone
+//	               └────────────────┘
 //
-// A pod that stops without being deleted (a container that is restarted) stays unannounced: nobody
-// was told that it leaves.
+// A pod that stops without being deleted (a container that is restarted) stays undeleted: nobody
+// was told that it is leaving.
 type state int
 
 const (
-	unannounced state = iota
-	following         // it is being found out whether the routers have stopped
-	confirmed         // they have, as of since; judged again at every answer
+	undeleted   state = iota
+	following         // a follower is finding out whether the routers have stopped
+	confirmed         // they have, as of since; checked again at every answer
 	unconfirmed       // the time for it is over, or waiting can't help
 	gone              // the pod no longer exists
 )
 
-// Termination is one pod's way out, as the hub knows it. It knows nothing of HTTP.
+// Termination is one pod's way out, as the hub knows it. It knows nothing about HTTP.
 type Termination struct {
 	hub *Hub
 	pod view.Pod
@@ -41,7 +41,7 @@ type Termination struct {
 	state   state
 	object  *corev1.Pod
 	began   time.Time
-	ended   time.Time     // when it was gone, or the last report of one that was never announced
+	ended   time.Time     // when it was gone; of a pod that was never deleted, its last report
 	changed chan struct{} // closed at every transition
 	grace   time.Duration // deletionGracePeriodSeconds; it only ever shrinks
 
@@ -81,7 +81,7 @@ func (t *Termination) wake() {
 	t.changed = make(chan struct{})
 }
 
-// follow begins to follow the pod, or takes note of a shorter grace period.
+// follow begins to follow the pod, or notes a shorter grace period.
 func (t *Termination) follow(object *corev1.Pod) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,15 +90,15 @@ func (t *Termination) follow(object *corev1.Pod) {
 	}
 	t.object = object
 	if seconds := object.DeletionGracePeriodSeconds; seconds != nil {
-		if grace := time.Duration(*seconds) * time.Second; t.state == unannounced || grace < t.grace {
+		if grace := time.Duration(*seconds) * time.Second; t.state == undeleted || grace < t.grace {
 			t.grace = grace
 			t.wake()
 		}
 	}
 	switch t.state {
-	case unannounced:
+	case undeleted:
 		t.began = time.Now()
-		t.pod = viewOf(object) // its address may be another than when a container was restarted
+		t.pod = viewOf(object) // its address may have changed since a container was restarted
 		t.watch = t.hub.config.View.Watch(t.pod)
 		t.hub.config.Observer.Began()
 		t.begin()
@@ -115,7 +115,7 @@ func (t *Termination) begin() {
 	t.since, t.nodes, t.evidence = 0, 0, nil
 	t.enter(following)
 	watch := t.watch
-	t.hub.working.Go(func() { t.settle(t.hub.find(ctx, t, watch)) })
+	t.hub.working.Go(func() { t.conclude(t.hub.find(ctx, t, watch)) })
 }
 
 // left is how long the hub goes on before it gives a final answer. A default budget keeps half of
@@ -126,8 +126,8 @@ func (t *Termination) left() time.Duration {
 	return max(0, bound-time.Since(t.began))
 }
 
-// settle takes in what the follower found.
-func (t *Termination) settle(f found) {
+// conclude takes in what the follower found.
+func (t *Termination) conclude(f found) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state != following || t.hub.ctx.Err() != nil {
@@ -141,7 +141,7 @@ func (t *Termination) settle(f found) {
 	} else {
 		t.enter(unconfirmed)
 	}
-	t.hub.config.Observer.Settled(f.outcome, t.took)
+	t.hub.config.Observer.Found(f.outcome, t.took)
 	t.hub.config.Log.Info("hub: termination", "pod", t.pod.Namespace+"/"+t.pod.Name, "outcome", f.outcome,
 		"took", t.took.Round(time.Millisecond), "out", f.out.Sub(t.began).Round(time.Millisecond),
 		"passed", f.passed.Sub(f.out).Round(time.Millisecond), "caughtUp", f.caughtUp.Round(time.Millisecond), "nodes", f.nodes, "missed", f.missed)
@@ -154,8 +154,8 @@ func (t *Termination) endFollower() {
 	}
 }
 
-// note keeps what is known so far, for those who ask before it is settled.
-func (t *Termination) note(evidence []termination.Evidence) {
+// noteEvidence keeps what is known so far, for calls that come before the end of the following.
+func (t *Termination) noteEvidence(evidence []termination.Evidence) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state == following {
@@ -170,11 +170,11 @@ func (t *Termination) goneNow() {
 	if t.state == gone {
 		return
 	}
-	announced := t.state != unannounced
+	followed := t.state != undeleted
 	t.ended = time.Now()
 	t.enter(gone)
 	t.endFollower()
-	if announced {
+	if followed {
 		t.watch.Close()
 		t.hub.config.Observer.Gone()
 	}
@@ -184,13 +184,13 @@ func (t *Termination) goneNow() {
 func (t *Termination) over(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return (t.state == gone || t.state == unannounced) && t.calls == 0 && now.Sub(t.ended) > keep
+	return (t.state == gone || t.state == undeleted) && t.calls == 0 && now.Sub(t.ended) > keep
 }
 
-// close gives back what it holds and writes the Event that is due.
+// close releases what it holds and writes the Event that is due.
 func (t *Termination) close() {
 	t.mu.Lock()
-	if t.state != gone && t.state != unannounced {
+	if t.state != gone && t.state != undeleted {
 		t.endFollower()
 		t.watch.Close()
 	}
@@ -200,8 +200,8 @@ func (t *Termination) close() {
 }
 
 // answer judges what is known at this moment. The channel is closed when another answer may be due;
-// settled says that waiting for it is not worth while.
-func (t *Termination) answer() (response hubapi.ConfirmResponse, settled bool, changed <-chan struct{}) {
+// final says that waiting for it is pointless.
+func (t *Termination) answer() (response hubapi.ConfirmResponse, final bool, changed <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state == confirmed && !t.holds() && t.hub.ctx.Err() == nil {
@@ -217,19 +217,19 @@ func (t *Termination) answer() (response hubapi.ConfirmResponse, settled bool, c
 	return response, response.Final, t.changed
 }
 
-// holds reports whether what was confirmed is so still: the pod has been out without a break in
+// holds reports whether what was confirmed still holds: the pod has been out without a break in
 // everything that the view has taken in. The mutex is held.
 func (t *Termination) holds() bool {
 	now := t.watch.State()
 	return now.Out() && now.Since == t.since
 }
 
-// await gives the answer once it is settled, or as it stands when ctx is done or the pod's grace
+// await gives the answer once it is final, or as it stands when ctx is done or the pod's grace
 // period has become shorter.
 func (t *Termination) await(ctx context.Context) hubapi.ConfirmResponse {
-	first, settled, changed := t.answer()
+	first, final, changed := t.answer()
 	response := first
-	for !settled && response.GraceSeconds == first.GraceSeconds {
+	for !final && response.GraceSeconds == first.GraceSeconds {
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -237,12 +237,12 @@ func (t *Termination) await(ctx context.Context) hubapi.ConfirmResponse {
 		case <-t.hub.ctx.Done():
 			return hubapi.ConfirmResponse{Error: errStopping.Error()}
 		}
-		response, settled, changed = t.answer()
+		response, final, changed = t.answer()
 	}
 	return response
 }
 
-// hold gives the answer of an agent that knows it is confirmed: when that is so no longer, or the
+// hold gives an agent that knows it is confirmed its answer: when that no longer holds, or the
 // grace period has become shorter, or as it stands when ctx is done.
 func (t *Termination) hold(ctx context.Context) hubapi.ConfirmResponse {
 	first, _, _ := t.answer()
@@ -263,7 +263,7 @@ func (t *Termination) hold(ctx context.Context) hubapi.ConfirmResponse {
 	}
 }
 
-// looksAgain is closed when what was confirmed may be so no longer; nil when nothing can change.
+// looksAgain is closed when what was confirmed may no longer hold; nil when nothing can change.
 func (t *Termination) looksAgain() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -46,7 +46,7 @@ func (v *View) at(p Pod) Look {
 		if proxied(slice) {
 			families.Insert(corev1.IPFamily(slice.AddressType))
 		}
-		v.judge(&look, slice, p)
+		v.judgeSlice(&look, slice, p)
 	}
 	if len(families) == 0 {
 		for _, ip := range p.IPs {
@@ -64,7 +64,7 @@ func proxied(slice *discoveryv1.EndpointSlice) bool {
 	return !headless && !other
 }
 
-func (v *View) judge(look *Look, slice *discoveryv1.EndpointSlice, p Pod) {
+func (v *View) judgeSlice(look *Look, slice *discoveryv1.EndpointSlice, p Pod) {
 	name := slice.Namespace + "/" + slice.Name
 	owner := serviceOf(slice)
 	service := v.services[owner]
@@ -84,7 +84,7 @@ func (v *View) judge(look *Look, slice *discoveryv1.EndpointSlice, p Pod) {
 			look.Waiting = append(look.Waiting, Fact{name, "the slice still offers the pod"})
 			left = false
 		case slice.Labels[discoveryv1.LabelManagedBy] == sliceController && !is(conditions.Terminating):
-			look.Waiting = append(look.Waiting, Fact{name, "the slice does not know yet that the pod terminates"})
+			look.Waiting = append(look.Waiting, Fact{name, "the slice does not know yet that the pod is terminating"})
 			left = false
 		case slice.Labels[proxyName] != "":
 			look.Stuck = append(look.Stuck, Fact{title, fmt.Sprintf("it is served by the proxy %q, which can't be asked", slice.Labels[proxyName])})
@@ -97,8 +97,8 @@ func (v *View) judge(look *Look, slice *discoveryv1.EndpointSlice, p Pod) {
 	}
 }
 
-// judgeFallback finds out whether kube-proxy would send to the pod, though it terminates,
-// because nothing else is ready.
+// judgeFallback finds out whether kube-proxy would send to the terminating pod because nothing else
+// is ready.
 func (v *View) judgeFallback(look *Look, slice *discoveryv1.EndpointSlice, service *corev1.Service, title string, p Pod) {
 	local := service != nil && usesLocal(service)
 	for _, port := range slice.Ports {
@@ -156,8 +156,8 @@ func portTitle(port discoveryv1.EndpointPort) string {
 	return fmt.Sprintf("port %d", *port.Port)
 }
 
-// usesLocal reports whether any traffic of the Service goes only to endpoints of the node
-// that it came to.
+// usesLocal reports whether any traffic of the Service goes only to endpoints on the node that it
+// arrived at.
 func usesLocal(service *corev1.Service) bool {
 	spec := service.Spec
 	if spec.InternalTrafficPolicy != nil && *spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal {

@@ -37,7 +37,7 @@ func (v *View) Mark(slice string, version uint64) {
 	}
 }
 
-// Delivered tells when a write of the barrier's at version, or a later one, was delivered; ok is
+// Delivered gives when a write of the barrier at version, or a later one, was delivered; ok is
 // false while none was. changed is closed with the next write.
 func (v *View) Delivered(version uint64) (at time.Time, ok bool, changed <-chan struct{}) {
 	v.mu.Lock()

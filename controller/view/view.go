@@ -1,5 +1,5 @@
-// Package view keeps what was seen of Services and EndpointSlices, and tells from it whether
-// any kube-proxy that has programmed what was seen still sends to a pod.
+// Package view keeps what was seen of Services and EndpointSlices, and derives whether any
+// kube-proxy that has programmed it still sends to a pod.
 //
 // It follows the rules of kube-proxy (pkg/proxy/topology.go, CategorizeEndpoints, in
 // Kubernetes 1.34): ready endpoints are used; where there is none, those that are serving and
@@ -60,7 +60,7 @@ func (v *View) SetService(service *corev1.Service) {
 	defer v.mu.Unlock()
 	k := key{service.Namespace, service.Name}
 	v.services[k] = service
-	v.tell(k)
+	v.tellWatches(k)
 }
 
 // DropService takes in that a Service is gone.
@@ -69,7 +69,7 @@ func (v *View) DropService(namespace, name string) {
 	defer v.mu.Unlock()
 	k := key{namespace, name}
 	delete(v.services, k)
-	v.tell(k)
+	v.tellWatches(k)
 }
 
 // SetSlice takes in a slice as it now is.
@@ -92,8 +92,8 @@ func (v *View) SetSlice(slice *discoveryv1.EndpointSlice) {
 			v.holding[holder][k] = struct{}{}
 		}
 	}
-	v.saw(slice)
-	v.tell(service)
+	v.sawSlice(slice)
+	v.tellWatches(service)
 }
 
 // DropSlice takes in that a slice was deleted.
@@ -101,8 +101,8 @@ func (v *View) DropSlice(slice *discoveryv1.EndpointSlice) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.unlink(key{slice.Namespace, slice.Name})
-	v.saw(slice)
-	v.tell(serviceOf(slice))
+	v.sawSlice(slice)
+	v.tellWatches(serviceOf(slice))
 }
 
 // Listed says that a list of all slices was read, at version, and follows in the stream. A list does
@@ -144,7 +144,7 @@ func (v *View) unlink(k key) {
 	delete(v.slices, k)
 }
 
-func (v *View) saw(slice *discoveryv1.EndpointSlice) {
+func (v *View) sawSlice(slice *discoveryv1.EndpointSlice) {
 	v.versions[slice.Namespace] = max(v.versions[slice.Namespace], v.number(slice.ResourceVersion))
 }
 
@@ -162,8 +162,8 @@ func serviceOf(slice *discoveryv1.EndpointSlice) key {
 	return key{slice.Namespace, slice.Labels[discoveryv1.LabelServiceName]}
 }
 
-// holders gives the names under which an endpoint's pod is found: its uid, or if the slice
-// does not tell it, its addresses.
+// holders gives the names under which an endpoint's pod is found: its uid or, if the slice does not
+// have that, its addresses.
 func holders(slice *discoveryv1.EndpointSlice, endpoint *discoveryv1.Endpoint) []string {
 	if ref := endpoint.TargetRef; ref != nil && ref.Kind == "Pod" && ref.UID != "" {
 		return []string{byUID(string(ref.UID))}

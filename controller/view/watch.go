@@ -20,7 +20,7 @@ type Watch struct {
 	changed chan struct{}
 }
 
-// State is what is known of a pod at one moment.
+// State is what is known about a pod at one moment.
 type State struct {
 	Look
 	// Since is a resourceVersion such that the pod was out, without a break, in everything
@@ -82,8 +82,8 @@ func (w *Watch) wake() {
 // version is a resourceVersion not below any change seen in the namespace.
 func (v *View) version(namespace string) uint64 { return max(v.listed, v.versions[namespace]) }
 
-// tell has those look again who follow a pod of the Service.
-func (v *View) tell(service key) {
+// tellWatches makes the watches of the Service's pods look again.
+func (v *View) tellWatches(service key) {
 	for w := range v.watches[service.namespace] {
 		_, known := w.services[service]
 		if !known && !v.holds(service, w) {

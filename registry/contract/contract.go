@@ -142,7 +142,7 @@ func (s *Stage) Eventually(within time.Duration, ask func() error) {
 	const pause = 100 * time.Millisecond
 	var err error
 	for range int(within/pause) + 1 {
-		before := s.said()
+		before := s.exchanges()
 		if err = ask(); err == nil {
 			return
 		}
@@ -154,8 +154,8 @@ func (s *Stage) Eventually(within time.Duration, ask func() error) {
 	s.t.Fatalf("%v", err)
 }
 
-// said is how many exchanges the scene has; unsay forgets those that came later.
-func (s *Stage) said() int {
+// exchanges is how many exchanges the scene has; unsay forgets those that came later.
+func (s *Stage) exchanges() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.live || s.scene < 0 {
@@ -184,7 +184,7 @@ func (s *Stage) Stays(all time.Duration, ask func() error) {
 			return
 		}
 		if first < 0 {
-			first = s.said()
+			first = s.exchanges()
 		}
 		s.unsay(first)
 	}
@@ -230,7 +230,7 @@ func (s *Stage) pass(node int, server string, w http.ResponseWriter, r *http.Req
 	out.Header.Del("Accept-Encoding") // what is kept is text
 	response, err := http.DefaultTransport.RoundTrip(out)
 	if err != nil { // the client sees it as the server's end of the connection
-		s.keep(exchange{Node: node, Call: what, Authenticated: authenticated(r)})
+		s.keepExchange(exchange{Node: node, Call: what, Authenticated: authenticated(r)})
 		panic(http.ErrAbortHandler)
 	}
 	defer response.Body.Close()
@@ -240,12 +240,12 @@ func (s *Stage) pass(node int, server string, w http.ResponseWriter, r *http.Req
 	}
 	e := exchange{Node: node, Call: what, Authenticated: authenticated(r), Status: response.StatusCode,
 		ContentType: response.Header.Get("Content-Type"), Location: response.Header.Get("Location"), Body: mask(string(answer))}
-	s.keep(e)
+	s.keepExchange(e)
 	e.Body = string(answer)
 	e.answer(w)
 }
 
-func (s *Stage) keep(e exchange) {
+func (s *Stage) keepExchange(e exchange) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.scene >= 0 {

@@ -19,7 +19,7 @@ func plain(ctx context.Context, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	var record tls.RecordHeaderError
+	var notTLS tls.RecordHeaderError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -27,7 +27,7 @@ func plain(ctx context.Context, err error) error {
 		return Certificate(err)
 	case strings.Contains(err.Error(), "tls: certificate required"):
 		return fmt.Errorf("it wants a certificate of its client, of an authority that it knows: give one by cert-file= and key-file= (%w)", err)
-	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case errors.As(err, &notTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("it does not speak TLS: write its URL with http:// (%w)", err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("it closed the connection without an answer; if it speaks TLS, write its URL with https:// (%w)", err)

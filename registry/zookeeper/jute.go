@@ -23,8 +23,8 @@ type decoder struct {
 	err error
 }
 
-// take gives the next bytes; none if there are not that many.
-func (d *decoder) take(n int) []byte {
+// takeBytes gives the next bytes; none if there are not that many.
+func (d *decoder) takeBytes(n int) []byte {
 	if d.err != nil || n < 0 || n > len(d.in) {
 		d.err = errCut
 		return nil
@@ -35,14 +35,14 @@ func (d *decoder) take(n int) []byte {
 }
 
 func (d *decoder) number() int32 {
-	if taken := d.take(4); taken != nil {
+	if taken := d.takeBytes(4); taken != nil {
 		return int32(binary.BigEndian.Uint32(taken)) //nolint:gosec // the sign is part of it
 	}
 	return 0
 }
 
 func (d *decoder) long() int64 {
-	if taken := d.take(8); taken != nil {
+	if taken := d.takeBytes(8); taken != nil {
 		return int64(binary.BigEndian.Uint64(taken)) //nolint:gosec // the sign is part of it
 	}
 	return 0
@@ -54,7 +54,7 @@ func (d *decoder) text() string {
 	if n == -1 {
 		return ""
 	}
-	return string(d.take(int(n)))
+	return string(d.takeBytes(int(n)))
 }
 
 // texts reads a list, each of which takes four bytes at least.
@@ -77,10 +77,10 @@ type stat struct {
 }
 
 func (d *decoder) stat() stat {
-	d.take(4 * 8) // czxid, mzxid, ctime, mtime
+	d.takeBytes(4 * 8) // czxid, mzxid, ctime, mtime
 	s := stat{version: d.number()}
-	d.take(2 * 4) // cversion, aversion
+	d.takeBytes(2 * 4) // cversion, aversion
 	s.owner = d.long()
-	d.take(2*4 + 8) // dataLength, numChildren, pzxid
+	d.takeBytes(2*4 + 8) // dataLength, numChildren, pzxid
 	return s
 }

@@ -209,14 +209,14 @@ func (s *session) close() {
 
 // plain says of an error of the way what it is, and what to do.
 func plain(ctx context.Context, err error) error {
-	var record tls.RecordHeaderError
+	var notTLS tls.RecordHeaderError
 	var timeout net.Error
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case web.Certificate(err) != nil:
 		return web.Certificate(err)
-	case errors.As(err, &record):
+	case errors.As(err, &notTLS):
 		return fmt.Errorf("it does not speak TLS: leave tls://, ca-file= and cert-file= away (%w)", err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("it closed the connection without an answer: either it has no quorum, or only one of both sides speaks TLS (tls://HOST:PORT) (%w)", err)

@@ -242,9 +242,9 @@ func (c *Client) pick(all []node) ([]node, error) {
 // with gives a session that is open already, or else a new one. One that has ended meanwhile is
 // no failure.
 func (c *Client) with(ctx context.Context, server string, do func(*session) error) error {
-	if s := c.take(server); s != nil {
+	if s := c.takeSession(server); s != nil {
 		err := do(s)
-		if c.give(s) || ctx.Err() != nil {
+		if c.keepSession(s) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -253,11 +253,11 @@ func (c *Client) with(ctx context.Context, server string, do func(*session) erro
 		return err
 	}
 	err = do(s)
-	c.give(s)
+	c.keepSession(s)
 	return err
 }
 
-func (c *Client) take(server string) *session {
+func (c *Client) takeSession(server string) *session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.sessions[server]
@@ -265,8 +265,8 @@ func (c *Client) take(server string) *session {
 	return s
 }
 
-// give keeps a session for the next time; false if it has ended.
-func (c *Client) give(s *session) bool {
+// keepSession keeps a session for the next time; false if it has ended.
+func (c *Client) keepSession(s *session) bool {
 	c.mu.Lock()
 	_, occupied := c.sessions[s.server]
 	if !s.dead && !occupied {

@@ -226,9 +226,9 @@ func (o *ownHub) Event(*corev1.Pod, string, string, string) {}
 
 // Began, Settled and Gone are its Observer.
 
-func (o *ownHub) Began()                             {}
-func (o *ownHub) Settled(hub.Outcome, time.Duration) {}
-func (o *ownHub) Gone()                              {}
+func (o *ownHub) Began()                           {}
+func (o *ownHub) Found(hub.Outcome, time.Duration) {}
+func (o *ownHub) Gone()                            {}
 
 // Review has the API server check a token.
 func (o *ownHub) Review(ctx context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {

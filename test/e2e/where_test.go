@@ -17,18 +17,18 @@ func TestWhereOfTheAgentsLine(t *testing.T) {
 	confirmed := "routers confirmed after 1.00s (3 nodes; slices after 0.25s, the last node after 0.75s)"
 	tests := []struct {
 		name    string
-		outcome agent.Outcome
+		outcome agent.Summary
 		want    Where
 	}{
-		{"confirmed", agent.Outcome{Hub: confirmed, Waited: 1500 * ms, Drained: 500 * ms, Total: 2 * s},
+		{"confirmed", agent.Summary{Hub: confirmed, Waited: 1500 * ms, Drained: 500 * ms, Total: 2 * s},
 			Where{inSlices: 250 * ms, barrier: 500 * ms, hubLate: 250 * ms, quiet: 500 * ms, drain: 500 * ms}},
-		{"a hub that tells no times", agent.Outcome{Hub: "routers confirmed after 1.00s (3 nodes)", Total: 2 * s},
+		{"a hub that tells no times", agent.Summary{Hub: "routers confirmed after 1.00s (3 nodes)", Total: 2 * s},
 			Where{barrier: s, quiet: s, drain: 0}},
-		{"with a registry", agent.Outcome{Hub: confirmed, Registries: "dubbo left after 1.22s (consumers silent after 6.05s of at most 16.2s)", Drained: 19 * s, Total: 25 * s},
+		{"with a registry", agent.Summary{Hub: confirmed, Registries: "dubbo left after 1.22s (consumers silent after 6.05s of at most 16.2s)", Drained: 19 * s, Total: 25 * s},
 			Where{inSlices: 250 * ms, barrier: 500 * ms, hubLate: 250 * ms, registry: 5 * s, drain: 19 * s}},
-		{"without a hub, and not drained", agent.Outcome{Hub: "no hub, going by the connections alone", Undrained: true, Drained: 10 * s, Busy: 1, Total: 25 * s},
+		{"without a hub, and not drained", agent.Summary{Hub: "no hub, going by the connections alone", Undrained: true, Drained: 10 * s, Busy: 1, Total: 25 * s},
 			Where{quiet: 15 * s, drain: 10 * s}},
-		{"own hook, on a busy processor", agent.Outcome{Hub: confirmed, Hook: "ended", HookTook: 3 * s, Apart: 900 * ms, Total: 4 * s},
+		{"own hook, on a busy processor", agent.Summary{Hub: confirmed, Hook: "ended", HookTook: 3 * s, Apart: 900 * ms, Total: 4 * s},
 			Where{inSlices: 250 * ms, barrier: 500 * ms, hubLate: 250 * ms, quiet: 0, drain: 0, ownHook: 3 * s, agentLate: 900 * ms}},
 	}
 	for _, tt := range tests {

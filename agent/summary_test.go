@@ -20,7 +20,7 @@ func TestConfirmationSaysWhereItsTimeWent(t *testing.T) {
 		{"the hub tells no times", time.Time{}, time.Time{}, "routers confirmed after 1.00s (3 nodes)"},
 	}
 	for _, tt := range tests {
-		h := hubState{verdict: confirmed, at: at(1000), nodes: 3, slices: tt.slices, passed: tt.passed}
+		h := hubState{known: confirmed, at: at(1000), nodes: 3, slices: tt.slices, passed: tt.passed}
 		if got := h.describe(at(1000), true, start); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}

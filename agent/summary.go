@@ -9,12 +9,12 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// Outcome is what Run saw, for the hub and for people.
-type Outcome struct {
+// Summary is what Run waited for and saw, for the hub and for people.
+type Summary struct {
 	Timeline termination.Timeline
 
 	Hub        string        // what the hub said, in words
-	Registries string        // what came of the registries, in words; empty without any
+	Registries string        // what became of the registries, in words; empty without any
 	Peers      string        // whether they were silent, in words; empty unless each was waited for
 	Waited     time.Duration // until the routers had stopped, or their time was over
 	Late       bool          // their time was over
@@ -34,12 +34,11 @@ type Outcome struct {
 	Total    time.Duration
 }
 
-// farApart is between two looks what only a busy processor, or a kernel that hangs, makes of their
-// pause.
+// farApart is a pause between two looks that only a busy processor or a hanging kernel explains.
 const farApart = 2 * longestPause
 
 // String is the one line for the container's log.
-func (o Outcome) String() string {
+func (o Summary) String() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	for _, said := range nonEmpty(o.Hub, o.Registries, o.Peers) {
@@ -82,25 +81,26 @@ func nonEmpty(texts ...string) []string {
 	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
-// describeHub puts into words what came of asking the hub, and what could not be waited without it.
+// describeHub puts into words what the hub said, and how much of the fallback could not be waited
+// without it.
 func (r *run) describeHub(now time.Time) string {
 	text := r.hub.describe(now, r.parts.Hub != nil, r.start)
-	if short := r.fallbackShort(); short != "" && r.hub.verdict != confirmed {
+	if short := r.fallbackShort(); short != "" && r.hub.known != confirmed {
 		text += ", " + short
 	}
 	return text
 }
 
-// describe puts into words what came of asking the hub.
+// describe puts into words what the hub said.
 func (h hubState) describe(now time.Time, asked bool, start time.Time) string {
 	switch {
 	case !asked:
 		return "no hub, going by the connections alone"
-	case h.verdict == confirmed && h.nodes > 0:
+	case h.known == confirmed && h.nodes > 0:
 		return fmt.Sprintf("routers confirmed after %s (%d nodes%s)", seconds(h.at.Sub(start)), h.nodes, h.steps(start))
-	case h.verdict == confirmed:
+	case h.known == confirmed:
 		return fmt.Sprintf("routers confirmed after %s", seconds(h.at.Sub(start)))
-	case h.verdict == final:
+	case h.known == final:
 		return "routers NOT CONFIRMED: " + strings.Join(h.missed[:min(len(h.missed), 3)], ", ")
 	case h.now(now) == failed:
 		return "hub NOT REACHED: " + clip(h.err.Error(), 300)
@@ -108,8 +108,8 @@ func (h hubState) describe(now time.Time, asked bool, start time.Time) string {
 	return "routers NOT CONFIRMED in time"
 }
 
-// steps says what of the time until the confirmation was the slices' and what the nodes'. The rest is
-// the hub's. By two clocks: what they differ by falls to the one or the other.
+// steps says how much of the time until the confirmation the slices took, and how much the nodes.
+// The rest is the hub's. Two clocks are involved: their difference falls to the one or the other.
 func (h hubState) steps(start time.Time) string {
 	if h.slices.IsZero() || h.passed.IsZero() {
 		return ""
