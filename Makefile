@@ -34,11 +34,11 @@ images: ## the three images as archives in out/, for a cluster of yours
 	@go run ./test/e2e/cmd/images out
 
 ##@ Test
-.PHONY: fast unit vet lint generated fuzz fuzz-briefly bench bench-check contract-test cluster-test registries-test prove
+.PHONY: fast unit vet lint generated fuzz fuzz-briefly bench bench-check contract-test cluster-test registries-test prove nightly
 fast: vet unit lint generated ## all that needs no cluster
 
 vet: ## go vet, every module, with the build tags of the larger tests too
-	@for m in $(MODULES); do echo "vet $$m"; ($(IN) && go vet ./... && go vet -tags cluster,registries ./...); done
+	@for m in $(MODULES); do echo "vet $$m"; ($(IN) && go vet ./... && go vet -tags cluster,registries,nightly ./...); done
 
 unit: ## unit tests and fuzz seeds with the race detector
 	@for m in $(MODULES); do echo "test $$m"; ($(IN) && go test -race ./...); done
@@ -72,16 +72,19 @@ cluster-test: ## the short proofs on a real cluster: low rates, nothing may be l
 
 contract-test: ## each registry's client against the real servers, which it builds and starts on this machine
 	@hack/deps.sh --registries
-	@go test -tags registries -short -count=1 -timeout 25m -p 3 ./test/contract/...
+	@go test -tags registries -count=1 -timeout 25m -p 3 ./test/contract/...
 
-registries-test: ## all tests against real registries, which it builds and starts on this machine
+registries-test: ## all tests against real registries, the long ones too
 	@hack/deps.sh --registries
-	@go test -tags registries -count=1 -timeout 40m -v ./test/registries/... ./test/contract/...
+	@go test -tags registries,nightly -count=1 -timeout 40m -v ./test/registries/... ./test/contract/...
 
 prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures)
 	@hack/deps.sh
 	@if go run ./test/e2e/cmd/prove --list $(if $(RUN),--run '$(RUN)') | grep '^registry/' >/dev/null; then hack/deps.sh --registries; fi
 	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)')
+
+nightly: ## all that CI is too short for: each fuzz target for a minute, the long tests against real registries, every proof
+	@hack/nightly.sh
 
 ##@ Develop
 .PHONY: generate tidy cluster cluster-down release

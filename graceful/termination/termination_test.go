@@ -41,11 +41,11 @@ func FuzzSplit(f *testing.F) {
 		day := int64(24 * time.Hour)
 		for _, v := range []int64{announce, confirm, drain, stop, margin} {
 			if v < 0 || v > day {
-				t.Skip("parts are validated before they are split")
+				return // parts are validated before they are split
 			}
 		}
 		if grace > day {
-			t.Skip("longer than any grace period")
+			return // longer than any grace period
 		}
 		b := Budget{Announce: time.Duration(announce), Confirm: time.Duration(confirm), Drain: time.Duration(drain), Stop: time.Duration(stop), Margin: time.Duration(margin)}
 		if err := b.Split(time.Duration(grace)).Validate(); err != nil {

@@ -95,14 +95,6 @@ func (s *Stage) serve(handler http.HandlerFunc) {
 	s.Servers = append(s.Servers, strings.TrimPrefix(server.URL, "http://"))
 }
 
-// Long is for tests that take minutes, to run or to build the server. CI has the others, and the tapes.
-func Long(t testing.TB) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("it takes minutes: run it without -short")
-	}
-}
-
 // Live reports whether there are real servers.
 func (s *Stage) Live() bool { return s.live }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,16 +83,34 @@ func In(confirmed error) error {
 // Eventually asks until there is no error, or within is over.
 func Eventually(t testing.TB, within time.Duration, ask func() error) {
 	t.Helper()
+	if err := Within(within, ask); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Within asks until there is no error; when the time is over, it gives the last one.
+func Within(within time.Duration, ask func() error) error {
 	const pause = 100 * time.Millisecond
 	for end := time.Now().Add(within); ; time.Sleep(pause) {
 		err := ask()
 		if err == nil {
-			return
+			return nil
 		}
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %v", within, err)
+			return fmt.Errorf("not within %v: %w", within, err)
 		}
 	}
+}
+
+// Given waits until a consumer's own library has these addresses, and no others.
+func Given(within time.Duration, has func() ([]string, error), want ...string) error {
+	return Within(within, func() error {
+		got, err := has()
+		if slices.Sort(got); err == nil && !slices.Equal(got, want) {
+			err = fmt.Errorf("its consumer has %v, want %v", got, want)
+		}
+		return err
+	})
 }
 
 // Ask makes a call of a server as it stands, for what no client of ours would send.

@@ -32,10 +32,10 @@ func TestReal(t *testing.T) {
 		"zookeeper":  {registries.ZooKeeper, registries.Boot3ZooKeeper},
 	}
 	for _, set := range sets {
+		if set.name != "nacos-2025" && !contract.Nightly {
+			continue
+		}
 		t.Run(set.name, func(t *testing.T) {
-			if set.name != "nacos-2025" {
-				contract.Long(t)
-			}
 			servers := registries.ForTest(t, apps[set.name].plan())
 			own := registries.AppForTest(t, registries.App{Framework: apps[set.name].framework, Servers: servers.Addresses(), Name: "orders",
 				Properties: []string{"management.endpoints.web.exposure.include=serviceregistry"}})

@@ -1,4 +1,4 @@
-//go:build registries
+//go:build registries && nightly
 
 package consul_test
 
@@ -23,7 +23,6 @@ var record = flag.Bool("record", false, "record the tapes anew")
 
 // TestReal holds the client against the real server, with a Spring Boot application.
 func TestReal(t *testing.T) {
-	contract.Long(t)
 	for _, set := range sets {
 		t.Run(set.name, func(t *testing.T) {
 			servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{Agents: set.agents, ACL: set.acl}))
@@ -66,7 +65,6 @@ func register(t *testing.T, agent string, login *registries.Login) error {
 // an instance in maintenance, and with one that is deregistered; and that the provider stops as
 // it should when somebody else has deregistered it.
 func TestSpringConsumer(t *testing.T) {
-	contract.Long(t)
 	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{}))
 	app := registries.App{Framework: registries.Boot3Consul, Servers: servers.Addresses(), Name: "orders"}
 	provider := registries.AppForTest(t, app)
@@ -116,7 +114,6 @@ func TestSpringConsumer(t *testing.T) {
 // TestRights has a token that may do all but see nodes: to such a one Consul answers, with 200,
 // that there is no instance.
 func TestRights(t *testing.T) {
-	contract.Long(t)
 	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{ACL: true, Rules: `service_prefix "orders" { policy = "write" }`}))
 	if err := register(t, servers.Addresses()[0], servers.Login); err != nil {
 		t.Fatal(err)
@@ -136,7 +133,6 @@ func TestRights(t *testing.T) {
 // TestHeartbeats has an application that registers anew when its heartbeat fails, which is what
 // a deregistration makes it do.
 func TestHeartbeats(t *testing.T) {
-	contract.Long(t)
 	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{}))
 	registries.AppForTest(t, registries.App{Framework: registries.Boot3Consul, Servers: servers.Addresses(), Name: "orders", Properties: []string{
 		"spring.cloud.consul.discovery.heartbeat.enabled=true", "spring.cloud.consul.discovery.heartbeat.ttl=10s",

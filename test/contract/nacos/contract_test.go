@@ -149,14 +149,11 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 // consumer waits until a consumer's own client does, or does not, send to the instance.
 func consumer(w world, want bool) func() error {
 	return func() error {
-		var got bool
-		var err error
-		for range 100 {
-			if got, err = w.consumes(); err == nil && got == want {
-				return nil
+		return contract.Within(10*time.Second, func() error {
+			if got, err := w.consumes(); err != nil || got != want {
+				return fmt.Errorf("its consumer has it as in: %v, %w", got, errors.Join(err))
 			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		return fmt.Errorf("its consumer has it as in: %v, %w", got, err)
+			return nil
+		})
 	}
 }

@@ -1,4 +1,4 @@
-//go:build registries
+//go:build registries && nightly
 
 package nacos_test
 
@@ -18,7 +18,6 @@ import (
 // TestNodesDown has a real cluster of three lose a node, which costs the proof only, and then a
 // second, which costs the withdrawal: each is said in one line that names the node.
 func TestNodesDown(t *testing.T) {
-	contract.Long(t)
 	servers := registries.ForTest(t, registries.Nacos2(registries.Nacos{Members: 3}))
 	addresses := servers.Addresses()
 	w := live(t, registries.NacosApp{Version: registries.NacosClient24, Servers: addresses[:1], Service: "orders"})

@@ -1,12 +1,10 @@
-//go:build registries
+//go:build registries && nightly
 
 package polaris_test
 
 import (
 	"errors"
 	"flag"
-	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +18,6 @@ var record = flag.Bool("record", false, "record the tapes anew")
 
 // TestReal holds the client against the real server, with applications on the official library.
 func TestReal(t *testing.T) {
-	contract.Long(t)
 	servers := registries.ForTest(t, registries.Polaris())
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
 	app := registries.PolarisApp{Servers: servers.Addresses(), Service: "orders"}
@@ -41,29 +38,14 @@ func TestReal(t *testing.T) {
 				}
 				start := time.Now()
 				defer func() { t.Logf("a consumer has %v after %v", want, time.Since(start)) }()
-				return given(consumer, want...)
+				return contract.Given(15*time.Second, consumer.Instances, want...)
 			}
 		},
 	})
 }
 
-// given waits until a consumer would send to these addresses, and no others.
-func given(consumer *registries.Registrant, want ...string) error {
-	var got []string
-	var err error
-	for range 150 {
-		got, err = consumer.Instances()
-		if slices.Sort(got); err == nil && slices.Equal(got, want) {
-			return nil
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return fmt.Errorf("its consumer has %v, want %v: %w", got, want, errors.Join(err))
-}
-
 // TestLag measures how long the view of clients takes to show what was written.
 func TestLag(t *testing.T) {
-	contract.Long(t)
 	servers := registries.ForTest(t, registries.Polaris())
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
 	app := registries.PolarisAppForTest(t, registries.PolarisApp{Servers: servers.Addresses(), Service: "orders", Address: own})
@@ -90,6 +72,6 @@ func TestLag(t *testing.T) {
 	}
 	t.Logf("seen after %v at the longest", longest)
 	if longest > 3*time.Second {
-		t.Error("say so in registry/kind.go")
+		t.Error("say so in registry/polaris/kind.go")
 	}
 }

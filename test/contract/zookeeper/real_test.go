@@ -25,13 +25,6 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-// TestSpring has two Spring Boot applications in an ensemble of three, and a consumer.
-func TestSpring(t *testing.T) {
-	contract.Long(t)
-	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
-	holds(t, servers, registries.Boot3ZooKeeper, "zookeeper service=orders")
-}
-
 // TestDubbo has two Dubbo applications and a consumer, which use both of Dubbo's layouts.
 func TestDubbo(t *testing.T) {
 	servers := registries.ForTest(t, registries.ZooKeeper())

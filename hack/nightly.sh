@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs all that CI is too short for, one part after the other, whatever fails. At the end it prints how long each part took
+# and whether it passed, as rows for docs/proofs.md. OUT is the folder for the logs and the proofs' figures (out).
+set -uo pipefail
+cd "$(dirname "$0")/.."
+out=${OUT:-out}
+mkdir -p "$out"
+rows="" failed=0
+part() { # name, command...
+  local name=$1 began=$SECONDS result=passed
+  shift
+  echo "== $name: $*"
+  "$@" 2>&1 | tee "$out/nightly-$name.log" || { result=failed failed=1; }
+  rows+="| $name | $((SECONDS - began)) s | $result |"$'\n'
+}
+part test make --no-print-directory test
+part fuzz hack/fuzz.sh 1m
+part registries make --no-print-directory registries-test
+part proofs make --no-print-directory prove "JSON=$out/proofs.json"
+printf '\n%s on %s, %s processors\n\n| part | took | result |\n|---|---|---|\n%s' \
+  "$(git describe --tags --always --dirty)" "$(date --utc +%F)" "$(nproc)" "$rows"
+exit "$failed"

@@ -1,0 +1,15 @@
+//go:build registries && nightly
+
+package zookeeper_test
+
+import (
+	"testing"
+
+	"github.com/lameduck-dev/lameduck/test/registries"
+)
+
+// TestSpring has two Spring Boot applications in an ensemble of three, and a consumer.
+func TestSpring(t *testing.T) {
+	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
+	holds(t, servers, registries.Boot3ZooKeeper, "zookeeper service=orders")
+}
