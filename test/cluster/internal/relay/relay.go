@@ -65,6 +65,9 @@ func New(server *url.URL, transport http.RoundTripper, log *slog.Logger) *Relay 
 	return r
 }
 
+// Delay holds back what comes on watches of the fault's resource.
+func (r *Relay) Delay(fault Fault) error { return r.faults.set(fault) }
+
 // ServeHTTP passes a request on, unless a fault answers it.
 func (r *Relay) ServeHTTP(response http.ResponseWriter, request *http.Request) {
 	if resource, isWatch := watched(request.URL); isWatch && r.faults.takeGone(resource) {
