@@ -52,14 +52,15 @@ func (p *peers) classify(told []hubapi.Peer) {
 	}
 }
 
-// forgot reports whether every peer that may know the pod's address has been silent for its window.
-// Those that can't know it reach the pod through kube-proxy alone, and are cut off by the barrier.
-func (p *peers) forgot(now time.Time) bool {
+// forgot reports whether every peer that may know the pod's address has been silent for its window, or
+// is one for whose class it is too late. Those that can't know the address reach the pod through
+// kube-proxy alone, and are cut off by the barrier.
+func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) bool {
 	if p.many {
-		return false
+		return late(termination.PeerUnknown)
 	}
 	for _, one := range p.seen {
-		if one.class.MayKnow() && !one.silent(now, peerFloor) {
+		if one.class.MayKnow() && !late(one.class) && !one.silent(now, peerFloor) {
 			return false
 		}
 	}

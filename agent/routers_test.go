@@ -36,6 +36,7 @@ func TestRouters(t *testing.T) {
 	router, node := netip.MustParseAddr("10.0.1.9"), netip.MustParseAddr("192.168.0.1")
 	tests := []struct {
 		name    string
+		set     func(*Config)
 		peer    netip.Addr
 		class   termination.PeerClass
 		strange bool
@@ -51,6 +52,10 @@ func TestRouters(t *testing.T) {
 		{name: "a router that learns at once", peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 300 * ms, from: 2250 * ms, to: 2400 * ms},
 		{name: "a router that learns 8 s late", peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms, says: "shop/sender (watcher) sent until 8.00s"},
 		{name: "a proxy that never learns", peer: router, class: termination.PeerProxy, every: 50 * ms, until: time.Hour, from: 15 * s, to: 15300 * ms, says: "shop/sender (proxy) sent until"},
+		{name: "one that resolves, and caches for 20 s", peer: router, class: termination.PeerResolver, every: 50 * ms, until: 20 * s, from: 22 * s, to: 22200 * ms},
+		{name: "one that resolves and never learns", peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 33 * s, to: 33300 * ms, says: "shop/sender (resolver) sent until"},
+		{name: "one that resolves, and a lower ceiling", set: func(c *Config) { c.PeerCeiling = 8 * s }, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 8 * s, to: 8300 * ms},
+		{name: "one that resolves, and room to wait", set: func(c *Config) { c.Budget = termination.Budget{Grace: time.Minute, Announce: 3 * s, Confirm: 45 * s, Drain: 5 * s, Stop: 5 * s, Margin: 2 * s} }, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 40 * s, to: 40300 * ms},
 		{name: "one whose pace is slow", peer: router, class: termination.PeerResolver, every: 900 * ms, until: 4 * s, from: 9 * s, to: 10500 * ms},
 		{name: "one whose pace is not known", peer: router, class: termination.PeerOutside, every: time.Hour, until: 4 * s, from: 15 * s, to: 15300 * ms},
 		{name: "on the node's network", peer: node, class: termination.PeerNode, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms},
@@ -64,6 +69,9 @@ func TestRouters(t *testing.T) {
 				start := time.Now()
 				c := config()
 				c.NodeAddresses = []netip.Addr{node}
+				if tt.set != nil {
+					tt.set(&c)
+				}
 				outcome, err := Run(t.Context(), c, Parts{
 					Hub:     &hub{start: start, confirm: says(yes, 50*ms), class: tt.class, strange: tt.strange},
 					Sockets: kept{start, tt.peer, tt.every, tt.until, tt.tables},
@@ -91,7 +99,7 @@ func TestManyPeers(t *testing.T) {
 	if addresses, all := p.list(); len(addresses) != hubapi.MaxPeers || all {
 		t.Errorf("%d addresses, all %v", len(addresses), all)
 	}
-	if p.forgot(time.Time{}.Add(time.Hour)) {
+	if p.forgot(time.Time{}.Add(time.Hour), func(termination.PeerClass) bool { return false }) {
 		t.Error("peers of whom nothing was told are taken for ones that can't know the address")
 	}
 }

@@ -76,10 +76,21 @@ func (r *run) peersForgot(now time.Time) bool {
 	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.exact && r.watch.peers.silent(now, unknownQuiet)
 }
 
-// knowersForgot reports whether no peer that may know the pod's address sends to it any more; or a
-// careful sleep has passed.
+// knowersForgot reports whether no peer that may know the pod's address sends to it any more, or each
+// that does has been waited for as long as its ceiling.
 func (r *run) knowersForgot(now time.Time) bool {
-	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.looks > 0 && r.watch.peers.forgot(now)
+	elapsed := now.Sub(r.start)
+	late := func(class termination.PeerClass) bool { return elapsed >= r.ceiling(class) }
+	return r.watch.looks > 0 && r.watch.peers.forgot(now, late)
+}
+
+// ceiling bounds the wait for a peer that goes on sending. What DNS has told is known for longer than
+// anything else.
+func (r *run) ceiling(class termination.PeerClass) time.Duration {
+	if class == termination.PeerResolver && r.config.PeerCeiling >= termination.CarefulSleep {
+		return max(r.config.PeerCeiling, termination.HeadlessDNS)
+	}
+	return r.config.PeerCeiling
 }
 
 func (r *run) quiet() bool { return r.watch.silence() >= r.window() }

@@ -35,6 +35,15 @@ func (s *source) Surroundings(ctx context.Context, namespace string) (inject.Sur
 	if err := s.reader.List(ctx, &policies, client.InNamespace(namespace)); err != nil {
 		return around, fmt.Errorf("reading the DrainPolicies of %s: %w", namespace, err)
 	}
+	var services corev1.ServiceList
+	if err := s.reader.List(ctx, &services, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return around, fmt.Errorf("reading the Services of %s: %w", namespace, err)
+	}
+	for _, service := range services.Items {
+		if service.Spec.ClusterIP == corev1.ClusterIPNone {
+			around.Headless = append(around.Headless, service.Spec.Selector)
+		}
+	}
 	around.NamespaceLabels, around.Policies = ns.Labels, policies.Items
 	around.Rights = inject.PolicyRights{Servers: s.options.Registries, Secrets: s.options.RegistrySecrets}
 	return around, nil

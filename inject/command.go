@@ -39,6 +39,9 @@ func installArgs(pod *corev1.Pod, policy Policy, settings Settings) []string {
 	duration("margin", budget.Margin)
 	duration("min-wait", policy.MinWait)
 	duration("fallback-wait", policy.FallbackWait)
+	if policy.PeerCeiling > 0 {
+		duration("peer-ceiling", policy.PeerCeiling)
+	}
 	duration("quiet-floor", policy.QuietFloor)
 	duration("quiet-ceiling", policy.QuietCeiling)
 	for _, spec := range policy.Registries {

@@ -3,6 +3,7 @@ package inject
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +20,7 @@ type Surroundings struct {
 	NamespaceLabels map[string]string
 	Policies        []v1alpha1.DrainPolicy // those of the pod's namespace, in any order
 	Rights          PolicyRights           // of these
+	Headless        []map[string]string    // the selectors of the namespace's headless Services
 	Because         string                 // what the labels stand for, if they are not the namespace's own
 }
 
@@ -34,6 +36,8 @@ type Policy struct {
 	Sleep        time.Duration      // in mode sleep: how long, in full seconds
 	MinWait      time.Duration
 	FallbackWait time.Duration
+	PeerCeiling  time.Duration // zero: the agent's default
+	Headless     bool          // a headless Service gives out the pod's address
 	QuietFloor   time.Duration
 	QuietCeiling time.Duration
 	Ports        []int32  // none: the agent finds the listening ones
@@ -94,6 +98,9 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 	if err := asked.override(pod, &policy); err != nil {
 		return policy, err
 	}
+	policy.Headless = slices.ContainsFunc(around.Headless, func(selector map[string]string) bool {
+		return len(selector) > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(pod.Labels))
+	})
 	return policy, asked.apply(&policy)
 }
 

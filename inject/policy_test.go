@@ -177,3 +177,37 @@ func TestInvalid(t *testing.T) {
 		})
 	}
 }
+
+// TestHeadless: a pod whose address a headless Service gives out has room to wait until no cache of DNS
+// holds it any more, unless its policy says how long peers are worth.
+func TestHeadless(t *testing.T) {
+	web := map[string]string{"app": "web"}
+	bounded := drainPolicy("web", 0, "app=web")
+	bounded.Spec.PeerCeiling = duration(20 * s)
+	tests := []struct {
+		name     string
+		headless []map[string]string
+		policies []v1alpha1.DrainPolicy
+		confirm  time.Duration
+		ceiling  time.Duration
+	}{
+		{"none", nil, nil, 30 * s, 0},
+		{"of others, and one without a selector", []map[string]string{{"app": "db"}, {"app": "web", "tier": "x"}, nil}, nil, 30 * s, 0},
+		{"its own", []map[string]string{{"app": "db"}, web}, nil, termination.HeadlessDNS, 0},
+		{"its own, and a policy", []map[string]string{web}, []v1alpha1.DrainPolicy{bounded}, 30 * s, 20 * s},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			pod := labelled("true")
+			pod.Labels["app"] = "web"
+			policy, err := Resolve(pod, Surroundings{Headless: tt.headless, Policies: tt.policies})
+			if err != nil || policy.Budget.Confirm != tt.confirm || policy.PeerCeiling != tt.ceiling || policy.Budget.Grace != policy.Budget.Needs() {
+				t.Errorf("confirm %v of %v, ceiling %v, %v", policy.Budget.Confirm, policy.Budget.Grace, policy.PeerCeiling, err)
+			}
+			in := mustInject(t, pod, Surroundings{Headless: tt.headless, Policies: tt.policies}, testSettings)
+			if args := strings.Join(in.Spec.InitContainers[0].Args, " "); strings.Contains(args, "--peer-ceiling=20s") != (tt.ceiling > 0) {
+				t.Errorf("the agent is told %s", args)
+			}
+		})
+	}
+}

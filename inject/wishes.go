@@ -35,6 +35,7 @@ type wishes struct {
 	minWait, maxWait         wish
 	quietFloor, quietCeiling wish
 	stop, fallbackWait       wish
+	peerCeiling              wish
 }
 
 func wishesOf(p *v1alpha1.DrainPolicy) wishes {
@@ -50,6 +51,7 @@ func wishesOf(p *v1alpha1.DrainPolicy) wishes {
 		maxWait:      from(p.Spec.MaxWait, "maxWait"),
 		stop:         from(p.Spec.Stop, "stop"),
 		fallbackWait: from(p.Spec.FallbackWait, "fallbackWait"),
+		peerCeiling:  from(p.Spec.PeerCeiling, "peerCeiling"),
 	}
 	if quiet := p.Spec.Quiet; quiet != nil {
 		asked.quietFloor = from(quiet.Floor, "quiet", "floor")
@@ -69,9 +71,10 @@ func (w wishes) apply(policy *Policy) error {
 	}
 	budget := &policy.Budget
 	budget.Stop = w.stop.or(budget.Stop)
-	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value, consumersNeed(policy.Registries)))
+	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value, w.peerCeiling.or(resolversNeed(policy)), consumersNeed(policy.Registries)))
 	policy.MinWait = w.minWait.value
 	policy.FallbackWait = w.fallbackWait.or(min(termination.CarefulSleep, budget.Confirm))
+	policy.PeerCeiling = w.peerCeiling.value
 	policy.QuietFloor = w.quietFloor.or(min(termination.QuietFloor, w.quietCeiling.or(termination.QuietFloor)))
 	policy.QuietCeiling = w.quietCeiling.or(max(termination.QuietCeiling, policy.QuietFloor))
 	if policy.Mode == v1alpha1.ModeSleep {
@@ -87,8 +90,16 @@ func (w wishes) apply(policy *Policy) error {
 	return nil
 }
 
+// resolversNeed is how long clients that find the pod by DNS may take to stop.
+func resolversNeed(policy *Policy) time.Duration {
+	if policy.Headless {
+		return termination.HeadlessDNS
+	}
+	return 0
+}
+
 func (w wishes) check() error {
-	for _, one := range []wish{w.minWait, w.stop, w.fallbackWait} {
+	for _, one := range []wish{w.minWait, w.stop, w.fallbackWait, w.peerCeiling} {
 		if one.value < 0 || one.value > termination.MaxWait {
 			return &Invalid{one.path, "is " + one.value.String(), "write a duration from 0s to 24h"}
 		}
@@ -99,7 +110,7 @@ func (w wishes) check() error {
 		}
 	}
 	for _, pair := range []struct{ less, more wish }{
-		{w.minWait, w.maxWait}, {w.fallbackWait, w.maxWait}, {w.quietFloor, w.quietCeiling},
+		{w.minWait, w.maxWait}, {w.fallbackWait, w.maxWait}, {w.peerCeiling, w.maxWait}, {w.quietFloor, w.quietCeiling},
 	} {
 		if pair.less.there() && pair.more.there() && pair.less.value > pair.more.value {
 			return contradiction(pair.less, pair.more)

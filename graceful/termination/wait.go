@@ -9,6 +9,11 @@ const (
 	// wait where evidence is missing.
 	CarefulSleep = 15 * time.Second
 
+	// HeadlessDNS is for how long a client that finds pods by the DNS of a headless Service may go on
+	// sending to one that has left: kubeadm's CoreDNS gives answers that are valid for 30 s and keeps
+	// them as long, and clients look up every some seconds. With 5 s, up to 36 s were seen.
+	HeadlessDNS = 40 * time.Second
+
 	// QuietFloor and QuietCeiling bound the quiet window where the routers are confirmed.
 	QuietFloor   = 300 * time.Millisecond
 	QuietCeiling = time.Second

@@ -43,7 +43,7 @@ func Inject(files []*manifest.File, options Options) ([]string, []Report, error)
 	if err := options.Settings.Validate(); err != nil {
 		return nil, nil, err
 	}
-	in := &input{options: options, namespaces: map[string]map[string]string{}, policies: map[string][]v1alpha1.DrainPolicy{}}
+	in := &input{options: options, namespaces: map[string]map[string]string{}, policies: map[string][]v1alpha1.DrainPolicy{}, headless: map[string][]map[string]string{}}
 	for _, file := range files {
 		in.read(file)
 	}
@@ -79,6 +79,7 @@ type input struct {
 	files      [][]*document
 	namespaces map[string]map[string]string // labels
 	policies   map[string][]v1alpha1.DrainPolicy
+	headless   map[string][]map[string]string // selectors of the headless Services
 	reports    []Report
 	errs       []error
 }
@@ -131,6 +132,14 @@ func (in *input) index(d *document, object *yaml.Node) {
 			return
 		}
 		in.namespaces[ns.Name] = ns.Labels
+	case kind == "Service" && version == "v1" && text(get(object, "spec"), "clusterIP") == corev1.ClusterIPNone:
+		var service corev1.Service
+		if err := decode(object, &service); err != nil {
+			in.fail(d, object, fmt.Errorf("reading the Service: %w", err))
+			return
+		}
+		namespace := in.namespace(service.Namespace)
+		in.headless[namespace] = append(in.headless[namespace], service.Spec.Selector)
 	case kind == "DrainPolicy" && version == v1alpha1.GroupVersion.String():
 		var policy v1alpha1.DrainPolicy
 		err := decode(object, &policy)

@@ -76,6 +76,16 @@ type DrainPolicySpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="must be at most 24h"
 	FallbackWait *metav1.Duration `json:"fallbackWait,omitempty"`
 
+	// PeerCeiling is the longest wait for peers that may know the pod's own address, as ingress
+	// controllers do, and go on sending to it. Default: 15s, or 40s for those that have it from the
+	// DNS of a headless Service.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('24h')",message="must be at most 24h"
+	PeerCeiling *metav1.Duration `json:"peerCeiling,omitempty"`
+
 	// Registries hold the pods besides Services: Nacos, Eureka and others. The agent takes
 	// the pod out of them and waits until their consumers have stopped. MaxWait, unless it is
 	// set, and with it the grace period, grow with what these may cache.

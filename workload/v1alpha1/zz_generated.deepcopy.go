@@ -115,6 +115,11 @@ func (in *DrainPolicySpec) DeepCopyInto(out *DrainPolicySpec) {
 		*out = new(v1.Duration)
 		**out = **in
 	}
+	if in.PeerCeiling != nil {
+		in, out := &in.PeerCeiling, &out.PeerCeiling
+		*out = new(v1.Duration)
+		**out = **in
+	}
 	if in.Registries != nil {
 		in, out := &in.Registries, &out.Registries
 		*out = make([]Registry, len(*in))
