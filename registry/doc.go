@@ -1,14 +1,14 @@
-// Package registry takes a pod's instance out of a service registry before the pod stops, and
-// keeps it out. It holds what every registry has in common: the text by which one is named
-// (Spec), whose instance it is (Pod), what may go wrong, and the way of one withdrawal (Leave).
-// The clients are one small package each, below this one.
+// Package registry takes a pod's instance out of a service registry before the pod stops, and keeps
+// it out. It holds what all registries have in common: the text that names one (Spec), whose
+// instance it is (Pod), what may go wrong, and the course of a withdrawal (Leave). The clients are
+// one small package each, below this one.
 package registry
 
 import "context"
 
-// Registry is one service in one registry, as Leave needs it. Whatever has to be known of an
-// instance when the client is gone is in its record. A client that keeps something about the
-// instance between the calls says so at its type.
+// Registry is one service in one registry, as Leave needs it. What must be known about an instance
+// when the client is gone is in its record. A client that keeps state about the instance between
+// calls says so at its type.
 type Registry interface {
 	// Find looks the pod's own instance up and writes nothing. It is ErrNotFound if the service
 	// does not have it, ErrNoService if the registry does not have the service.
@@ -35,22 +35,22 @@ func Restore(ctx context.Context, r Registry, record Spec) error {
 	return nil
 }
 
-// Caching is a Registry whose servers give consumers what they have cached. When the caches show
-// the withdrawal, consumers may be stale for that much less.
+// Caching is a Registry whose servers answer consumers from a cache. Once the caches show the
+// withdrawal, consumers may be stale for that much less.
 type Caching interface {
 	// Cached is nil if every server node's cache was seen without the withdrawal and now has it.
-	// So it is asked once before.
+	// So it is called once before.
 	Cached(ctx context.Context, record Spec) error
 }
 
-// Found is what a registry has of the pod.
+// Found is what a registry has about the pod.
 type Found struct {
-	// Record names the instance so fully that Restore can find its traces when it has gone. A
+	// Record names the instance fully enough for Restore to find its traces when it has gone. A
 	// zero Record says that nothing will have to be restored.
 	Record Spec
-	// Address is where the registry has it: an IP address or a host's name. Who acts for a pod
-	// from elsewhere compares it with the pod's own before anything is written. It is empty where
-	// that is of no use: there is nothing to restore.
+	// Address is where the registry has it: an IP address or a host's name. A program that acts
+	// for a pod from elsewhere compares it with the pod's own before it writes anything. It is
+	// empty where there is nothing to restore.
 	Address string
 	// Out says that consumers are not sent to it already.
 	Out bool

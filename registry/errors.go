@@ -7,7 +7,8 @@ import (
 	"unicode"
 )
 
-// What a caller may have to tell apart. Each comes wrapped, with place and remedy in one line.
+// Errors that a caller may have to tell apart. Each comes wrapped, with place and remedy in one
+// line.
 var (
 	// ErrNotFound says that the service has no instance of this pod: nothing is written.
 	ErrNotFound = errors.New("not registered")
@@ -39,7 +40,7 @@ func NotFound(wanted, where string, there []string) error {
 	return fmt.Errorf("%w: %s is none of the instances of %s: %s", ErrNotFound, wanted, where, list)
 }
 
-// NoService is ErrNoService with the place in which the service was looked for.
+// NoService is ErrNoService with the place where the service was looked for.
 func NoService(where string) error {
 	return fmt.Errorf("%w: %s; its name is case-sensitive, and its group and namespace count", ErrNoService, where)
 }

@@ -23,8 +23,8 @@ func Everywhere(nodes []string, ask func(node string) error) error {
 	return OneOf(errs)
 }
 
-// Anywhere asks one server node after the other until one can answer. What credentials,
-// services and instances there are is the same for all of them, so that ends it, too.
+// Anywhere asks one server node after the other until one can answer. Credentials, services and
+// instances are the same for all of them, so an answer about these ends it, too.
 func Anywhere(nodes []string, ask func(node string) error) error {
 	var errs []error
 	for _, node := range nodes {

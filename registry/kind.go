@@ -14,23 +14,23 @@ type Key struct {
 	Name, Help string
 }
 
-// Kind is what is known of one kind of registry before it is spoken to. Each client's package has
-// its own, and package kinds lists them.
+// Kind is what is known about one kind of registry before a client talks to it. Each client's
+// package has its own, and package kinds lists them.
 type Kind struct {
 	Name, About string
 	Keys        []Key
 	// Caches are those of its consumers, at their defaults.
 	Caches caches.Times
-	// Served is what the servers' own caches take of that.
+	// Served is how much of that the servers' own caches take.
 	Served time.Duration
 	// Lag is how long the registry's own live views take to show a withdrawal.
 	Lag time.Duration
-	// InPod says that it is the application itself that is spoken to.
+	// InPod says that the client talks to the application itself.
 	InPod bool
 	// Behind are the kinds that the application may pass a withdrawal on to, by backend=. What
-	// consumers do is up to that one.
+	// consumers do depends on that one.
 	Behind Kinds
-	// Settings are the application's own that fill in what a spec leaves open.
+	// Settings are the application's own settings, which fill in what a spec leaves open.
 	Settings Settings
 	// New makes a client, for the instance of a pod.
 	New func(Spec, Pod) (Registry, error)
@@ -82,7 +82,7 @@ var (
 // Keys are a kind's own, and those that every kind has.
 func Keys(own ...[]Key) []Key { return slices.Concat(append(own, everyKind)...) }
 
-// Kinds are those that can be spoken to, in the order of the help.
+// Kinds are the supported ones, in the order of the help.
 type Kinds []Kind
 
 // Lookup finds a kind by its name.

@@ -9,9 +9,9 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
-// How often things are tried. What fails is tried again after firstRetry, and then twice as
-// late each time. A withdrawal that was taken but does not show is made anew after anew, which
-// is longer than any registry's lag. watch is how long an instance that came back may stay in.
+// How often things are tried. What fails is tried again after firstRetry, and then twice as late
+// each time. A withdrawal that was taken but does not show is repeated after anew, which is longer
+// than any registry's lag. watch is how long an instance that came back may stay in.
 const (
 	firstRetry = 200 * time.Millisecond
 	maxRetry   = 2 * time.Second
@@ -20,11 +20,11 @@ const (
 	watch      = time.Second
 )
 
-// Leave takes the pod's instance out of a registry and keeps it out until ctx ends: it looks
-// the instance up, withdraws it, confirms that by reading it back, and withdraws it again when
-// the application puts it back. Each fact is said once, as soon as it is seen. No failure ends
-// it but refused credentials; when the budget is spent, a failure is said to be given up, and
-// is nevertheless tried on.
+// Leave takes the pod's instance out of a registry and keeps it out until ctx ends: it looks the
+// instance up, withdraws it, confirms that by reading it back, and withdraws it again when the
+// application puts it back. Each fact is reported once, as soon as it is seen. No failure but
+// refused credentials ends it; when the budget is spent, a failure is reported as given up, and
+// still tried.
 func Leave(ctx context.Context, spec Spec, r Registry, budget time.Duration, say func(wire.Event)) {
 	k := &keeper{spec: spec, registry: r, say: say, budget: budget, deadline: time.Now().Add(budget)}
 	k.plan(spec.Stale())
@@ -43,7 +43,7 @@ func Leave(ctx context.Context, spec Spec, r Registry, budget time.Duration, say
 // errSpent is why a call is cut off when the budget is spent.
 var errSpent = errors.New("the budget is spent")
 
-// keeper is where one withdrawal stands.
+// keeper is the state of one withdrawal.
 type keeper struct {
 	spec     Spec
 	registry Registry
@@ -119,7 +119,7 @@ func (k *keeper) withdraw(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	k.withdrawn = time.Now()
-	if !k.said.GivenUp { // who has gone on is not held up again before it is out
+	if !k.said.GivenUp { // consumers that have gone on are not waited for again until it is out
 		k.fact(wire.Withdrawn, found.Detail)
 	}
 	return k.spec.Lag(), nil
@@ -150,13 +150,13 @@ func (k *keeper) confirm(ctx context.Context) (time.Duration, error) {
 	case errors.Is(err, ErrIn):
 		k.withdrawn = time.Time{}
 		return k.later(), fmt.Errorf("the withdrawal was taken %v ago and did nothing: %w", anew, err)
-	case out: // that it can't be looked at just now does not put it back
+	case out: // a look that fails does not mean that it is back in
 		return watch, nil
 	}
 	return k.later(), err
 }
 
-// lookAtServers has the servers' caches seen without the withdrawal, unless that would hold it up.
+// lookAtServers notes the servers' caches without the withdrawal, unless that would delay it.
 func (k *keeper) lookAtServers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -170,7 +170,7 @@ func (k *keeper) fresh(ctx context.Context) bool {
 	return asks && caching.Cached(ctx, k.record) == nil
 }
 
-// plan says what consumers may do, unless that was said.
+// plan reports what consumers may do, unless that was reported.
 func (k *keeper) plan(stale time.Duration) {
 	if stale != k.planned {
 		k.planned = stale
@@ -178,7 +178,7 @@ func (k *keeper) plan(stale time.Duration) {
 	}
 }
 
-// Plan says for how long after its withdrawal consumers may be stale, and which silence shows that
+// Plan is for how long after its withdrawal consumers may be stale, and which silence shows that
 // they are not.
 func Plan(spec Spec, stale time.Duration) wire.Event {
 	return wire.Event{Event: wire.Plan, StaleSeconds: stale.Seconds(), QuietSeconds: spec.Quiet().Seconds()}
@@ -190,14 +190,14 @@ func (k *keeper) later() time.Duration {
 	return k.retry
 }
 
-// fact says where the instance stands, unless that was the last thing said.
+// fact reports where the instance stands, unless that was the last thing reported.
 func (k *keeper) fact(event, detail string) {
 	if k.said.Event != event {
 		k.event(wire.Event{Event: event, Detail: detail})
 	}
 }
 
-// failed says why the instance is not out, unless that was the last thing said.
+// failed reports why the instance is not out, unless that was the last thing reported.
 func (k *keeper) failed() {
 	e := wire.Event{Event: wire.Failed, Detail: k.failure, GivenUp: k.denied || !k.early()}
 	last := k.said

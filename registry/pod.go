@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Pod is whose instance it is.
+// Pod is the pod whose instance it is.
 type Pod struct {
 	IPs   []netip.Addr
 	Ports []uint16 // that it is known to serve on; none if unknown
@@ -47,8 +47,8 @@ func (p Pod) String() string {
 func Address(ip string, port int) string { return net.JoinHostPort(ip, strconv.Itoa(port)) }
 
 // Pick finds the pod's instance among a service's: that with its address, and with its port if
-// there are several. Only one can be meant: where pods share their node's address, the others
-// are somebody else's.
+// there are several. Only one can be right: where pods share their node's address, the others are
+// somebody else's.
 func Pick[T any](p Pod, s Spec, where string, all []T, at func(T) (ip string, port int)) (T, error) {
 	var own, onPort []T
 	var there []string

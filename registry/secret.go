@@ -3,12 +3,11 @@ package registry
 import "maps"
 
 // Secrets gives a username, password or token, and as PEM texts ca, cert and key: those of the
-// authority that signed the server's certificate, and of the client's own. What there is none of
-// is empty.
+// authority that signed the server's certificate, and of the client's own. A missing one is empty.
 type Secrets func(spec Spec, name string) (string, error)
 
-// WithSecrets gives a copy whose secrets are found there. Without it a spec has none, wherever its
-// text says that they are.
+// WithSecrets gives a copy whose secrets are found there. Without it a spec has none, whatever its
+// text names.
 func (s Spec) WithSecrets(from Secrets) Spec {
 	s.from = from
 	return s

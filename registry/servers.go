@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Server is a registry that an installation names: what others say that is about to be called is
-// held against it, and calls are made as it says.
+// Server is a registry that an installation names. What others ask to be called is compared with
+// it, and calls are made as it says.
 type Server struct {
 	Spec   Spec   // its kind, its servers, and their context if it has one; nothing else
 	Secret string // name of the Secret with the controller's own credentials there; empty: none
 }
 
-// Servers are all that an installation names. None: nobody is called.
+// Servers are all that an installation names. Without any, nothing is called.
 type Servers []Server
 
 // ParseServer reads a registry as an installation names it: a kind, its servers as in a spec, and
@@ -51,8 +51,8 @@ func (all Kinds) ParseServer(text string) (Server, error) {
 	return server, nil
 }
 
-// Of finds the registry that a spec means: of its kind, with all of its servers. How the spec goes
-// on from there, by path or scheme, does not count: who calls does so as the installation says.
+// Of finds the registry that a spec means: of its kind, with all of its servers. The spec's path
+// and scheme do not count: calls are made as the installation says.
 func (all Servers) Of(spec Spec) (Server, bool) {
 	wanted := spec.List("server")
 	for _, one := range all {
@@ -70,8 +70,7 @@ func (all Servers) Of(spec Spec) (Server, bool) {
 	return Server{}, false
 }
 
-// hostPort is what a server's text says of host and port; of a port that is the kind's to choose
-// nothing is made.
+// hostPort is the host and port in a server's text; a port that the kind chooses is left open.
 func hostPort(server string) string {
 	scheme, rest, has := strings.Cut(server, "://")
 	if !has {
@@ -88,7 +87,7 @@ func hostPort(server string) string {
 	return strings.ToLower(net.JoinHostPort(u.Hostname(), port))
 }
 
-// Within gives a copy of a spec that goes where the installation says, by the way that it says.
+// Within gives a copy of a spec that goes where, and as, the installation says.
 func (s Server) Within(spec Spec) Spec {
 	for _, key := range []string{"server", "context"} {
 		spec = spec.With(key, s.Spec.Get(key))
@@ -105,10 +104,10 @@ func InPod(spec Spec) bool {
 	})
 }
 
-// Use is what a key of a spec is about, and with it who may say it.
+// Use is what a key of a spec is about, which decides who may set it.
 type Use int
 
-// The uses. What says which service is looked for, and how, is anyone's to say.
+// The uses. Anyone may say which service is looked for, and how.
 const (
 	Name  Use = iota
 	Reach     // where it is looked for
@@ -117,7 +116,7 @@ const (
 	Wait      // times
 )
 
-// UseOf tells what a key is about, by its name.
+// UseOf is what a key is about, by its name.
 func UseOf(key string) Use {
 	switch key {
 	case "server", "context":

@@ -8,9 +8,9 @@ type Settings struct {
 	Properties map[string][]string
 	// Layouts are the properties of a layout that has its own.
 	Layouts map[string]map[string][]string
-	// Complete fills in what takes more than one property; nil: nothing does.
+	// Complete fills in what depends on more than one property; nil: nothing does.
 	Complete func(Spec, Property) Spec
-	// Translate makes what a spec takes of what a property holds; nil: they are the same.
+	// Translate turns a property's value into the spec's; nil: they are the same.
 	Translate func(key, value string) string
 	// LoginInURL says that the servers' URLs may hold user and password.
 	LoginInURL bool

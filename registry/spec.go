@@ -197,8 +197,8 @@ func (s Spec) With(key, value string) Spec {
 	return s
 }
 
-// Fill gives a copy with a value that was found, held to the same form as one that is written.
-// A username, password or token goes along as a secret.
+// Fill gives a copy with a value that was found, checked like one that is written. A username,
+// password or token is kept as a secret.
 func (s Spec) Fill(key, value string) (Spec, error) {
 	switch key {
 	case "username", "password", "token":
@@ -219,8 +219,8 @@ func (s Spec) Name() string {
 // Stale is for how long a consumer may go on by what it cached.
 func (s Spec) Stale() time.Duration { return s.Duration("stale", s.kind().Caches.Most) }
 
-// Fresh is for how long a consumer may go on once the servers' own caches are right. What was
-// given as stale is taken for what the consumers themselves cache.
+// Fresh is for how long a consumer may go on once the servers' own caches are right. A given stale=
+// counts as what the consumers themselves cache.
 func (s Spec) Fresh() time.Duration {
 	if s.Get("stale") != "" {
 		return s.Stale()

@@ -190,8 +190,7 @@ func (p *Probe) Delay() int64 { return p.Node.Get("initialDelaySeconds").IntOr(0
 // Failures is failureThreshold.
 func (p *Probe) Failures() int64 { return atLeast(p.Node.Get("failureThreshold").IntOr(3), 1) }
 
-// Patience is how many seconds a container may take before the probe gives up
-// on it for the first time.
+// Patience is how many seconds a container has before the probe gives up on it for the first time.
 func (p *Probe) Patience() int64 { return p.Delay() + p.Period()*p.Failures() }
 
 // Same reports whether two probes ask the same question.
@@ -207,10 +206,10 @@ func (p *Probe) Same(q *Probe) bool {
 	return p.HTTP != nil || p.TCP != nil || p.Exec != nil || p.GRPC != nil
 }
 
-// atLeast gives zero and less the API's meaning: the default.
+// atLeast gives zero and less the API's meaning, the default.
 func atLeast(n, least int64) int64 { return max(n, least) }
 
-// PathNode is where the path of an HTTP probe stands.
+// PathNode is the node of an HTTP probe's path.
 func (p *Probe) PathNode() *manifest.Node {
 	if p == nil {
 		return nil

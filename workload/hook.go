@@ -60,8 +60,7 @@ func (h *Hook) Text() (string, *manifest.Node) {
 	return last.Str(), last
 }
 
-// Time is how long the hook lasts. The kubelet bounds a request no more than a
-// command.
+// Time is how long the hook lasts. The kubelet bounds neither a request nor a command.
 func (h *Hook) Time() shell.Span {
 	switch {
 	case h == nil || h.TCP != nil:
@@ -75,8 +74,8 @@ func (h *Hook) Time() shell.Span {
 	return h.script.Time
 }
 
-// Wait is how many seconds the hook waits for certain: [Endless] if it never
-// ends. The node is where the time stands.
+// Wait is how many seconds the hook waits for certain: [Endless] if it never ends. The node holds
+// the time.
 func (h *Hook) Wait() (seconds int64, at *manifest.Node) {
 	if h == nil {
 		return 0, nil

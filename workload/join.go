@@ -25,8 +25,8 @@ type name struct{ kind, namespace, name string }
 
 type label struct{ namespace, key, value string }
 
-// Join indexes the objects of all files and ties them to each other. Its cost
-// grows with the number of objects, not with that of pairs.
+// Join indexes the objects of all files and ties them to each other. Its cost grows with the number
+// of objects, not of pairs.
 func Join(files []*manifest.File) *Set {
 	count := 0
 	for _, f := range files {
@@ -210,9 +210,9 @@ func (x *index) byLabelSelector(from *manifest.Object, selector *manifest.Node) 
 	return nearest(from, out)
 }
 
-// nearest drops those that bear the same name as another and are further from
-// the object that refers to them: folders often hold variants of one object
-// (a base and its overlays), of which a cluster has one.
+// nearest drops those that have the same name as another and are further from the object that
+// refers to them: folders often hold variants of one object (a base and its overlays), of which a
+// cluster has one.
 func nearest(from *manifest.Object, found []*Workload) []*Workload {
 	if len(found) < 2 {
 		return found
@@ -236,9 +236,9 @@ func nearest(from *manifest.Object, found []*Workload) []*Workload {
 	return out
 }
 
-// inReach drops what stands in another folder, if something in the object's own
-// folder is selected as well: a folder of examples holds many applications
-// whose labels agree by chance, and no cluster runs them all.
+// inReach drops what is in another folder if something in the object's own folder is selected as
+// well: a folder of examples holds many applications whose labels agree by chance, and no cluster
+// runs them all.
 func inReach(from *manifest.Object, found []*Workload) []*Workload {
 	near := slices.ContainsFunc(found, func(w *Workload) bool { return distance(from, w.Object) < far })
 	if !near {
@@ -247,7 +247,7 @@ func inReach(from *manifest.Object, found []*Workload) []*Workload {
 	return slices.DeleteFunc(found, func(w *Workload) bool { return distance(from, w.Object) == far })
 }
 
-// SameFolder reports whether two objects stand in one folder.
+// SameFolder reports whether two objects are in one folder.
 func SameFolder(a, b *manifest.Object) bool { return distance(a, b) < far }
 
 func closest(from *manifest.Object, found []*manifest.Object) int {

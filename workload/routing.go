@@ -13,8 +13,8 @@ type Service struct {
 	Workloads []*Workload
 	Routes    []*manifest.Object // the Ingresses and Gateway routes that lead to it
 
-	Headless    bool // it has no address that its pods share: clusterIP None, or made for one pod
-	MetricsOnly bool // all its ports are there to be scraped
+	Headless    bool // it has no address that its pods share: clusterIP None, or for a single pod
+	MetricsOnly bool // all its ports are for scraping
 }
 
 func newService(o *manifest.Object) *Service {
@@ -26,7 +26,7 @@ func newService(o *manifest.Object) *Service {
 	}
 }
 
-// ports that carry no user's request: a lost scrape is made again.
+// ports that carry no user's request: a lost scrape is repeated.
 var metricsNames = []string{"metrics", "prometheus", "monitoring", "telemetry", "exporter", "pprof", "debug"}
 
 func metricsOnly(ports *manifest.Node) bool {
@@ -80,8 +80,8 @@ func (s *Service) Reaches(c *Container) bool {
 	return false
 }
 
-// Serves reports whether a container says of itself that it answers requests:
-// by a port that is not for metrics alone, or by a readiness probe over the network.
+// Serves reports whether a container declares that it answers requests: by a port that is not for
+// metrics alone, or by a readiness probe over the network.
 func (c *Container) Serves() bool {
 	for p := range c.Node.Get("ports").All() {
 		if !isMetrics(p.Get("name").Str()) {

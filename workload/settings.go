@@ -47,8 +47,8 @@ func (c *Container) Env(name string) (Setting, bool) {
 	return found, ok
 }
 
-// ownEnv looks a variable up among those whose values the pod template itself
-// holds. A value that refers to others is not known.
+// ownEnv looks a variable up among those whose values the pod template itself holds. A value that
+// refers to others is unknown.
 func (c *Container) ownEnv(name string) (value string, known bool) {
 	for e := range c.env.All() {
 		if e.Get("name").Str() == name {
@@ -171,8 +171,8 @@ func envNames(property string) []string {
 	return names
 }
 
-// applicationFiles are the mounted Spring configuration files, in the order
-// of their paths; a file of another name is not read by Spring unasked.
+// applicationFiles are the mounted Spring configuration files, in the order of their paths; Spring
+// reads no file of another name by default.
 func (c *Container) applicationFiles() []Setting {
 	var out []Setting
 	files := c.Files()

@@ -41,12 +41,12 @@ func TemplatePath(apiVersion, kind string) (path []string, known bool) {
 	return t.path, true
 }
 
-// knative is the group whose Services make pods of which Knative alone decides
-// how they stop: it refuses hooks, and its queue-proxy drains.
+// knative is the group of Services whose pods stop as Knative alone decides: it refuses hooks, and
+// its queue-proxy drains.
 const knative = "serving.knative.dev"
 
-// shaped reports whether an object of a kind that is not known has a pod
-// template where nearly all kinds have it.
+// shaped reports whether an object of an unknown kind has a pod template where nearly all kinds
+// have it.
 func shaped(o *manifest.Object) bool {
 	return strings.Contains(o.Group(), ".") && o.Group() != knative && isContainers(o.Spec("template", "spec", "containers"))
 }
@@ -55,8 +55,8 @@ func isContainers(n *manifest.Node) bool {
 	return n != nil && n.Kind == manifest.List && n.Index(0).Get("image").Set()
 }
 
-// PodsUnread reports whether an object holds pods, but is of a kind whose way of
-// making them is not known.
+// PodsUnread reports whether an object holds pods, but is of a kind whose way of making them is
+// unknown.
 func PodsUnread(o *manifest.Object) bool {
 	if _, known := TemplatePath(o.APIVersion, o.Kind); known || !strings.Contains(o.Group(), ".") || o.Kind == "CustomResourceDefinition" {
 		return false

@@ -12,7 +12,7 @@ import (
 // seconds (k8s.io/api/core/v1, PodSpec).
 const DefaultGrace = 30
 
-// Workload is a pod template with all that bears on it.
+// Workload is a pod template with everything that bears on it.
 type Workload struct {
 	*manifest.Object
 	Meta *manifest.Node // the pod template's metadata
@@ -45,7 +45,7 @@ func newWorkload(o *manifest.Object) *Workload {
 	}
 	for owner := range o.Root.Get("metadata", "ownerReferences").All() {
 		if owner.Get("controller").IsTrue() {
-			return nil // its owner's template is what can be changed
+			return nil // its owner's template is the one to change
 		}
 	}
 	template := o.Root.Get(path...)
@@ -71,7 +71,7 @@ func newWorkload(o *manifest.Object) *Workload {
 	return w
 }
 
-// Running are the containers that are there when the pod is stopped.
+// Running are the containers that run when the pod is stopped.
 func (w *Workload) Running() []*Container {
 	if len(w.Sidecars) == 0 {
 		return w.Containers
@@ -90,8 +90,7 @@ func (w *Workload) PodAnnotation(key string) *manifest.Node {
 	return w.Root.Get("metadata", "annotations", key)
 }
 
-// Grace is the pod's grace period in seconds, and where it is set, nil if the
-// default holds.
+// Grace is the pod's grace period in seconds, and where it is set; nil if it is the default.
 func (w *Workload) Grace() (seconds int64, at *manifest.Node) {
 	at = w.Pod.Get("terminationGracePeriodSeconds")
 	seconds, ok := at.Int()
@@ -129,9 +128,9 @@ func (w *Workload) Finite() bool {
 	return w.Kind == "Job" || w.Kind == "CronJob" || restart == "Never" || restart == "OnFailure"
 }
 
-// Replicas is the least number of pods that the manifests ask for: the
-// autoscaler's minimum, or spec.replicas, 1 by default. The node is where it
-// stands, nil for the default. A workload at zero is switched off.
+// Replicas is the least number of pods that the manifests ask for: the autoscaler's minimum, or
+// spec.replicas, 1 by default. The node holds it, nil for the default. A workload at zero is
+// switched off.
 func (w *Workload) Replicas() (n int64, at *manifest.Node) {
 	for _, h := range w.HPAs {
 		return h.Min()

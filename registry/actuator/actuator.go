@@ -1,12 +1,12 @@
 // Package actuator takes an instance out of its registry by asking the application: by Spring
 // Boot's endpoint serviceregistry, in the pod itself.
 //
-// Spring Cloud passes the status on to whatever registry it has, each of which has words of its
-// own; what it does not know is answered 200 all the same. So the status is read back. It needs
-// no address and no password of the registry. But the application's own client is all that is
-// asked: one server of several; and what the withdrawal leaves behind in the registry can't be
-// cleared when the application has gone, so there is no record. Where the servers can be
-// reached, their own kinds are better.
+// Spring Cloud passes the status on to whatever registry it has. Each has its own words, and
+// answers 200 even to those that it does not know, so the status is read back. It needs no address
+// and no password of the registry. But only the application's own client is asked: one server of
+// several. And what the withdrawal leaves behind in the registry can't be cleared once the
+// application has gone, so there is no record. Where the servers can be reached, their own kinds
+// are better.
 package actuator
 
 import (
@@ -41,7 +41,7 @@ var backends = map[string]backend{
 	// The override is cancelled, and not overridden by UP, which would stay. The status is UP
 	// again at the next heartbeat.
 	"eureka": {"OUT_OF_SERVICE", "CANCEL_OVERRIDE", notUp},
-	// An instance that is disabled is none that it finds: the answer is empty.
+	// It does not find a disabled instance: the answer is empty.
 	"nacos":     {"DOWN", "UP", notUp},
 	"consul":    {"OUT_OF_SERVICE", "UP", notUp},
 	"zookeeper": {"OUT_OF_SERVICE", "UP", notUp},
@@ -71,7 +71,7 @@ func New(spec registry.Spec, _ registry.Pod) (*Client, error) {
 	return &Client{spec: spec, web: client, url: strings.TrimRight(bases[0], "/") + "/serviceregistry"}, err
 }
 
-// Close ends the connections that nobody uses just now.
+// Close ends the idle connections.
 func (c *Client) Close() { c.web.Close() }
 
 // Find asks for the status that the application's registry has.
@@ -87,8 +87,8 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	return registry.Found{Out: backends[name].isOut(status), Detail: fmt.Sprintf("status %s in %s, by %s", said, name, c.url)}, nil
 }
 
-// Withdraw has the application set its status. One that is out is left alone: in Nacos, a
-// status that is set for an instance that is not there would be that of the next one.
+// Withdraw has the application set its status. One that is out is left alone: in Nacos, a status
+// that is set for a missing instance would apply to the next one.
 func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	status, name, err := c.look(ctx)
 	if err != nil || backends[name].isOut(status) {
@@ -106,8 +106,8 @@ func (c *Client) Confirm(ctx context.Context, _ registry.Spec) error {
 	return err
 }
 
-// Restore has the application put itself in again. A trace that it left is not its own any
-// more once it has ended: the next one with its address can be told the same.
+// Restore has the application put itself in again. Once it has ended, a trace that it left can be
+// cleared through the next application at its address.
 func (c *Client) Restore(ctx context.Context, _ registry.Spec) error {
 	_, name, err := c.look(ctx)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *Client) Restore(ctx context.Context, _ registry.Spec) error {
 	return c.set(ctx, backends[name].in)
 }
 
-// look gives the status, and whose words it is in.
+// look gives the status, and the backend whose words it uses.
 func (c *Client) look(ctx context.Context) (status, name string, err error) {
 	answer, err := c.call(ctx, http.MethodGet, "")
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package caches says for how long consumers go on sending to an instance that was taken out of a
-// registry: what holds for several registries, or for one that is not known. What is a registry's own
-// is in its client's package. The agent waits by it, check holds hooks against it, and a test holds
-// the guides to it.
+// registry: what holds for several registries, or for an unknown one. What holds for one registry
+// alone is in its client's package. The agent waits that long, check compares hooks with it, and a
+// test compares the guides.
 package caches
 
 import "time"
@@ -17,19 +17,18 @@ const (
 // Times are a registry's.
 type Times struct {
 	Name string
-	// Most is for how long a consumer may go on: for that long is waited where nothing is seen of
-	// its silence.
+	// Most is for how long a consumer may go on: the wait where its silence can't be seen.
 	Most time.Duration
 	// Seen is for how long consumers at their defaults were seen to go on, rounded up. A hook that
 	// waits less is sure to lose.
 	Seen time.Duration
 }
 
-// Spring has consumers that are told at once, and then go by the load balancer's cache: Nacos, Consul,
+// Spring's consumers are told at once, and then go by the load balancer's cache: Nacos, Consul,
 // ZooKeeper, Polaris.
 var Spring = Times{"Nacos, Consul, ZooKeeper, Polaris", Balancer + 5*Push, Balancer + Push}
 
-// Unknown holds for a registry of which nothing is known: the longest of all, Eureka's.
+// Unknown holds for an unknown registry: the longest of all, Eureka's.
 const Unknown = 95 * time.Second
 
 // Quiet is the least silence that shows that a consumer has stopped: longer than the pause between

@@ -29,7 +29,7 @@ const (
 const usage = `lameduck-registry takes a pod's instance out of service registries before the pod stops.
 
 Usage:
-  lameduck-registry show    [flags] SPEC   look the instance up, say what would be done; write nothing
+  lameduck-registry show    [flags] SPEC   look the instance up, say what would be done, and write nothing
   lameduck-registry leave   [flags] SPEC   take it out and keep it out, until standard input is closed
   lameduck-registry restore [flags] SPEC   clear what a withdrawal left, so that the next one starts enabled
   lameduck-registry help KIND              what a SPEC of that kind can say
@@ -131,7 +131,7 @@ func parse(args []string) (*input, error) {
 	}
 	for _, arg := range flags.Args() {
 		if strings.HasPrefix(arg, "-") {
-			return nil, fmt.Errorf("%s stands behind the registry: write flags before it", arg)
+			return nil, fmt.Errorf("%s comes after the registry: write flags before it", arg)
 		}
 	}
 	in.texts = append(in.texts, specs(flags.Args())...)
@@ -150,7 +150,7 @@ func parse(args []string) (*input, error) {
 	return in, nil
 }
 
-// specs puts arguments together: each that is no key=value begins a spec.
+// specs joins arguments: each that is not key=value begins a spec.
 func specs(args []string) []string {
 	var texts []string
 	for _, arg := range args {

@@ -37,7 +37,7 @@ func TestWrongUsage(t *testing.T) {
 		"show --ip=x nacos":       `lameduck-registry show: invalid value "x" for flag -ip: write an address, as in 10.0.0.3; lameduck-registry help lists the flags`,
 		"show --port=0 nacos":     `lameduck-registry show: invalid value "0" for flag -port: write a port from 1 to 65535; lameduck-registry help lists the flags`,
 		"leave --budget=0s nacos": `lameduck-registry leave: invalid value "0s" for flag -budget: write a time above 0, as in 60s; lameduck-registry help lists the flags`,
-		"leave nacos --budget=1s": "lameduck-registry leave: --budget=1s stands behind the registry: write flags before it",
+		"leave nacos --budget=1s": "lameduck-registry leave: --budget=1s comes after the registry: write flags before it",
 
 		"show none server=a":    `lameduck-registry show: no registry of kind "none": there are ` + kinds,
 		"restore none":          `lameduck-registry restore: no registry of kind "none": there are ` + kinds,

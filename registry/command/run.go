@@ -16,8 +16,8 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
-// open reads a spec, completes it by what the application in this container is configured
-// with, and makes its client.
+// open reads a spec, completes it with the settings of the application in this container, and makes
+// its client.
 func open(text string, pod registry.Pod) (registry.Spec, registry.Registry, error) {
 	spec, err := kinds.All.ParseSpec(text)
 	if err != nil {
@@ -30,8 +30,8 @@ func open(text string, pod registry.Pod) (registry.Spec, registry.Registry, erro
 	return spec, client, err
 }
 
-// leave takes the instance out of each registry, all at the same time. A registry that can't
-// be understood is said to have failed, and the others are left nevertheless.
+// leave takes the instance out of all registries at the same time. A registry whose spec can't be
+// understood is reported as failed, and the others are left nevertheless.
 func leave(ctx context.Context, in *input, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -63,8 +63,8 @@ func leave(ctx context.Context, in *input, stdin io.Reader, stdout, stderr io.Wr
 	return ExitDone
 }
 
-// refuse says of a registry that can't be understood how long its consumers have to be waited
-// for all the same.
+// refuse reports, for a registry whose spec can't be understood, how long its consumers must be
+// waited for all the same.
 func refuse(spec registry.Spec, text string, err error, say func(wire.Event)) {
 	name := spec.Name()
 	if spec.IsZero() {
@@ -101,7 +101,7 @@ func restore(ctx context.Context, in *input, _ io.Reader, stdout, stderr io.Writ
 	return code
 }
 
-// restoreWithin tries until ctx ends, and then gives what the last whole try had for an error.
+// restoreWithin tries until ctx ends, and then gives the error of the last complete try.
 func restoreWithin(ctx context.Context, spec registry.Spec, client registry.Registry) (last error) {
 	for {
 		err := restoreOnce(ctx, spec, client)
@@ -119,7 +119,7 @@ func restoreWithin(ctx context.Context, spec registry.Spec, client registry.Regi
 	}
 }
 
-// restoreOnce goes by a record as it is; where the spec is no record, by what is there.
+// restoreOnce uses a record as it is; a spec that is not a record is first looked up.
 func restoreOnce(ctx context.Context, spec registry.Spec, client registry.Registry) error {
 	if spec.Get("ip") != "" && spec.Port() != 0 {
 		return registry.Restore(ctx, client, spec)

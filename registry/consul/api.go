@@ -13,7 +13,8 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// instance is what is read of one, from an agent or from the catalog, which alone says the node.
+// instance is what is read of an instance, from an agent or from the catalog, which alone names the
+// node.
 type instance struct {
 	Node struct {
 		Node    string
@@ -44,15 +45,15 @@ func (i instance) at(c *Client) (string, int) {
 	return address, i.Service.Port
 }
 
-// mayBe reports whether its address, if it has one, is the pod's: an id is an agent's own, and at
-// another agent the same one is another instance's.
+// mayBe reports whether its address, if it has one, is the pod's: ids are local to an agent, and at
+// another agent the same id is another instance.
 func (i instance) mayBe(c *Client) bool {
 	address, _ := i.at(c)
 	_, err := netip.ParseAddr(address)
 	return err != nil || i.Service.Address == "" || len(c.pod.IPs) == 0 || c.pod.Has(address)
 }
 
-// maintained reports whether it is in maintenance, by whomever.
+// maintained reports whether it is in maintenance, whoever put it there.
 func (i instance) maintained() bool {
 	return slices.ContainsFunc(i.Checks, func(check struct{ CheckID, Status string }) bool {
 		return check.CheckID == "_service_maintenance:"+i.Service.ID
@@ -107,7 +108,7 @@ func (c *Client) parse(answer web.Answer, statuses ...int) ([]instance, error) {
 		}
 	}
 	if len(all) == 0 && answer.Header.Get("X-Consul-Results-Filtered-By-ACLs") == "true" {
-		return nil, fmt.Errorf("%w: %s: answered that there are instances which this token may not see (grant it service:read and node:read, and service:write)", registry.ErrDenied, answer.Where())
+		return nil, fmt.Errorf("%w: %s: answered that there are instances that this token may not see (grant it service:read and node:read, and service:write)", registry.ErrDenied, answer.Where())
 	}
 	return all, nil
 }

@@ -1,10 +1,10 @@
 // Package consul takes an instance out of Consul, at the agent at which it is registered.
 //
-// It deregisters it, because that is what all consumers go by: those on Spring Cloud's client
-// take instances in any state unless they are set to query-passing, and went on to send to one
-// in maintenance for as long as was watched. Nor does it leave anything behind, where
-// maintenance waits for the next instance with the same id. by=maintenance is for those whose
-// consumers all ask for passing instances only, and who want the instance to stay in sight.
+// It deregisters the instance, because that is what all consumers go by: those on Spring Cloud's
+// client take instances in any state unless they are set to query-passing, and went on sending to
+// one in maintenance for as long as was watched. Deregistering leaves nothing behind either,
+// whereas maintenance waits for the next instance with the same id. by=maintenance is for instances
+// that should stay in sight, if all their consumers ask for passing instances only.
 package consul
 
 import (
@@ -56,7 +56,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
-// Close ends the connections that nobody uses just now.
+// Close ends the idle connections.
 func (c *Client) Close() { c.web.Close() }
 
 // Find looks the instance up at the agents. Its record is empty unless it is to be put into
@@ -78,8 +78,8 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	return found, nil
 }
 
-// record names the instance by its id. Its address is there for the controller, which takes a
-// record only from the pod that has it.
+// record names the instance by its id. Its address is for the controller, which takes a record only
+// from the pod that has it.
 func (c *Client) record(own instance) registry.Spec {
 	ip, port := own.at(c)
 	if !c.pod.Has(ip) && len(c.pod.IPs) > 0 {
@@ -120,7 +120,7 @@ func (c *Client) find(ctx context.Context) (instance, string, error) {
 	return instance{}, "", registry.OneOf(append(failed, err))
 }
 
-// elsewhere says of an instance that no agent was seen to have where it is. It is never nil.
+// elsewhere says where an instance is that none of the agents has. It is never nil.
 func (c *Client) elsewhere(ctx context.Context) error {
 	var all []instance
 	err := registry.Anywhere(c.agents, func(agent string) (err error) {
@@ -140,8 +140,8 @@ func (c *Client) elsewhere(ctx context.Context) error {
 	return fmt.Errorf("%s is registered at another agent, that of node %s at %s: name that one as server=", own.Service.ID, own.Node.Node, own.Node.Address)
 }
 
-// pick finds the pod's instance: by its id, if one is given, which is one of its agent only; or
-// else by the address.
+// pick finds the pod's instance: by its id if one is given, which counts at its agent only, or else
+// by the address.
 func (c *Client) pick(where string, all []instance) (instance, error) {
 	id := c.spec.Get("id")
 	if id == "" {
@@ -188,7 +188,7 @@ func maintenance(id, enable string) string {
 	return "/v1/agent/service/maintenance/" + url.PathEscape(id) + "?enable=" + enable
 }
 
-// Confirm reads what consumers are given, through every agent, and has each ask the leader.
+// Confirm reads what consumers get, through every agent, each of which asks the leader.
 func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 	own := c.of(record)
 	return registry.Everywhere(c.agents, func(agent string) error {
@@ -207,8 +207,8 @@ func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 	})
 }
 
-// Restore ends the maintenance. An instance that deregistered itself took it along; one that was
-// killed left it behind, where it waits for the next one with its id.
+// Restore ends the maintenance. An instance that deregistered itself took it with it; one that was
+// killed left it for the next one with its id.
 func (c *Client) Restore(ctx context.Context, record registry.Spec) error {
 	if !c.maintenance {
 		return nil

@@ -42,8 +42,8 @@ var Kind = registry.Kind{
 // HostProperty is where an application is configured with its agent's host.
 const HostProperty = "spring.cloud.consul.host"
 
-// withAgent puts together the agent's URL, by Spring Cloud Consul's defaults for what is not
-// set; without anything of it set there is no telling that there is an agent at all.
+// withAgent puts together the agent's URL, by Spring Cloud Consul's defaults for what is not set;
+// if none of it is set, there may be no agent at all.
 func withAgent(spec registry.Spec, property registry.Property) registry.Spec {
 	host, hasHost := property(HostProperty)
 	port, hasPort := property("spring.cloud.consul.port")

@@ -1,6 +1,6 @@
-// Package contract holds the registries' clients against real servers. The same assertions run
-// against a server that was started for them, and, everywhere else, against what such a server
-// has said: the tape. A tape is recorded, never written by hand:
+// Package contract tests the registries' clients against real servers. The same assertions run
+// against a server that was started for them and, everywhere else, against what such a server has
+// said: the tape. A tape is recorded, never written by hand:
 //
 //	go test -tags registries ./test/contract/nacos -run TestReal -record
 package contract

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// fault is a server, or what stands before it, that misbehaves. It is no registry: nothing
-// that a registry does is imitated.
+// fault is a server, or something in front of it, that misbehaves. It imitates nothing that a
+// registry does.
 type fault struct {
 	name   string
 	handle http.HandlerFunc
@@ -84,8 +84,8 @@ const patience = 20 * time.Second
 // maxLine bounds an error, in bytes.
 const maxLine = 900
 
-// Faults makes a call against each server that misbehaves, and wants an error that names the
-// server and says what is wrong, in one line. call is given the settings, server= included.
+// Faults makes a call against each misbehaving server, and wants an error of one line that names
+// the server and says what is wrong. call is given the settings, server= included.
 func Faults(t *testing.T, call func(t *testing.T, settings string) error) {
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
@@ -145,7 +145,8 @@ func certificate(t *testing.T, server *httptest.Server) string {
 	return file
 }
 
-// Says starts a server that answers every call with what a real one was seen to say, and gives its address.
+// Says starts a server that answers every call with what a real one was seen to say, and gives its
+// address.
 func Says(t testing.TB, status int, body string) string {
 	t.Helper()
 	server := httptest.NewServer(says(status, body))

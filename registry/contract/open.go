@@ -58,7 +58,7 @@ func OpenFor[C client](t testing.TB, kind registry.Kind, text string, pod regist
 	return c
 }
 
-// Refused wants no client to be made of these texts, for the reason that stands with each.
+// Refused wants each of these texts to be refused, for the reason beside it.
 func Refused(t *testing.T, kind registry.Kind, texts map[string]string) {
 	t.Helper()
 	for text, want := range texts {
@@ -113,7 +113,7 @@ func Given(within time.Duration, has func() ([]string, error), want ...string) e
 	})
 }
 
-// Ask makes a call of a server as it stands, for what no client of ours would send.
+// Ask sends a call to a server as it is, for what none of our clients would send.
 func Ask(t testing.TB, call web.Call) web.Answer {
 	t.Helper()
 	c, err := web.New(registry.Spec{})

@@ -1,13 +1,13 @@
 // Package dubbo takes a Dubbo application out of its registries by asking the application: by
 // QoS, its command port, in the pod itself.
 //
-// The application forgets that it is registered, so it does not come back by a lost session or
-// a restarted registry, as it does when its nodes are deleted; and all of its registries are
-// left at once, whatever they are. What QoS says is what the application has done, not what
-// the registry shows; the registry has followed a second later.
+// The application forgets that it is registered, so a lost session or a restarted registry does not
+// bring it back, as they do when its nodes are deleted; and it leaves all of its registries at
+// once, whatever they are. QoS tells what the application has done, not what the registry shows;
+// the registry followed within a second.
 //
-// It is done to the process alone. Nothing of it is left behind once the process has ended, so
-// there is no record.
+// It affects the process alone. Nothing is left behind once the process has ended, so there is no
+// record.
 package dubbo
 
 import (
@@ -42,7 +42,7 @@ func New(spec registry.Spec, _ registry.Pod) (*Client, error) {
 	return &Client{web: client, base: bases[0]}, err
 }
 
-// Close ends the connections that nobody uses just now.
+// Close ends the idle connections.
 func (c *Client) Close() { c.web.Close() }
 
 // Find asks the application what it has registered.
@@ -69,7 +69,7 @@ func (c *Client) Restore(ctx context.Context, _ registry.Spec) error {
 	return c.order(ctx, "online")
 }
 
-// Confirm is nil if the application holds no service for registered.
+// Confirm is nil if the application considers none of its services registered.
 func (c *Client) Confirm(ctx context.Context, _ registry.Spec) error {
 	all, err := c.list(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *Client) list(ctx context.Context) (services, error) {
 	return all, nil
 }
 
-// remedy is for who has QoS closed or elsewhere. Version 2.7 closes the connection of strangers;
+// remedy is for a QoS that is closed or elsewhere. Version 2.7 closes the connection of strangers;
 // version 3 answers them 403.
 const remedy = "Dubbo's QoS can't be reached, which answers 127.0.0.1 only: set dubbo.application.qos-enable=true, and server= to its dubbo.application.qos-port; or use kind zookeeper or nacos, which needs no QoS"
 

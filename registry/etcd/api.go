@@ -53,7 +53,7 @@ type (
 	}
 )
 
-// Codes of gRPC that tell what is wrong.
+// gRPC codes that tell what is wrong.
 const (
 	invalidArgument    = 3
 	permissionDenied   = 7
@@ -68,8 +68,8 @@ type pair struct {
 	revision string
 }
 
-// list reads what is below a folder. Without more being said, etcd answers by what the majority
-// of its members has.
+// list reads what is below a folder. By default etcd answers with what the majority of its members
+// has.
 func (c *Client) list(ctx context.Context, member, folder string) ([]pair, error) {
 	last := len(folder) - 1 // its slash: the next character ends what is below
 	got, err := c.call(ctx, member, "/v3/kv/range", rangeRequest{Key: []byte(folder), RangeEnd: []byte(folder[:last] + "0")})

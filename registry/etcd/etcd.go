@@ -1,10 +1,10 @@
 // Package etcd takes an instance out of etcd by deleting the key that it is registered by.
 //
 // A key says nothing but that the instance is there, so there is no other way, and nothing stays
-// behind: the next instance puts its own. What is deleted is the revision of the key that was
-// found, so that a key that was put anew in between is never taken for the old one. An
-// application on Kitex's library puts its key again within 30 s: registry.Leave takes it out
-// once more. One on go-kratos does not, as long as its lease lives.
+// behind: the next instance puts its own. It deletes the revision of the key that it found, so that
+// a key that was put again in between is never taken for the old one. An application on Kitex's
+// library puts its key again within 30 s: registry.Leave takes it out once more. One on go-kratos
+// does not, as long as its lease lives.
 package etcd
 
 import (
@@ -46,7 +46,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
-// Close ends the connections that nobody uses just now.
+// Close ends the idle connections.
 func (c *Client) Close() { c.web.Close() }
 
 // folder is the key below which the service's instances are. The prefix is taken as the
@@ -85,8 +85,8 @@ func (c *Client) find(ctx context.Context, member string) (instance, error) {
 	return registry.Pick(c.pod, c.spec, c.folder(), all, func(one instance) (string, int) { return one.at(c.pod) })
 }
 
-// Withdraw deletes the instance's key, if it still is as it was found. One that is not there
-// needs no deleting.
+// Withdraw deletes the instance's key, if it still is as it was found. A missing one needs no
+// deleting.
 func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	return registry.Anywhere(c.members, func(member string) error {
 		own, err := c.find(ctx, member)
@@ -100,9 +100,9 @@ func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	})
 }
 
-// Confirm reads the service from every member. What a member answers is what the majority has,
-// so that one answer would do, if it were not for those consumers that are connected to a member
-// that is cut off from the others: such a one does not answer, and is named.
+// Confirm reads the service from every member. A member answers with what the majority has, so one
+// answer would do but for consumers that are connected to a member cut off from the others: such a
+// member does not answer, and is named.
 func (c *Client) Confirm(ctx context.Context, _ registry.Spec) error {
 	return registry.Everywhere(c.members, func(member string) error {
 		own, err := c.find(ctx, member)

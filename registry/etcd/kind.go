@@ -8,7 +8,7 @@ import (
 )
 
 // Kind is etcd. It has two kinds of consumers: Kitex asks every 5 s, by its balancer's cache, and
-// twice that is waited; go-kratos watches. It has no lag: what is read of it is what the majority of
+// is waited for twice as long; go-kratos watches. It has no lag: a read gives what the majority of
 // its members has.
 var Kind = registry.Kind{
 	Name: "etcd", About: "etcd 3.4 and later, as go-kratos and Kitex register in it: the instance's key is deleted",

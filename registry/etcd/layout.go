@@ -13,7 +13,7 @@ import (
 // layout is how a library writes its instances.
 type layout struct {
 	name, prefix string
-	// parse reads one; ok is false for what is none of the service's.
+	// parse reads one; ok is false for a key that is not the service's.
 	parse func(p pair, service string) (own instance, ok bool)
 }
 
@@ -36,8 +36,8 @@ type address struct {
 	port int
 }
 
-// at is the address by which the instance is told from others: that on a port on which the pod
-// is known to serve, or else one with the pod's address, or else the first.
+// at is the address that identifies the instance: the one on a port on which the pod is known to
+// serve, else one with the pod's address, else the first.
 func (i instance) at(pod registry.Pod) (string, int) {
 	best, rank := i.addresses[0], 0
 	for _, a := range i.addresses {

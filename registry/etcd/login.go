@@ -11,8 +11,8 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// login gives the token to send, good for every member; empty if no user is given, or if etcd
-// has no users. old is one that is not taken any more.
+// login gives the token to send, good for every member; empty if no user is given, or if etcd has
+// no users. old is one that is no longer accepted.
 func (c *Client) login(ctx context.Context, member, old string) (string, error) {
 	username, password, err := c.spec.Login()
 	if err != nil || username == "" {
@@ -44,7 +44,7 @@ func (c *Client) login(ctx context.Context, member, old string) (string, error) 
 	return c.token, nil
 }
 
-// says reads what etcd says of a call that failed; zero if it is not etcd that says it.
+// says reads what etcd says about a failed call; zero if the answer is not etcd's.
 func says(answer web.Answer) (said failure) {
 	if answer.Status < http.StatusBadRequest || json.Unmarshal(answer.Body, &said) != nil || !strings.HasPrefix(said.Message, "etcdserver: ") {
 		return failure{}
@@ -59,7 +59,7 @@ func (f failure) expired() bool {
 		(strings.HasSuffix(f.Message, "revision of auth store is old") || strings.HasSuffix(f.Message, "user name is empty"))
 }
 
-// remedy is what to do about a call that is not allowed; empty if that is not what is wrong.
+// remedy is what to do about a call that is not allowed; empty if something else is wrong.
 func (f failure) remedy(withToken bool) string {
 	switch {
 	case f.Code == permissionDenied:

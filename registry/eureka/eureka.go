@@ -1,9 +1,9 @@
 // Package eureka takes an instance out of Eureka by overriding its status.
 //
-// The override survives the instance's own heartbeats, and replicates to the peers. To delete
-// the instance would be of no use: its client is back within 25 s, and with its override gone.
-// Looked up and read back is by the views of one instance, which are live; the lists are a
-// cache of up to 30 s, which is part of how long consumers are stale.
+// The override survives the instance's own heartbeats, and replicates to the peers. Deleting the
+// instance would be of no use: its client is back within 25 s, without the override. It looks up
+// and reads back through the views of a single instance, which are live; the lists are a cache of
+// up to 30 s, which is part of how long consumers are stale.
 package eureka
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// Client is one application in one Eureka. It keeps which peers' caches it has seen without the
+// Client is one application in one Eureka. It keeps the peers whose caches it has seen without the
 // withdrawal: only these can show it.
 type Client struct {
 	spec  registry.Spec
@@ -46,11 +46,11 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
-// Close ends the connections that nobody uses just now.
+// Close ends the idle connections.
 func (c *Client) Close() { c.web.Close() }
 
-// Find looks the instance up: by its id if that is known, or else in the application's list;
-// and there, which shows new ones late, by the ids that Spring gives its instances by default.
+// Find looks the instance up: by its id if that is known, else in the application's list and, since
+// that shows new ones late, by the ids that Spring gives its instances by default.
 func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	var own instance
 	err := registry.Anywhere(c.peers, func(peer string) (err error) {
@@ -142,8 +142,8 @@ func (c *Client) Withdraw(ctx context.Context, record registry.Spec) error {
 	return c.write(ctx, http.MethodPut, record.Get("id"), "OUT_OF_SERVICE")
 }
 
-// Restore takes the override away. An instance that ended by itself took it along; one that
-// was killed left it behind, where it waits for the next one with its id.
+// Restore takes the override away. An instance that ended by itself took it with it; one that was
+// killed left it for the next one with its id.
 func (c *Client) Restore(ctx context.Context, record registry.Spec) error {
 	if record.Get("id") == "" {
 		return fmt.Errorf("restoring %s: it needs the instance's id=", c.spec.Name())
@@ -170,8 +170,8 @@ func (c *Client) write(ctx context.Context, method, id, value string) error {
 	})
 }
 
-// Confirm reads the instance back from every peer. A peer that does not have it at all sends
-// nobody to it.
+// Confirm reads the instance back from every peer. A peer that does not have the instance at all
+// sends nobody to it.
 func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 	return registry.Everywhere(c.peers, func(peer string) error {
 		own, err := c.live(ctx, peer, record.Get("id"))
@@ -187,9 +187,9 @@ func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 	})
 }
 
-// Cached reads what consumers are given, the changes of the last three minutes, from every peer.
-// A server renews all that it gives at one go, every 30 s, but makes at once what nobody has
-// asked for yet: only of what was seen without the change is it known that it has been renewed.
+// Cached reads what consumers are given, the changes of the last three minutes, from every peer. A
+// server renews all its answers together, every 30 s, but makes at once an answer that nobody has
+// asked for yet. So only an answer that was seen without the change is known to have been renewed.
 func (c *Client) Cached(ctx context.Context, record registry.Spec) error {
 	return registry.Everywhere(c.peers, func(peer string) error {
 		answer, err := c.call(ctx, http.MethodGet, peer+"/apps/delta")

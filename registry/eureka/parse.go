@@ -39,7 +39,7 @@ func (i instance) id() string {
 	return i.InstanceID
 }
 
-// out reports whether consumers are not sent to it: they are to those that are UP.
+// out reports whether consumers are kept from it: they are sent to instances that are UP.
 func (i instance) out() bool { return i.Status != "UP" }
 
 func parseApplication(answer web.Answer) ([]instance, error) {
@@ -104,8 +104,8 @@ func parse(answer web.Answer, into any) error {
 	return nil
 }
 
-// fromEureka reports whether a 404 is Eureka's own: a proxy's, or that of a server whose
-// Eureka has another path, says nothing about the instance.
+// fromEureka reports whether a 404 is Eureka's own: a proxy's 404, or that of a server with Eureka
+// at another path, says nothing about the instance.
 func fromEureka(answer web.Answer) bool {
 	var spring struct {
 		Path *string `json:"path"`

@@ -1,4 +1,4 @@
-// Package kinds lists the registries that can be spoken to.
+// Package kinds lists the supported kinds of registries.
 package kinds
 
 import (

@@ -1,5 +1,5 @@
 // Package local reads what a spec names in the environment and the files of the container that it
-// runs in. It is the only one to do so: clients are given what they need, so that whoever acts for
+// runs in. No other package does: clients are given what they need, so that a program that acts for
 // a pod from elsewhere, as the controller does, can't be made to open a file.
 package local
 

@@ -19,12 +19,12 @@ type api interface {
 	serviceName(*Client) string
 	// instances are all of a service's, the disabled ones included.
 	instances(ctx context.Context, c *Client, server string) ([]instance, error)
-	// given is what consumers are given of a service.
+	// given is what consumers get of a service.
 	given(ctx context.Context, c *Client, server string) ([]instance, error)
 	members(ctx context.Context, c *Client, server string) ([]member, error)
-	// patch changes an instance that is there, and is refused for another.
+	// patch changes an existing instance, and is refused for a missing one.
 	patch(ctx context.Context, c *Client, server string, values url.Values) error
-	// put changes what is known of an address, whether it is there or not.
+	// put changes what is known about an address, whether an instance is there or not.
 	put(ctx context.Context, c *Client, server string, values url.Values) error
 }
 
@@ -52,8 +52,8 @@ func (c *Client) choose(ctx context.Context, server string) (api, error) {
 	return c.api, nil
 }
 
-// call makes one call with the credentials that there are, and a second one with new ones if
-// they have expired.
+// call makes one call with the present credentials, and a second one with new ones if they have
+// expired.
 func (c *Client) call(ctx context.Context, server, method, path string, values url.Values) (web.Answer, error) {
 	for again := false; ; again = true {
 		bearer, err := c.login(ctx, server, again)
@@ -91,7 +91,7 @@ func (c *Client) denied(answer web.Answer, bearer string) error {
 	return fmt.Errorf("%w: %s: %s (%s)", registry.ErrDenied, answer.Where(), serverError(answer), remedy)
 }
 
-// missing reads a 404: it is of the service, of the instance, or of the whole API.
+// missing reads a 404: the service, the instance or the whole API is missing.
 func (c *Client) missing(answer web.Answer) error {
 	text := answer.Text()
 	switch {

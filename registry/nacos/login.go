@@ -17,8 +17,8 @@ type token struct {
 	until time.Time
 }
 
-// login gives the access token to send; empty if no credentials are given. Each is used for
-// nine tenths of its life, or until a server does not take it any more: then anew is set.
+// login gives the access token to send; empty if no credentials are given. Each is used for nine
+// tenths of its life, or until a server refuses it: then anew is set.
 func (c *Client) login(ctx context.Context, server string, anew bool) (string, error) {
 	username, password, err := c.spec.Login()
 	if err != nil {
@@ -58,7 +58,7 @@ func (c *Client) login(ctx context.Context, server string, anew bool) (string, e
 	return c.token.text, nil
 }
 
-// canRenew reports whether a token that is not taken any more can be replaced.
+// canRenew reports whether a refused token can be replaced.
 func (c *Client) canRenew() bool {
 	username, err := c.spec.Secret("username")
 	return err == nil && username != ""

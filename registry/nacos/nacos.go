@@ -1,10 +1,10 @@
 // Package nacos takes an instance out of Nacos 1.x, 2.x and 3.x by disabling it.
 //
-// It disables by PATCH (3.x: PUT …/partial), because that is refused for an instance that is
-// not there, where PUT would answer ok and disable a future one. DELETE is of no use: of an
-// instance that a gRPC client registered it answers ok and does nothing, and a beat puts the
-// others back within 4 s. The weight is always sent as it was found, since a missing one would
-// mean 1; metadata is never sent, since it would override those of the next instance.
+// It disables by PATCH (3.x: PUT …/partial), because that is refused for a missing instance, where
+// PUT would answer ok and disable a future one. DELETE is of no use: for an instance that a gRPC
+// client registered it answers ok and does nothing, and a beat puts the others back within 4 s. The
+// weight is always sent as it was found, since a missing one would mean 1; metadata is never sent,
+// since it would override those of the next instance.
 package nacos
 
 import (
@@ -55,7 +55,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
-// Close ends the connections that nobody uses just now.
+// Close ends the idle connections.
 func (c *Client) Close() { c.web.Close() }
 
 // place is the service as people and Nacos's own messages write it.
@@ -135,7 +135,7 @@ func (c *Client) Restore(ctx context.Context, record registry.Spec) error {
 		return api.put(ctx, c, server, c.instance(api, record, true))
 	})
 	if errors.Is(err, registry.ErrNoService) {
-		return nil // and with it went whatever was known of its instances
+		return nil // and with it went everything that was known about its instances
 	}
 	return err
 }
@@ -152,7 +152,7 @@ func (c *Client) instance(api api, record registry.Spec, enabled bool) url.Value
 	return values
 }
 
-// Confirm reads back, from every node, what consumers are given.
+// Confirm reads back, from every node, what consumers get.
 func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 	nodes, err := c.allNodes(ctx)
 	if err != nil {
@@ -176,9 +176,9 @@ func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 	})
 }
 
-// allNodes are the servers that were given, or, if the cluster has more, its members: the
-// servers that were given can be one address before all of them. Members that the cluster
-// itself has as down are left out; servers that were given never are.
+// allNodes are the given servers or, if the cluster has more, its members: a given server can be
+// one address in front of all of them. Members that the cluster itself has as down are left out;
+// given servers never are.
 func (c *Client) allNodes(ctx context.Context) ([]string, error) {
 	c.mu.Lock()
 	nodes := c.nodes
@@ -193,7 +193,7 @@ func (c *Client) allNodes(ctx context.Context) ([]string, error) {
 		}
 		members, err := api.members(ctx, c, server)
 		if err != nil {
-			members = nil // it takes an administrator to ask; the servers that were given have to do
+			members = nil // only an administrator may ask; the given servers have to do
 		}
 		nodes = c.servers
 		if len(members) > len(c.servers) {

@@ -54,7 +54,7 @@ type catalog struct {
 	} `json:"clusters"`
 }
 
-// envelope is around every answer of 3.x, and around the member list of 2.x (with code 200).
+// envelope wraps every answer of 3.x, and the member list of 2.x (with code 200).
 type envelope[T any] struct {
 	Code    *int   `json:"code"`
 	Message string `json:"message"`

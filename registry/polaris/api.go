@@ -63,7 +63,7 @@ type update struct {
 // instanceType is that of a discovery that asks for a service's instances.
 const instanceType = 1
 
-// discover are the service's instances, all of them, as clients are given them.
+// discover are all of the service's instances, as clients get them.
 func (c *Client) discover(ctx context.Context, server string) ([]instance, error) {
 	answer, err := c.call(ctx, http.MethodPost, server+"/v1/Discover", map[string]any{
 		"type":    instanceType,

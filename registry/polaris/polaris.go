@@ -1,11 +1,10 @@
 // Package polaris takes an instance out of Polaris by isolating it.
 //
-// The isolation survives the instance's heartbeats and that it registers anew, and so waits for
-// the next one with its address, unless the instance deregisters itself: there is a record. It
-// is written by the call that names the instance by address and port; isolate/host, which has
-// the better name, isolates whatever else has the same address. What is not sent stays as it
-// was, and an instance that is not there is refused. Looked up and read back is by the view that
-// clients are given.
+// The isolation survives the instance's heartbeats and a new registration, and so waits for the
+// next instance with its address unless this one deregisters itself: hence the record. It uses the
+// call that names the instance by address and port; isolate/host, which has the better name,
+// isolates whatever else has the same address. What is not sent stays as it was, and a missing
+// instance is refused. It looks up and reads back through the view that clients get.
 package polaris
 
 import (
@@ -44,7 +43,7 @@ func New(spec registry.Spec, pod registry.Pod) (*Client, error) {
 	return c, err
 }
 
-// Close ends the connections that nobody uses just now.
+// Close ends the idle connections.
 func (c *Client) Close() { c.web.Close() }
 
 func (c *Client) namespace() string { return c.spec.Or("namespace", "default") }
@@ -78,7 +77,7 @@ func (c *Client) Withdraw(ctx context.Context, record registry.Spec) error {
 	return c.isolate(ctx, record, true)
 }
 
-// Restore ends the isolation. An instance that deregistered itself took it along; one that was
+// Restore ends the isolation. An instance that deregistered itself took it with it; one that was
 // killed left it behind.
 func (c *Client) Restore(ctx context.Context, record registry.Spec) error {
 	if record.Get("ip") == "" || record.Port() == 0 {
@@ -118,7 +117,7 @@ func (c *Client) isolate(ctx context.Context, record registry.Spec, isolate bool
 	})
 }
 
-// Confirm reads back, from every server, what its clients are given. Each has a cache of its own.
+// Confirm reads back, from every server, what its clients get. Each has a cache of its own.
 func (c *Client) Confirm(ctx context.Context, record registry.Spec) error {
 	return registry.Everywhere(c.servers, func(server string) error {
 		all, err := c.discover(ctx, server)

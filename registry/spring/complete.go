@@ -9,9 +9,9 @@ import (
 	"github.com/lameduck-dev/lameduck/registry"
 )
 
-// Complete fills in what a spec leaves open with what the application itself is configured
-// with, and adds the ports that it serves on. Credentials that are found go along unseen: they
-// are no part of the spec's text.
+// Complete fills in what a spec leaves open with what the application itself is configured with,
+// and adds the ports that it serves on. Credentials that are found are kept apart: they are not
+// part of the spec's text.
 func Complete(spec registry.Spec, pod registry.Pod, a *Application) (registry.Spec, registry.Pod, error) {
 	settings := spec.Settings()
 	if settings.Complete != nil {

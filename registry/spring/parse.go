@@ -41,7 +41,7 @@ func parseProperties(text string, profiles []string) source {
 
 var unescape = strings.NewReplacer(`\\`, `\`, `\:`, ":", `\=`, "=", `\#`, "#", `\!`, "!", `\ `, " ")
 
-// parseYAML reads the documents of a YAML file; what comes after one that is broken is lost.
+// parseYAML reads the documents of a YAML file; everything after a broken one is lost.
 func parseYAML(text string, profiles []string) source {
 	all := source{}
 	for decoder := yaml.NewDecoder(strings.NewReader(text)); ; {
@@ -94,7 +94,7 @@ func (s source) merge(document source, profiles []string) {
 	}
 }
 
-// holds reads a list of profiles and of !profiles. Expressions with & and | are beyond it and
+// holds reads a list of profiles and of !profiles. Expressions with & and | are not supported, and
 // do not hold.
 func holds(wanted string, profiles []string) bool {
 	return slices.ContainsFunc(list(wanted), func(one string) bool {

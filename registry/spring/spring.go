@@ -89,8 +89,8 @@ func (s source) addOptions(text string) {
 	}
 }
 
-// plain takes from a name what Spring's relaxed binding does not care about, so that
-// SPRING_APPLICATION_NAME and spring.application.name are the same.
+// plain drops from a name what Spring's relaxed binding ignores, so that SPRING_APPLICATION_NAME
+// and spring.application.name are the same.
 func plain(name string) string {
 	return strings.ToLower(strings.NewReplacer(".", "", "-", "", "_", "").Replace(name))
 }

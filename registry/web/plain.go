@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// plain says of an error of the way what it is, and what to do.
+// plain says what a transport error means, and what to do.
 func plain(ctx context.Context, err error) error {
-	var wrapped *url.Error // repeats what the caller says anyway
+	var wrapped *url.Error // repeats what the caller says
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
@@ -35,7 +35,7 @@ func plain(ctx context.Context, err error) error {
 	return err
 }
 
-// Certificate says of an error of a server's certificate what to do; nil if it is of something else.
+// Certificate says what to do about an error of a server's certificate; nil if it is another error.
 func Certificate(err error) error {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
@@ -51,7 +51,7 @@ func Certificate(err error) error {
 	return nil
 }
 
-// maxText bounds what is quoted of an answer, in bytes.
+// maxText bounds what is quoted from an answer, in bytes.
 const maxText = 300
 
 // Text is the beginning of the answer's body on one line, for people.
@@ -69,12 +69,12 @@ func (a Answer) Text() string {
 	return text
 }
 
-// Err says of an answer that it was not what was asked for, with the server's own words.
+// Err says that an answer was not the one asked for, in the server's own words.
 func (a Answer) Err() error {
 	return fmt.Errorf("%s: answered %d: %s", a.where, a.Status, a.Text())
 }
 
-// wantsTLS knows the answers of Go's and Tomcat's servers to one who does not speak TLS.
+// wantsTLS recognises the answers of Go's and Tomcat's servers to a client that does not speak TLS.
 func (a Answer) wantsTLS() bool {
 	text := a.Text()
 	return a.Status == 400 && (strings.Contains(text, "HTTP request to an HTTPS") || strings.Contains(text, "requires TLS"))

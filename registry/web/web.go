@@ -1,5 +1,5 @@
-// Package web speaks HTTP to registries, within bounds: of time, of size, of redirects. Its
-// errors are one line each and say what to do.
+// Package web speaks HTTP to registries, with bounds on time, size and redirects. Its errors are
+// one line each and say what to do.
 package web
 
 import (
@@ -59,7 +59,7 @@ func New(spec registry.Spec) (*Client, error) {
 
 var errPair = errors.New("cert-file and key-file go together")
 
-// TLSConfig is what a spec's certificates say.
+// TLSConfig is the TLS configuration of a spec's certificates.
 func TLSConfig(spec registry.Spec) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	authority, err := spec.Secret("ca")
@@ -93,8 +93,8 @@ func TLSConfig(spec registry.Spec) (*tls.Config, error) {
 	return config, nil
 }
 
-// checkRedirect follows a server that sends its client elsewhere on the same host. Credentials
-// go nowhere else; and a write that became a read would look like success.
+// checkRedirect follows a server that sends its client elsewhere on the same host. Credentials go
+// nowhere else, and a write that became a read would look like success.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0]
 	switch {
@@ -126,7 +126,7 @@ type Answer struct {
 	where  string
 }
 
-// Do makes one call. Its error is of the way to the server and back; what the server thinks of
+// Do makes one call. Its error is about the way to the server and back; what the server says about
 // the call is in the answer.
 func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %v", c.timeout))
@@ -172,10 +172,10 @@ func read(response *http.Response) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// Close lets go of the connections that are kept.
+// Close ends the kept connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// place is a URL without what could be secret.
+// place is a URL without anything that could be secret.
 func place(u *url.URL) string { return u.Scheme + "://" + u.Host + u.Path }
 
 // Base makes a URL of a server as it is written in a spec: host, host:port or a URL.

@@ -1,5 +1,5 @@
-// Package wire is what lameduck-registry says on its standard output: one Event as JSON on
-// each line. It links nothing heavy, because the agent reads it.
+// Package wire is the output of lameduck-registry: one Event as JSON on each line. It links nothing
+// heavy, because the agent reads it.
 package wire
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What an event says of its registry.
+// What an event says about its registry.
 const (
 	// Plan comes first for each registry, and again when more is known: what its consumers may do
 	// with what they cached.
@@ -17,7 +17,7 @@ const (
 	// Record says what would have to be restored, as a spec that the restore command takes. It
 	// comes before anything is written, and holds no credentials.
 	Record = "record"
-	// Withdrawn says that the registry has taken the withdrawal; nobody has looked yet.
+	// Withdrawn says that the registry has accepted the withdrawal; it is not read back yet.
 	Withdrawn = "withdrawn"
 	// Out says that every server node shows the instance as out, by the view that is live.
 	Out = "out"

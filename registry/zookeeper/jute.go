@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// ZooKeeper's messages are numbers in network order, and texts and lists with their length
-// before them. An error is remembered, so that a message is read first and asked once.
+// ZooKeeper's messages are numbers in network order, and texts and lists with their length before
+// them. An error is remembered, so that a message is read as a whole and checked once.
 
 type encoder struct{ out []byte }
 
@@ -15,8 +15,8 @@ func (e *encoder) long(n int64)     { e.out = binary.BigEndian.AppendUint64(e.ou
 func (e *encoder) text(text string) { e.number(int32(len(text))); e.out = append(e.out, text...) } //nolint:gosec // paths and credentials are short
 func (e *encoder) truth(truth bool) { e.out = append(e.out, map[bool]byte{true: 1}[truth]) }
 
-// errCut says that a message ends before what it says that it holds.
-var errCut = errors.New("the answer is cut, or none of ZooKeeper's")
+// errCut says that a message is shorter than it says.
+var errCut = errors.New("the answer is cut, or not ZooKeeper's")
 
 type decoder struct {
 	in  []byte
@@ -70,7 +70,7 @@ func (d *decoder) texts() []string {
 	return all
 }
 
-// stat is what is read of what ZooKeeper knows about a node.
+// stat is the part that is read of what ZooKeeper knows about a node.
 type stat struct {
 	version int32
 	owner   int64 // the session that it ends with; zero if it stays

@@ -65,7 +65,7 @@ func (s *session) data(ctx context.Context, path string) (string, stat, bool, er
 	return text, is, true, nil
 }
 
-// remove deletes a node as it was found. One that has gone by itself is as good.
+// remove deletes a node as it was found. One that has gone by itself will do.
 func (s *session) remove(ctx context.Context, n node) error {
 	var e encoder
 	e.text(n.path)
@@ -77,7 +77,7 @@ func (s *session) remove(ctx context.Context, n node) error {
 	return refused(err, "delete "+n.path)
 }
 
-// sync has the server catch up with its leader.
+// sync makes the server catch up with its leader.
 func (s *session) sync(ctx context.Context) error {
 	var e encoder
 	e.text("/")
@@ -106,7 +106,7 @@ func (s *session) instances(ctx context.Context, folder string) ([]node, bool, e
 	return all, true, nil
 }
 
-// parseInstance reads the JSON of an instance. What others have put there is passed over.
+// parseInstance reads the JSON of an instance. What others have put there is skipped.
 func parseInstance(text string) (address string, port int, ok bool) {
 	var got struct {
 		Address string `json:"address"`

@@ -21,7 +21,7 @@ const (
 	maxAnswer      = 8 << 20 // the names of some 100,000 nodes
 )
 
-// What is asked of a server; the numbers are the protocol's.
+// The requests; the numbers are the protocol's.
 const (
 	opDelete      = 2
 	opGetData     = 4
@@ -33,7 +33,7 @@ const (
 	xidAuth = -4
 )
 
-// code is what a server thinks of a request.
+// code is a server's answer to a request.
 type code int32
 
 const (
@@ -58,7 +58,7 @@ func (c code) Error() string {
 	case -112:
 		return "the session has expired"
 	case -8:
-		return "it takes no such path"
+		return "it does not accept that path"
 	}
 	return fmt.Sprintf("ZooKeeper's error %d", int32(c))
 }
@@ -69,7 +69,7 @@ type session struct {
 	conn    net.Conn
 	timeout time.Duration // of one request
 	xid     int32
-	dead    bool // the connection is of no more use
+	dead    bool // the connection is of no use any more
 }
 
 // dial opens a session, with the user's name and password if there are any.
@@ -188,7 +188,7 @@ func (s *session) frames(message []byte) ([]byte, error) {
 	}
 	size := binary.BigEndian.Uint32(head[:])
 	if size > maxAnswer {
-		return nil, fmt.Errorf("it is no ZooKeeper, or this is not its port for clients: it answers %q", head)
+		return nil, fmt.Errorf("it is not ZooKeeper, or this is not its port for clients: it answers %q", head)
 	}
 	answer := make([]byte, size)
 	_, err := io.ReadFull(s.conn, answer)
@@ -207,7 +207,7 @@ func (s *session) close() {
 	_ = s.conn.Close()
 }
 
-// plain says of an error of the way what it is, and what to do.
+// plain says what a transport error means, and what to do.
 func plain(ctx context.Context, err error) error {
 	var notTLS tls.RecordHeaderError
 	var timeout net.Error

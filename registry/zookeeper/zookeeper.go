@@ -1,12 +1,12 @@
 // Package zookeeper takes an instance out of ZooKeeper by deleting its nodes.
 //
-// Two layouts are known: that of Spring Cloud, a node of JSON for each instance of a service;
-// and that of Dubbo, which has such a node for the application, and one for each interface.
-// Only ephemeral nodes are deleted, which are of the application's own session. So they come back
-// when the application opens a new one, for which the keeper watches; and nothing that was done is
-// left behind when the application has ended, so there is no record and nothing to restore.
+// It knows two layouts: Spring Cloud's, a node of JSON for each instance of a service; and Dubbo's,
+// which has such a node for the application, and one for each interface. It deletes only ephemeral
+// nodes, which belong to the application's own session. So they come back when the application
+// opens a new session, which the keeper watches for; and nothing is left behind when the
+// application has ended, so there is no record and nothing to restore.
 //
-// The few requests that are needed are spoken here, each within bounds of time and size: see
+// The few requests that it needs are implemented here, each bounded in time and size: see
 // docs/decisions/0055-zookeeper-spoken-here.md.
 package zookeeper
 
@@ -26,7 +26,7 @@ import (
 )
 
 // Client is one service in one ensemble. It keeps the ports on which it has found the pod: with the
-// pod's own nodes gone, another's could be the only ones with its address.
+// pod's own nodes gone, another pod's could be the only ones with its address.
 type Client struct {
 	spec    registry.Spec
 	pod     registry.Pod
@@ -36,7 +36,7 @@ type Client struct {
 	tls     *tls.Config // nil: none is spoken
 
 	mu       sync.Mutex
-	sessions map[string]*session // those that nobody uses just now, by server
+	sessions map[string]*session // the idle ones, by server
 	found    map[int]bool        // the ports on which the pod was found; nil before that
 }
 
@@ -108,9 +108,9 @@ func (c *Client) Find(ctx context.Context) (registry.Found, error) {
 	return registry.Found{Detail: fmt.Sprintf("%s, nodes: %d", registry.Address(own[0].at()), len(own))}, nil
 }
 
-// Withdraw deletes the pod's nodes as they are now. That none is left is no error. Nodes that stay
-// without a session are not touched: nobody would write them again, neither the application, which
-// holds them for written, nor the next one.
+// Withdraw deletes the pod's nodes as they are now. It is no error if none is left. Nodes that
+// outlive a session are not touched: nobody would write them again, neither the application, which
+// believes that they are there, nor the next one.
 func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	return registry.Anywhere(c.servers, func(server string) error {
 		own, err := c.own(ctx, server)
@@ -136,8 +136,8 @@ func (c *Client) Withdraw(ctx context.Context, _ registry.Spec) error {
 	})
 }
 
-// Confirm is nil if no server has a node of the pod, each of which catches up with the leader
-// first: consumers are told by the server that they are connected to.
+// Confirm is nil if no server has a node of the pod. Each catches up with the leader first, since
+// consumers hear from the server that they are connected to.
 func (c *Client) Confirm(ctx context.Context, _ registry.Spec) error {
 	return registry.Everywhere(c.servers, func(server string) error {
 		own, err := c.own(ctx, server)
@@ -201,10 +201,10 @@ func (c *Client) isOwn(address string) bool {
 	return c.pod.Has(address) || c.host != "" && strings.EqualFold(address, c.host)
 }
 
-// pick chooses the pod's nodes. It may have many on one port; and on several ports if it serves
-// by several protocols. Only where it is not known to serve on them are they somebody else's:
-// pods may share their node's address. So once it has been found, nothing else is taken for it:
-// with its own nodes gone, those of another could be the only ones with its address.
+// pick chooses the pod's nodes. It may have many on one port, and on several ports if it serves
+// several protocols. Nodes on ports that it is not known to serve on may be somebody else's: pods
+// may share their node's address. So once it has been found, its ports are kept: with its own nodes
+// gone, another pod's could be the only ones with its address.
 func (c *Client) pick(all []node) ([]node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -239,8 +239,7 @@ func (c *Client) pick(all []node) ([]node, error) {
 	return own, nil
 }
 
-// with gives a session that is open already, or else a new one. One that has ended meanwhile is
-// no failure.
+// with gives an open session, or else a new one. It is no failure if one has ended meanwhile.
 func (c *Client) with(ctx context.Context, server string, do func(*session) error) error {
 	if s := c.takeSession(server); s != nil {
 		err := do(s)
@@ -279,7 +278,7 @@ func (c *Client) keepSession(s *session) bool {
 	return !s.dead
 }
 
-// Close ends the sessions that are kept.
+// Close ends the kept sessions.
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -289,7 +288,7 @@ func (c *Client) Close() {
 	}
 }
 
-// refused makes of what an access list forbids an error that says so.
+// refused turns what an access list forbids into an error that says so.
 func refused(err error, what string) error {
 	if errors.Is(err, codeNoAuth) {
 		return fmt.Errorf("%w: the access list does not let this user %s (%w): give one that it lets by username-env= and password-env=", registry.ErrDenied, what, err)

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// JSON stands behind a JSON encoder: it writes what Line would not show as \uXXXX, so that the
-// text is safe to look at and means the same. Each call of Write has to hold whole characters,
-// as encoding/json writes them.
+// JSON is the output of a JSON encoder: it writes what Line would not show as \uXXXX, so that the
+// text is safe to look at and means the same. Each call of Write has to hold whole characters, as
+// encoding/json writes them.
 type JSON struct{ To io.Writer }
 
 // Write writes one piece of an encoder's output.

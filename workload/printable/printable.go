@@ -1,5 +1,5 @@
-// Package printable is the one way by which text that others wrote (manifests, pod logs,
-// Events, file names) reaches a terminal, a CI log or a report.
+// Package printable is the only way for text that others wrote (manifests, pod logs, Events, file
+// names) to a terminal, a CI log or a report.
 package printable
 
 import (
@@ -17,10 +17,10 @@ const MaxRunes = 4000
 // mark stands for a character that is not shown.
 const mark = '·'
 
-// Line makes one line of any text. What is not to be seen (control and format characters,
-// line ends, bidirectional controls, bytes that are no UTF-8) becomes a dot, one for each
-// character, and so does what starts a command in the log of a CI system. A text of more than
-// MaxRunes characters is cut, and says so.
+// Line makes one line of any text. What can't be seen (control and format characters, line ends,
+// bidirectional controls, bytes that are not UTF-8) becomes a dot, one for each character, and so
+// does what starts a command in the log of a CI system. A text of more than MaxRunes characters is
+// cut, and says so.
 func Line(s string) string {
 	if plain(s) {
 		return s
@@ -41,7 +41,7 @@ func Line(s string) string {
 	return b.String()
 }
 
-// Lines does to each of several texts what Line does to one.
+// Lines applies Line to each of several texts.
 func Lines(all []string) []string {
 	out := make([]string, len(all))
 	for i, s := range all {
@@ -78,8 +78,8 @@ func Fprintf(w io.Writer, format string, args ...any) (int, error) {
 	return io.WriteString(w, Sprintf(format, args...))
 }
 
-// Sprintf formats as fmt.Sprintf does, with each text among the arguments made one line: a
-// string of any type, an error, and what has a String method and is no number.
+// Sprintf formats as fmt.Sprintf does, with each text among the arguments made one line: a string
+// of any type, an error, and anything with a String method that is not a number.
 func Sprintf(format string, args ...any) string {
 	safe := make([]any, len(args))
 	for i, arg := range args {

@@ -9,13 +9,13 @@ import (
 	"unicode/utf8"
 )
 
-// Paints are the colours that a Writer lets through: those of the program's own texts.
+// Paints are the colours that a Writer lets through: the program's own.
 var Paints = []string{"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[33;1m", "\x1b[31;1m"}
 
-// Writer stands before a terminal or a log and lets through only what Line would show, line
-// feeds, tabs and Paints: a text that somebody forgot to pass through Line does no harm. A line
-// that GitHub's runner would take for a command ("::error::...") gets a dot in front.
-// It may be used by several goroutines.
+// Writer guards a terminal or a log and lets through only what Line would show, line feeds, tabs
+// and Paints: a text that somebody forgot to pass through Line does no harm. A line that GitHub's
+// runner would take for a command ("::error::...") gets a dot in front. It may be used by several
+// goroutines.
 type Writer struct {
 	to io.Writer
 
@@ -24,13 +24,13 @@ type Writer struct {
 	midLine bool   // something other than spaces stands on the line
 }
 
-// NewWriter is a Writer before w.
+// NewWriter is a Writer that guards w.
 func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
 
-// Unwrap is what the Writer stands before.
+// Unwrap is what the Writer guards.
 func (w *Writer) Unwrap() io.Writer { return w.to }
 
-// Write writes all of p, but for a character that is not complete: that one waits for the next call.
+// Write writes all of p except an incomplete character, which waits for the next call.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,7 +50,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// next writes what the text begins with, and tells how long that was; 0 if it is not complete.
+// next writes what the text begins with, and gives its length; 0 if it is not complete.
 func (w *Writer) next(out *bytes.Buffer, text []byte) int {
 	r, size := utf8.DecodeRune(text)
 	switch {

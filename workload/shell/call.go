@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// call follows one simple command. Words are as they are written, known has
-// what is known of their variables.
+// call follows one simple command. words are as they are written, known has what is known about
+// their variables.
 func (e *eval) call(words, known []string, at place, in state) flow {
 	c := Command{
 		Words: words, Text: at.text, Offset: at.offset, Runs: in.runs, After: in.at,
@@ -84,7 +84,7 @@ func (e *eval) run(args []string, at place, in state) flow {
 	return goes(in.after(t), ok, fail)
 }
 
-// nested follows a script within the script.
+// nested follows a script inside the script.
 func (e *eval) nested(text string, in state) flow {
 	file, parsed, _ := parse(text)
 	if !parsed {

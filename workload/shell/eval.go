@@ -7,7 +7,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// eval follows a script along all of its ways.
+// eval follows a script along all of its paths.
 type eval struct {
 	text     string
 	env      func(string) (string, bool)
@@ -339,7 +339,7 @@ func (e *eval) substitutions(w *syntax.Word, in state) state {
 	return in
 }
 
-// forget drops what is known of the variables that a node may have set.
+// forget drops what is known about the variables that a node may have set.
 func (e *eval) forget(n syntax.Node) {
 	drop := func(name string) {
 		if name != "" {

@@ -1,7 +1,6 @@
-// Package shell reads what a hook or an entry point does: which commands run,
-// whether they run for certain, when, and how long all of it takes. The script is
-// parsed as a shell would parse it and followed along every way that it can
-// take. It runs nothing, and says where it knows no bound.
+// Package shell reads what a hook or an entry point does: which commands run, whether they run for
+// certain, when, and how long all of it takes. The script is parsed as a shell would parse it and
+// followed along every path that it can take. It runs nothing, and says where it knows no bound.
 package shell
 
 import (
@@ -14,7 +13,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Answer is what can be said of a script without running it.
+// Answer is what can be said about a script without running it.
 type Answer uint8
 
 // The answers.
@@ -34,7 +33,7 @@ type Span struct {
 // Endless reports whether it never ends by itself.
 func (s Span) Endless() bool { return math.IsInf(s.Min, 1) }
 
-// Waits says whether it takes any time.
+// Waits reports whether it takes any time.
 func (s Span) Waits() Answer {
 	switch {
 	case s.Min > 0:
@@ -93,9 +92,8 @@ const (
 	maxValue  = 1 << 10  // bytes of a variable
 )
 
-// Read reads what a command line does: a shell's script, or the one command.
-// Env looks a variable of the process up; nil if none is known. The script is
-// shared: nobody may change it.
+// Read reads what a command line does: a shell's script, or the one command. Env looks a variable
+// of the process up; nil if none is known. The script is shared, and must not be changed.
 func Read(argv []string, env func(string) (string, bool)) Script {
 	if len(argv) == 0 {
 		return Script{}
@@ -116,8 +114,8 @@ func readNew(argv []string, env func(string) (string, bool)) Script {
 	return e.script(f)
 }
 
-// OneWord reports whether a whole command line stands in the place of the
-// program's name: there is no program that is called so.
+// OneWord reports whether a whole command line is in the place of the program's name: no program
+// has such a name.
 func OneWord(argv []string) bool {
 	return len(argv) == 1 && len(strings.Fields(argv[0])) > 1
 }
@@ -127,8 +125,7 @@ func Parse(text string) Script { return newEval(nil).read(text) }
 
 var parsers = sync.Pool{New: func() any { return syntax.NewParser(syntax.Variant(syntax.LangBash)) }}
 
-// parse gives up on what is no script (invalid) and on what is too large to
-// follow.
+// parse gives up on text that is not a script (invalid) and on scripts too large to follow.
 func parse(text string) (file *syntax.File, ok, invalid bool) {
 	if len(text) > maxScript || nesting(text) > maxNest {
 		return nil, false, false

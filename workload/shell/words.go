@@ -7,9 +7,8 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// word is a word's text with its quotes removed. Expansions are left as they
-// are written, or replaced by what lookup knows of a variable; constant tells
-// whether nothing is left of them.
+// word is a word's text with its quotes removed. Expansions are left as they are written, or
+// replaced by what lookup knows about a variable; constant tells whether none is left.
 func (e *eval) word(w *syntax.Word, lookup bool) (text string, constant bool) {
 	var b strings.Builder
 	constant = true
