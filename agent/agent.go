@@ -13,46 +13,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/agent/sockets"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
-
-// Hub is told that the pod is leaving, and knows whether its routers have stopped.
-type Hub interface {
-	// Confirm asks once.
-	Confirm(ctx context.Context, question hubapi.Question) (hubapi.ConfirmResponse, error)
-	Report(ctx context.Context, line termination.Timeline) error
-	// Record says what is being withdrawn from registries, so that its traces are cleared
-	// when the pod is gone.
-	Record(ctx context.Context, records []string) error
-}
-
-// Sockets sees the pod's connections. What it returns is valid until the next look.
-type Sockets interface {
-	Look() (sockets.Look, error)
-}
-
-// Hook is the pod's own preStop. It ends when ctx does, and says in a few words how it ended.
-type Hook interface {
-	Run(ctx context.Context) (result string, err error)
-}
-
-// Parts are what Run works with. Only Sockets is required.
-type Parts struct {
-	Hub     Hub // nil: the agent goes by what it sees itself
-	Sockets Sockets
-	// Registries hold the pod, beside what the hub knows of; nil: none do.
-	Registries Registries
-	Hook       Hook
-	// AtAnnounce runs the pod's own hook at the beginning, beside everything else, and not
-	// after the drain.
-	AtAnnounce bool
-	// Inside recognises the pod's connections with itself, which no router makes. Default: the
-	// peer is a loopback address or the connection's own.
-	Inside func(sockets.Conn) bool
-}
 
 // ErrCut is returned when ctx ended first: somebody cut the hook short.
 var ErrCut = errors.New("the hook was cut short")
@@ -88,7 +52,7 @@ type run struct {
 	rolled  int // how many peers it lists
 
 	registries        []*registryState
-	inRegistries      context.Context   // ends when the agent does
+	running           context.Context   // ends when the agent does
 	leaving           <-chan wire.Event // what happens in them; nil when nothing more will
 	registriesUnheard bool              // none has said anything yet
 
@@ -113,21 +77,29 @@ func newRun(config Config, parts Parts) *run {
 	return r
 }
 
+// sequence is the way of one termination in the pod. While it waits, awaitNext takes in what the
+// sockets, the hub and the registries say; routersStopped and drained decide when a wait is over.
 func (r *run) sequence(ctx context.Context) error {
 	r.eyes = openEyes(r.parts.Sockets)
 	defer r.eyes.close()
 	if r.parts.AtAnnounce {
 		r.startHook(ctx)
 	}
-	inRegistries, left := context.WithCancel(ctx)
-	defer left()
-	r.leaveRegistries(inRegistries)
-	r.ask(inRegistries)
+
+	// Announce. Both go on until the end, beside the waits.
+	running, end := context.WithCancel(ctx)
+	defer end()
+	r.leaveRegistries(running)
+	r.askHub(running)
+
+	// Confirm, then drain.
 	err := r.untilRoutersStopped(ctx)
 	if err == nil {
 		r.enter(termination.Draining)
 		err = r.untilDrained(ctx)
 	}
+
+	// The pod's own hook.
 	var hookErr error
 	if err == nil || r.hooking != nil { // when the agent is cut short, a running hook must end with it
 		known := r.hub.now(time.Now())
@@ -136,12 +108,90 @@ func (r *run) sequence(ctx context.Context) error {
 			hookErr = errors.Join(hookErr, r.untilDrained(ctx))
 		}
 	}
+
+	// Report.
 	r.summary.Apart, r.summary.Total = r.watch.apart, time.Since(r.start)
 	if ctx.Err() != nil {
 		return ErrCut
 	}
 	r.report(ctx)
 	return hookErr
+}
+
+// untilRoutersStopped announces and waits until the routers have stopped: confirmed by the hub and
+// quiet; or, when the hub can't tell, quiet for longer; or until the budget for it is spent.
+//
+// Silence before the confirmation counts, too. It has to rule out routers that the hub did not ask,
+// and those may have stopped at any time; for the others the barrier is the proof, and they are
+// silent from then on. So the wait ends a window after the last router's last connection, not a
+// window after the barrier.
+func (r *run) untilRoutersStopped(ctx context.Context) error {
+	for !r.routersStopped(time.Now()) {
+		late, err := r.awaitNext(ctx, r.confirmBy())
+		if err != nil {
+			return err
+		}
+		if late && !r.routersStopped(time.Now()) {
+			r.waited(time.Now(), true)
+			return nil
+		}
+	}
+	r.waited(time.Now(), false)
+	return nil
+}
+
+// routersStopped decides when the pod may begin to drain: a pod's stop hangs on it.
+func (r *run) routersStopped(now time.Time) bool {
+	consumers := r.consumersStopped(now) // always called: it notes when each registry's consumers have stopped
+	return r.servicesStopped(now) && consumers
+}
+
+// servicesStopped is the part about Services and what is in front of them.
+func (r *run) servicesStopped(now time.Time) bool {
+	if now.Before(earlier(r.start.Add(r.config.MinWait), r.confirmBy())) {
+		return false
+	}
+	elapsed := now.Sub(r.start)
+	known := r.hub.now(now)
+	if r.blind(now) {
+		// Only half of the evidence is available: wait as if there were none.
+		return elapsed >= r.fallback() && known != waiting
+	}
+	switch known {
+	case confirmed: // kube-proxy has stopped; routers that send to the pod's own address have to be silent
+		return now.Sub(r.hub.at) >= afterConfirmed && r.quiet() && r.knowersForgot(now) && (!r.config.DirectPeers || r.peersForgot(now))
+	case waiting:
+		return false
+	case unheard:
+		if r.parts.Hub != nil {
+			return false
+		}
+	}
+	// No hub, or one that can't tell: silence alone decides, after a careful sleep.
+	return elapsed >= r.fallback() && r.quiet() && r.peersForgot(now)
+}
+
+// drained decides when the drain is over: no request is in flight, or all that were have been answered.
+func (r *run) drained(now time.Time) bool {
+	took := now.Sub(r.draining)
+	// A confirmation that was taken back: kube-proxy sends to the pod again. Without one the fallback
+	// holds, as before the drain.
+	known := r.hub.now(now)
+	if !r.summary.Late && now.Before(r.confirmBy()) && (known == waiting || known != confirmed && now.Sub(r.start) < r.fallback()) {
+		return false
+	}
+	if r.blind(now) {
+		return took >= drainUnseen
+	}
+	if !r.watch.exact {
+		return r.watch.open == 0 || took >= drainUnseen
+	}
+	// A connection that comes now was sent by a router that had been silent: back to
+	// waiting, as long as there is time for it.
+	if !r.summary.Late && now.Before(r.confirmBy()) && !r.quiet() {
+		return false
+	}
+	return r.watch.calm >= calmLooks || now.Sub(r.watch.since) >= turnover && r.watch.answered()
 }
 
 // tighten takes over the pod's real grace period. A longer one changes nothing: the budget is what

@@ -32,7 +32,7 @@ func (r *run) untilDrained(ctx context.Context) error {
 	late := false
 	for !r.drained(time.Now()) && !late {
 		var err error
-		if late, err = r.next(ctx, r.drainBy()); err != nil {
+		if late, err = r.awaitNext(ctx, r.drainBy()); err != nil {
 			return err
 		}
 		if r.watch.paced == r.watch.busy { // nothing else is waited for
@@ -54,26 +54,4 @@ func (r *run) untilDrained(ctx context.Context) error {
 	}
 	r.addFact(termination.Drained, "", detail)
 	return nil
-}
-
-func (r *run) drained(now time.Time) bool {
-	took := now.Sub(r.draining)
-	// A confirmation that was taken back: kube-proxy sends to the pod again. Without one the fallback
-	// holds, as before the drain.
-	known := r.hub.now(now)
-	if !r.summary.Late && now.Before(r.confirmBy()) && (known == waiting || known != confirmed && now.Sub(r.start) < r.fallback()) {
-		return false
-	}
-	if r.blind(now) {
-		return took >= drainUnseen
-	}
-	if !r.watch.exact {
-		return r.watch.open == 0 || took >= drainUnseen
-	}
-	// A connection that comes now was sent by a router that had been silent: back to
-	// waiting, as long as there is time for it.
-	if !r.summary.Late && now.Before(r.confirmBy()) && !r.quiet() {
-		return false
-	}
-	return r.watch.calm >= calmLooks || now.Sub(r.watch.since) >= turnover && r.watch.answered()
 }

@@ -102,8 +102,8 @@ func (a answer) notTerminating() bool {
 	return false
 }
 
-// ask starts a goroutine that asks the hub until ctx is over; next hears the answers.
-func (r *run) ask(ctx context.Context) {
+// askHub starts a goroutine that asks the hub until ctx is over; awaitNext takes in the answers.
+func (r *run) askHub(ctx context.Context) {
 	r.answers = make(chan answer)
 	if r.parts.Hub == nil {
 		return

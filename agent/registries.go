@@ -45,12 +45,12 @@ type registryState struct {
 	sending      bool          // some have been seen to go on beyond their cache's time
 }
 
-// leaveRegistries begins to take the pod out; next hears what becomes of it.
+// leaveRegistries begins to take the pod out; awaitNext hears what becomes of it.
 func (r *run) leaveRegistries(ctx context.Context) {
 	if r.parts.Registries == nil {
 		return
 	}
-	r.inRegistries = ctx
+	r.running = ctx
 	r.watch.consumers = true
 	r.leaving = r.parts.Registries.Leave(ctx, min(withdrawTime, r.budget.Announce+r.budget.Confirm))
 	r.registriesUnheard = true
@@ -76,7 +76,7 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 	case wire.Record:
 		if r.parts.Hub != nil {
 			spec := e.Spec
-			guard.Go(func() { record(r.inRegistries, r.parts.Hub, spec) }, func(error) {}) // what it leaves is cleared by hand then
+			guard.Go(func() { record(r.running, r.parts.Hub, spec) }, func(error) {}) // what it leaves is cleared by hand then
 		}
 	case wire.Plan:
 		s.stale, s.quiet = e.Stale(), e.Quiet()

@@ -55,7 +55,9 @@ func TestRouters(t *testing.T) {
 		{name: "one that resolves, and caches for 20 s", peer: router, class: termination.PeerResolver, every: 50 * ms, until: 20 * s, from: 22 * s, to: 22200 * ms},
 		{name: "one that resolves and never learns", peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 33 * s, to: 33300 * ms, says: "shop/sender (resolver) sent until"},
 		{name: "one that resolves, and a lower ceiling", set: func(c *Config) { c.PeerCeiling = 8 * s }, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 8 * s, to: 8300 * ms},
-		{name: "one that resolves, and room to wait", set: func(c *Config) { c.Budget = termination.Budget{Grace: time.Minute, Announce: 3 * s, Confirm: 45 * s, Drain: 5 * s, Stop: 5 * s, Margin: 2 * s} }, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 40 * s, to: 40300 * ms},
+		{name: "one that resolves, and room to wait", set: func(c *Config) {
+			c.Budget = termination.Budget{Grace: time.Minute, Announce: 3 * s, Confirm: 45 * s, Drain: 5 * s, Stop: 5 * s, Margin: 2 * s}
+		}, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 40 * s, to: 40300 * ms},
 		{name: "one whose pace is slow", peer: router, class: termination.PeerResolver, every: 900 * ms, until: 4 * s, from: 9 * s, to: 10500 * ms},
 		{name: "one whose pace is not known", peer: router, class: termination.PeerOutside, every: time.Hour, until: 4 * s, from: 15 * s, to: 15300 * ms},
 		{name: "on the node's network", peer: node, class: termination.PeerNode, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms},

@@ -18,58 +18,6 @@ const (
 	blindAfter = 3 * time.Second
 )
 
-// untilRoutersStopped announces and waits until the routers have stopped: confirmed by the hub and
-// quiet; or, when the hub can't tell, quiet for longer; or until the budget for it is spent.
-//
-// Silence before the confirmation counts, too. It has to rule out routers that the hub did not ask,
-// and those may have stopped at any time; for the others the barrier is the proof, and they are
-// silent from then on. So the wait ends a window after the last router's last connection, not a
-// window after the barrier.
-func (r *run) untilRoutersStopped(ctx context.Context) error {
-	for !r.routersStopped(time.Now()) {
-		late, err := r.next(ctx, r.confirmBy())
-		if err != nil {
-			return err
-		}
-		if late && !r.routersStopped(time.Now()) {
-			r.waited(time.Now(), true)
-			return nil
-		}
-	}
-	r.waited(time.Now(), false)
-	return nil
-}
-
-// routersStopped is the decision on which a pod's stop hangs.
-func (r *run) routersStopped(now time.Time) bool {
-	consumers := r.consumersStopped(now) // always called: it notes when each registry's consumers have stopped
-	return r.servicesStopped(now) && consumers
-}
-
-// servicesStopped is the part about Services and what is in front of them.
-func (r *run) servicesStopped(now time.Time) bool {
-	if now.Before(earlier(r.start.Add(r.config.MinWait), r.confirmBy())) {
-		return false
-	}
-	elapsed := now.Sub(r.start)
-	known := r.hub.now(now)
-	if r.blind(now) {
-		// Only half of the evidence is available: wait as if there were none.
-		return elapsed >= r.fallback() && known != waiting
-	}
-	switch known {
-	case confirmed:
-		return now.Sub(r.hub.at) >= afterConfirmed && r.quiet() && r.knowersForgot(now) && (!r.config.DirectPeers || r.peersForgot(now))
-	case waiting:
-		return false
-	case unheard:
-		if r.parts.Hub != nil {
-			return false
-		}
-	}
-	return elapsed >= r.fallback() && r.quiet() && r.peersForgot(now)
-}
-
 // peersForgot reports whether no peer sends to the pod's address any more, not even over a
 // connection that it keeps; or a careful sleep has passed.
 func (r *run) peersForgot(now time.Time) bool {
@@ -111,8 +59,8 @@ func (r *run) blind(now time.Time) bool {
 // even when a look hangs.
 const pulse = 100 * time.Millisecond
 
-// next waits for the next thing to happen and takes it in; late means that by has come.
-func (r *run) next(ctx context.Context, by time.Time) (late bool, err error) {
+// awaitNext waits for the next thing to happen and takes it in; late means that by has come.
+func (r *run) awaitNext(ctx context.Context, by time.Time) (late bool, err error) {
 	timer := time.NewTimer(min(time.Until(by), pulse))
 	defer timer.Stop()
 	select {

@@ -34,14 +34,6 @@ type member struct {
 	nudge chan struct{} // wakes its poller
 }
 
-// passed reports whether the node has programmed change.
-func (m *member) passed(change Change) bool {
-	if change.Late || m.node.Unordered {
-		return m.proven[1] > change.ResourceVersion
-	}
-	return m.proven[0] > change.ResourceVersion
-}
-
 // wanted reports whether a waiter, or the member's very first write, wants its number to
 // move on; one and two as from highest.
 func (m *member) wanted(one, two uint64) bool {

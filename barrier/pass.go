@@ -43,7 +43,7 @@ func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 		switch {
 		case m != nil && m.passed(change):
 			w.passed = append(w.passed, m.verdict())
-		case m != nil && !m.founder && !m.answered && !node.Ready:
+		case m != nil && !m.founder && !m.answered && !node.Ready: // it has no rules yet
 		default:
 			w.pending[name] = struct{}{}
 			if m != nil {
@@ -53,14 +53,14 @@ func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 	}
 	b.endIfDone(w)
 	if b.era != nil {
-		b.era.advance()
+		b.era.advance() // writes the next number of each node; poll asks the node until it shows it
 	}
 	b.mu.Unlock()
 
 	timer := time.NewTimer(b.config.Timeout)
 	defer timer.Stop()
 	select {
-	case <-w.done:
+	case <-w.done: // acknowledged has seen them all pass
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -70,6 +70,16 @@ func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 	delete(b.waiters, w)
 	slices.SortFunc(w.passed, func(a, b Verdict) int { return strings.Compare(a.Node, b.Node) })
 	return append(w.passed, b.missed(w)...)
+}
+
+// passed reports whether the node has programmed change: it has acknowledged a write that came after
+// it, and so programmed everything before that write. Where the order of the stream does not hold, it
+// takes a second write.
+func (m *member) passed(change Change) bool {
+	if change.Late || m.node.Unordered {
+		return m.proven[1] > change.ResourceVersion
+	}
+	return m.proven[0] > change.ResourceVersion
 }
 
 func (b *Barrier) missed(w *waiter) []Verdict {

@@ -27,44 +27,6 @@ type found struct {
 	caughtUp time.Duration // how far the hub's own view was behind
 }
 
-// find follows the pod until every kube-proxy has programmed a state in which it is out, and the
-// hub's own view has come as far and shows it still out; or until ctx is over, or waiting can't help.
-func (h *Hub) find(ctx context.Context, t *Termination, watch *view.Watch) found {
-	forced := uint64(0) // what the barrier's next write has to be above
-	for {
-		state := watch.State()
-		var verdicts []barrier.Verdict
-		switch {
-		case len(state.Waiting) > 0:
-			t.noteEvidence(lookEvidence(state))
-			select {
-			case <-state.Changed:
-				continue
-			case <-ctx.Done():
-			}
-		case len(state.Stuck) == 0:
-			change := barrier.Change{ResourceVersion: max(state.Since, forced), Late: h.config.Late(t.pod.Namespace)}
-			verdicts = h.pass(ctx, state, change)
-			f := judge(state, verdicts)
-			if f.outcome == Confirmed {
-				behind, ok := h.catchUp(ctx, verdicts)
-				if f.caughtUp = behind; !ok {
-					if ctx.Err() == nil {
-						forced = newest(verdicts) // another write shows how far the view is then
-						continue
-					}
-					return f.behind()
-				}
-			}
-			if now := watch.State(); ctx.Err() == nil && (now.Out() != state.Out() || now.Since != state.Since) {
-				continue
-			}
-			return f
-		}
-		return judge(state, verdicts)
-	}
-}
-
 // catchUp waits until the hub's own view has taken in the write that the nodes have acknowledged,
 // and gives how much later than the API server's answer that was. More than maxBehind is too late.
 func (h *Hub) catchUp(ctx context.Context, verdicts []barrier.Verdict) (behind time.Duration, ok bool) {

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
@@ -115,7 +116,7 @@ func (t *Termination) begin() {
 	t.since, t.nodes, t.evidence = 0, 0, nil
 	t.enter(following)
 	watch := t.watch
-	t.hub.working.Go(func() { t.conclude(t.hub.find(ctx, t, watch)) })
+	t.hub.working.Go(func() { t.conclude(t.find(ctx, watch)) })
 }
 
 // left is how long the hub goes on before it gives a final answer. A default budget keeps half of
@@ -124,6 +125,53 @@ func (t *Termination) begin() {
 func (t *Termination) left() time.Duration {
 	bound := min(max(t.grace*2/5, time.Second), 10*time.Minute)
 	return max(0, bound-time.Since(t.began))
+}
+
+// find follows the pod until every kube-proxy has programmed a state in which it is out, and the
+// hub's own view has come as far and shows it still out; or until ctx is over, or waiting can't help.
+func (t *Termination) find(ctx context.Context, watch *view.Watch) found {
+	h := t.hub
+	forced := uint64(0) // what the barrier's next write has to be above
+	for {
+		// The pod is out: no slice offers it, and another endpoint is ready in its place.
+		state := watch.State()
+		if len(state.Waiting) > 0 {
+			t.noteEvidence(lookEvidence(state))
+			select {
+			case <-state.Changed:
+				continue
+			case <-ctx.Done():
+				return judge(state, nil)
+			}
+		}
+		if len(state.Stuck) > 0 { // it is offered for as long as it runs: no barrier changes that
+			return judge(state, nil)
+		}
+
+		// Every kube-proxy knows: it has programmed a write that came after that state.
+		change := barrier.Change{ResourceVersion: max(state.Since, forced), Late: h.config.Late(t.pod.Namespace)}
+		verdicts := h.pass(ctx, state, change)
+		f := judge(state, verdicts)
+
+		// The hub knows as much as they do: its own view has taken that write in, and not too late.
+		if f.outcome == Confirmed {
+			caughtUp, inTime := h.catchUp(ctx, verdicts)
+			f.caughtUp = caughtUp
+			switch {
+			case !inTime && ctx.Err() == nil:
+				forced = newest(verdicts) // another write shows how far the view is then
+				continue
+			case !inTime:
+				return f.behind()
+			}
+		}
+
+		// And the pod is still out.
+		if now := watch.State(); ctx.Err() == nil && (now.Out() != state.Out() || now.Since != state.Since) {
+			continue
+		}
+		return f
+	}
 }
 
 // conclude takes in what the follower found.
@@ -222,66 +270,4 @@ func (t *Termination) answer() (response hubapi.ConfirmResponse, final bool, cha
 func (t *Termination) holds() bool {
 	now := t.watch.State()
 	return now.Out() && now.Since == t.since
-}
-
-// await gives the answer once it is final, or as it stands when ctx is done or the pod's grace
-// period has become shorter.
-func (t *Termination) await(ctx context.Context) hubapi.ConfirmResponse {
-	first, final, changed := t.answer()
-	response := first
-	for !final && response.GraceSeconds == first.GraceSeconds {
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return response
-		case <-t.hub.ctx.Done():
-			return hubapi.ConfirmResponse{Error: errStopping.Error()}
-		}
-		response, final, changed = t.answer()
-	}
-	return response
-}
-
-// hold gives an agent that knows it is confirmed its answer: when that no longer holds, or the
-// grace period has become shorter, or as it stands when ctx is done.
-func (t *Termination) hold(ctx context.Context) hubapi.ConfirmResponse {
-	first, _, _ := t.answer()
-	for {
-		look := t.looksAgain()
-		response, _, changed := t.answer()
-		if !response.Confirmed || response.GraceSeconds < first.GraceSeconds || look == nil {
-			return response
-		}
-		select {
-		case <-changed:
-		case <-look:
-		case <-ctx.Done():
-			return response
-		case <-t.hub.ctx.Done():
-			return hubapi.ConfirmResponse{Error: errStopping.Error()}
-		}
-	}
-}
-
-// looksAgain is closed when what was confirmed may no longer hold; nil when nothing can change.
-func (t *Termination) looksAgain() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.state != confirmed {
-		return nil
-	}
-	return t.watch.State().Changed
-}
-
-// enterCall keeps it from being forgotten while a call waits.
-func (t *Termination) enterCall() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.calls++
-}
-
-func (t *Termination) leaveCall() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.calls--
 }
