@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"iter"
 	"slices"
 
 	"github.com/lameduck-dev/lameduck/manifest"
@@ -34,16 +35,10 @@ func identityOf(d *Draft) identity {
 func find(ctx context.Context, files []*manifest.File, o Options) (*workload.Set, []*Draft, error) {
 	set := workload.Join(files)
 	drafts, err := look(ctx, set, o)
-	if err != nil || !slices.ContainsFunc(files, func(f *manifest.File) bool { return f.Unknown() > 0 }) {
+	if err != nil {
 		return set, drafts, err
 	}
-	for _, fill := range fillings {
-		filled := slices.Clone(files)
-		for i, f := range files {
-			if f.Unknown() > 0 {
-				filled[i] = f.Filled(fill)
-			}
-		}
+	for filled := range Filled(files) {
 		others, err := look(ctx, workload.Join(filled), o)
 		if err != nil {
 			return nil, nil, err
@@ -55,4 +50,25 @@ func find(ctx context.Context, files []*manifest.File, o Options) (*workload.Set
 		drafts = slices.DeleteFunc(drafts, func(d *Draft) bool { return !stands[identityOf(d)] })
 	}
 	return set, drafts, nil
+}
+
+// Filled gives the files with each placeholder filled in, in every way that is tried; nothing if there
+// is none. What is not the same for all of them, and for the files as they are, depends on a placeholder.
+func Filled(files []*manifest.File) iter.Seq[[]*manifest.File] {
+	return func(yield func([]*manifest.File) bool) {
+		if !slices.ContainsFunc(files, func(f *manifest.File) bool { return f.Unknown() > 0 }) {
+			return
+		}
+		for _, fill := range fillings {
+			filled := slices.Clone(files)
+			for i, f := range files {
+				if f.Unknown() > 0 {
+					filled[i] = f.Filled(fill)
+				}
+			}
+			if !yield(filled) {
+				return
+			}
+		}
+	}
 }

@@ -16,6 +16,7 @@ type Budget struct {
 	Object  string
 	Grace   int64
 	Default bool // the manifest sets no grace period
+	Open    bool // it depends on a placeholder: there is nothing to draw
 	Routers []Span
 	Pods    []Container
 	Losses  []string // where requests are lost, in words
@@ -44,6 +45,11 @@ const (
 func Write(w io.Writer, b Budget) error {
 	var out strings.Builder
 	print := func(format string, args ...any) { out.WriteString(printable.Sprintf(format, args...)) }
+	if b.Open {
+		print("%s: not drawn, since it depends on a placeholder; fill the manifest in first\n", b.Object)
+		_, err := io.WriteString(w, out.String())
+		return err
+	}
 	print("%s: grace period %d s", b.Object, b.Grace)
 	if b.Default {
 		out.WriteString(" (the default)")

@@ -2,10 +2,13 @@ package command
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/rules"
+	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/budget"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/printable"
@@ -33,11 +36,17 @@ func newTimeline() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for i, w := range workload.Join(in.Files).Workloads {
+			budgets := budgetsOf(in.Files)
+			for filled := range check.Filled(in.Files) {
+				for i, other := range budgetsOf(filled) {
+					budgets[i].Open = budgets[i].Open || !reflect.DeepEqual(other, budgets[i])
+				}
+			}
+			for i, b := range budgets {
 				if i > 0 {
 					fmt.Fprintln(cmd.OutOrStdout())
 				}
-				if err := budget.Write(cmd.OutOrStdout(), rules.Budget(w)); err != nil {
+				if err := budget.Write(cmd.OutOrStdout(), b); err != nil {
 					return err
 				}
 			}
@@ -52,4 +61,12 @@ func newTimeline() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(usage)
 	return cmd
+}
+
+func budgetsOf(files []*manifest.File) []budget.Budget {
+	var all []budget.Budget
+	for _, w := range workload.Join(files).Workloads {
+		all = append(all, rules.Budget(w))
+	}
+	return all
 }

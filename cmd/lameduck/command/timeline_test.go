@@ -1,0 +1,38 @@
+package command
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTimelineOfPlaceholders: what depends on a placeholder is not drawn by a guess.
+func TestTimelineOfPlaceholders(t *testing.T) {
+	const deployment = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: GRACE
+      containers:
+      - {name: web, image: "IMAGE", ports: [{containerPort: 80}]}
+`
+	for name, tt := range map[string]struct{ grace, image, want string }{
+		"in the grace period":     {"${GRACE}", "nginx", "Deployment web: not drawn, since it depends on a placeholder"},
+		"in what does not matter": {"45", "nginx:${TAG}", "Deployment web: grace period 45 s"},
+		"none":                    {"45", "nginx", "Deployment web: grace period 45 s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, "web.yaml")
+			write(t, file, strings.NewReplacer("GRACE", tt.grace, "IMAGE", tt.image).Replace(deployment))
+			if code, out := outcome(t, exec.Command(programIn(t, dir), "timeline", file)); code != 0 || !strings.HasPrefix(out, tt.want) {
+				t.Errorf("exit code %d\n%s", code, out)
+			}
+		})
+	}
+}
