@@ -7,6 +7,7 @@ import (
 	"log"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 )
 
 // LocalImages is the image repository of an unpublished build.
@@ -45,9 +46,16 @@ func Main(args []string, build Build, stdin io.Reader, stdout, stderr io.Writer)
 	root.SetIn(stdin)
 	guard(root, stdout, stderr)
 	beforeRendering = offline
-	log.SetFlags(0)
-	log.SetOutput(root.ErrOrStderr()) // of the libraries that write there
+	logTo(root.ErrOrStderr())
 	return execute(root, args)
+}
+
+// logTo has the libraries log to w: what they log may quote a server.
+func logTo(w io.Writer) {
+	log.SetFlags(0)
+	log.SetOutput(w)
+	klog.LogToStderr(false)
+	klog.SetOutput(w)
 }
 
 // exitCode is the code to exit with after err.
