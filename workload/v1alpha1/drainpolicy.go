@@ -3,7 +3,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // DrainPolicy says how the pods that it selects leave. A pod that it selects is opted in;
-// the pod's own label and annotations go before it.
+// the pod's own label and annotations override it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=drp
@@ -115,7 +115,7 @@ type Registry struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(key, !key.endsWith('-file') && !key.endsWith('-env'))",message="files and variables of the container are for a pod's own annotation: put credentials and certificates in a Secret, and name it by credentials"
-	// +kubebuilder:validation:XValidation:rule="self.all(key, !(key in ['ip', 'id', 'weight', 'ephemeral']))",message="ip, id, weight and ephemeral are one instance's own: leave them away, each pod's instance is found by its address"
+	// +kubebuilder:validation:XValidation:rule="self.all(key, !(key in ['ip', 'id', 'weight', 'ephemeral']))",message="ip, id, weight and ephemeral are one instance's own: leave them out, each pod's instance is found by its address"
 	Settings map[string]string `json:"settings,omitempty"`
 
 	// Credentials are in a Secret of the pods' namespace. It is mounted into the containers that
