@@ -57,8 +57,8 @@ generated: ## fail when generated code is stale (generated pages are held to the
 fuzz: ## every fuzz target for FUZZTIME (default 10s) each
 	@hack/fuzz.sh $(or $(FUZZTIME),10s)
 
-fuzz-briefly: ## the fuzz targets of manifests (reading, editing, fixing) for 10,000 inputs each
-	@hack/fuzz.sh 10000x '^\./(check|manifest)$$'
+fuzz-briefly: ## the fuzz targets of manifests (reading, editing, fixing, injecting) for 10,000 inputs each
+	@hack/fuzz.sh 10000x '^\./(check|manifest|inject/files)$$'
 
 bench: ## benchmarks, ready for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),6) $(or $(PKG),./...)

@@ -16,6 +16,17 @@ type Edit struct {
 	node *Node
 	key  string
 	text string
+
+	*step
+}
+
+// step is what an edit of Change needs beside the rest.
+type step struct {
+	writer *writer
+	parent *Node
+	last   *Node   // of a run that starts with the edit's node
+	want   *Node   // what the node shall say
+	more   []*Node // what is added behind the node
 }
 
 type editKind uint8
@@ -28,6 +39,9 @@ const (
 	rewrite
 	remove
 	appendDocument
+	set
+	add
+	cut
 )
 
 // Replace puts another text, written as YAML, in place of a one-line scalar or
@@ -100,8 +114,21 @@ func Editable(f *File, edits []Edit) bool {
 // say what the edited tree says, in every document. JSON stays JSON.
 func Apply(f *File, edits []Edit) (string, error) {
 	if f.broken {
-		return "", errors.New("a part of the file cannot be read")
+		return "", errBroken
 	}
+	text, err := f.write(edits)
+	if err != nil {
+		return "", err
+	}
+	want, err := meant(f, edits)
+	if err != nil {
+		return "", err
+	}
+	return text, prove(f, want, text)
+}
+
+// write makes the edits in the text.
+func (f *File) write(edits []Edit) (string, error) {
 	splices := make([]splice, 0, len(edits))
 	for _, e := range edits {
 		s, err := e.splice(f)
@@ -111,7 +138,7 @@ func Apply(f *File, edits []Edit) (string, error) {
 		splices = append(splices, s)
 	}
 	slices.SortStableFunc(splices, func(a, b splice) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.indent, a.indent))
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), cmp.Compare(b.indent, a.indent))
 	})
 	var out strings.Builder
 	at := 0
@@ -124,22 +151,16 @@ func Apply(f *File, edits []Edit) (string, error) {
 		at = s.end
 	}
 	out.WriteString(f.Src[at:])
-	return out.String(), verify(f, edits, out.String())
+	return out.String(), nil
 }
 
-func verify(f *File, edits []Edit, text string) error {
-	if json.Valid([]byte(f.Src)) && !json.Valid([]byte(text)) {
-		return errors.New("the edited text would be no JSON any more; edit it by hand")
-	}
-	after, problems := Parse(f.Path, text)
-	if len(problems) > 0 {
-		return fmt.Errorf("the edited text would not be readable: %w", problems[0])
-	}
-	var want, got []*Node
+// meant are the documents that the edits lead to.
+func meant(f *File, edits []Edit) ([]*Node, error) {
+	var want []*Node
 	for _, root := range f.docs {
 		expected, err := edited(root, edits)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		want = append(want, expected)
 	}
@@ -147,14 +168,26 @@ func verify(f *File, edits []Edit, text string) error {
 		if e.kind == appendDocument {
 			root, err := parseSlow(e.text, 0, &arena{})
 			if err != nil {
-				return err
+				return nil, err
 			}
 			want = append(want, root)
 		}
 	}
-	empty := func(n *Node) bool { return n == nil }
-	want = slices.DeleteFunc(want, empty)
-	got = slices.DeleteFunc(slices.Clone(after.docs), empty)
+	return want, nil
+}
+
+// prove parses an edited text: it must say what was meant, in every document.
+func prove(f *File, want []*Node, text string) error {
+	if json.Valid([]byte(f.Src)) && !json.Valid([]byte(text)) {
+		return errors.New("the edited text would be no JSON any more; edit it by hand")
+	}
+	after, problems := Parse(f.Path, text)
+	if len(problems) > 0 {
+		return fmt.Errorf("the edited text would not be readable: %w", problems[0])
+	}
+	empty := func(n *Node) bool { return !n.Set() }
+	want = slices.DeleteFunc(slices.Clone(want), empty)
+	got := slices.DeleteFunc(slices.Clone(after.docs), empty)
 	if !slices.EqualFunc(want, got, Equal) {
 		return errors.New("the edited text would say something else than meant; edit it by hand")
 	}

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -117,56 +116,6 @@ func TestApplyProves(t *testing.T) {
 	if Editable(f, []Edit{Replace(f.Objects[0].Root.Get("a"), "c")}) {
 		t.Error("a file that cannot be read as a whole counts as editable")
 	}
-}
-
-// FuzzApply: whatever is edited, the result says exactly what was meant, and
-// only the edited bytes differ.
-func FuzzApply(f *testing.F) {
-	f.Add(edited1, uint(3), uint8(0), "5")
-	f.Add(strings.ReplaceAll(edited1, "\n", "\r\n"), uint(9), uint8(2), "x: 1")
-	f.Add(strings.ReplaceAll(edited1, "\n", "\r"), uint(9), uint8(2), "x: 1")
-	f.Add("\ufeff"+edited1, uint(7), uint8(5), "")
-	for _, src := range fastDocuments {
-		f.Add("apiVersion: v1\nkind: X\n"+src, uint(4), uint8(4), "new")
-	}
-	for kind := range uint8(7) {
-		f.Add(`{"apiVersion":"v1","kind":"X","spec":{"a":1,"b":[{"c":"d"}],"e":null}}`, uint(5), kind, "x: y")
-		f.Add("{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n    {\n      \"apiVersion\": \"v1\",\n      \"kind\": \"X\",\n      \"a\": {}\n    }\n  ]\n}\n", uint(3), kind, "70")
-		f.Add("apiVersion: v1\nkind: X\nspec:\n  a: ${A}\n  b: '{{ b }}'\n  c:\n  d: 1\n  d: 2\n", uint(4), kind, "70")
-	}
-	f.Fuzz(func(t *testing.T, src string, which uint, kind uint8, value string) {
-		if len(src) > 1<<14 || len(value) > 1<<10 {
-			return
-		}
-		file, _ := Parse("x.yaml", src)
-		if len(file.Objects) == 0 {
-			return
-		}
-		var all []*Node
-		collect(file.Objects[0].Root, &all)
-		n := all[which%uint(len(all))]
-		edits := [][]Edit{
-			{Replace(n, value)}, {Prefix(n, value)}, {Insert(n, "inserted", value)}, {InsertBefore(n, "inserted", value)},
-			{Rewrite(n, "rewritten", value)}, {Remove(n)}, {AppendDocument(value)},
-		}[kind%7]
-		got, err := Apply(file, edits)
-		if err != nil {
-			return
-		}
-		s, err := edits[0].splice(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got[:s.start] != src[:s.start] || got[len(got)-(len(src)-s.end):] != src[s.end:] {
-			t.Fatalf("bytes beside the edit differ\nbefore %q\nafter  %q", src, got)
-		}
-		if json.Valid([]byte(src)) && !json.Valid([]byte(got)) {
-			t.Fatalf("no JSON any more\nbefore %q\nafter  %q", src, got)
-		}
-		if again, problems := Parse("x.yaml", got); len(problems) > 0 || len(again.Objects) < len(file.Objects)-1 {
-			t.Fatalf("after the edit: %v\n%q", problems, got)
-		}
-	})
 }
 
 func collect(n *Node, all *[]*Node) {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"iter"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -168,8 +169,8 @@ func (n *Node) Strings() []string {
 // so that it can be edited.
 func (n *Node) Located() bool { return n != nil && n.off >= 0 && n.end >= n.off }
 
-// Equal compares two trees by what they say, not by where or how they are
-// written; null and "" are different.
+// Equal compares two trees by what they say, not by where or how they are written, nor
+// by the order of keys; null and "" are different.
 func Equal(a, b *Node) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -177,17 +178,35 @@ func Equal(a, b *Node) bool {
 	if a.Kind != b.Kind || a.Value != b.Value || a.Key != b.Key {
 		return false
 	}
-	if a.Kind == Scalar && (a.Style == Plain) != (b.Style == Plain) && !isWord(a.Value) {
+	if a.Kind == Scalar && (a.Style == Plain) != (b.Style == Plain) && !isWord(a.Value) && !isText(a.Value) {
 		return false
 	}
 	x, y := a.child, b.child
-	for x != nil && y != nil {
+	for x != nil && y != nil && x.Key == y.Key {
 		if !Equal(x, y) {
 			return false
 		}
 		x, y = x.next, y.next
 	}
-	return x == nil && y == nil
+	if x == nil || y == nil {
+		return x == nil && y == nil
+	}
+	return equalRest(x, y)
+}
+
+// equalRest compares the rest of two maps whose keys come in another order.
+func equalRest(x, y *Node) bool {
+	rest := map[string]*Node{}
+	for ; x != nil; x = x.next {
+		rest[x.Key] = x
+	}
+	for ; y != nil; y = y.next {
+		if !Equal(rest[y.Key], y) {
+			return false
+		}
+		delete(rest, y.Key)
+	}
+	return len(rest) == 0
 }
 
 // isWord reports whether every YAML reader takes a text for a string even
@@ -206,6 +225,14 @@ func isWord(s string) bool {
 	return true
 }
 
+// isText is isWord for any text, by the rules of YAML 1.1 and 1.2.
+func isText(s string) bool {
+	return tagOf(s) == "!!str" && !isOldBool(s) && !base60.MatchString(s)
+}
+
+// base60 is what YAML 1.1 takes for a number, as in a port mapping.
+var base60 = regexp.MustCompile(`^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+
 // String writes the tree in one line, for messages and tests.
 func (n *Node) String() string {
 	var b strings.Builder
@@ -214,29 +241,37 @@ func (n *Node) String() string {
 }
 
 func (n *Node) write(b *strings.Builder) {
+	n.writeFlow(b, func(n *Node) string {
+		if n.Style == Plain {
+			return n.Value
+		}
+		return strconv.Quote(n.Value)
+	}, ": ", ", ")
+}
+
+// writeFlow writes the tree in braces and brackets, keys in quotes.
+func (n *Node) writeFlow(b *strings.Builder, scalar func(*Node) string, colon, comma string) {
 	switch {
 	case n == nil || n.Kind == Null:
 		b.WriteString("null")
-	case n.Kind == Scalar && n.Style == Plain:
-		b.WriteString(n.Value)
 	case n.Kind == Scalar:
-		b.WriteString(strconv.Quote(n.Value))
+		b.WriteString(scalar(n))
 	default:
-		open, shut := "{", "}"
+		open, shut := byte('{'), byte('}')
 		if n.Kind == List {
-			open, shut = "[", "]"
+			open, shut = '[', ']'
 		}
-		b.WriteString(open)
+		b.WriteByte(open)
 		for c := range n.All() {
 			if c != n.child {
-				b.WriteString(", ")
+				b.WriteString(comma)
 			}
 			if n.Kind == Map {
-				b.WriteString(strconv.Quote(c.Key) + ": ")
+				b.WriteString(quoteJSON(c.Key) + colon)
 			}
-			c.write(b)
+			c.writeFlow(b, scalar, colon, comma)
 		}
-		b.WriteString(shut)
+		b.WriteByte(shut)
 	}
 }
 

@@ -8,7 +8,14 @@ import (
 // splice finds the bytes that an edit changes.
 func (e Edit) splice(f *File) (splice, error) {
 	n := e.node
-	if e.kind == appendDocument {
+	switch e.kind {
+	case set:
+		return e.writer.set(e)
+	case add:
+		return e.writer.add(e)
+	case cut:
+		return e.writer.cut(e)
+	case appendDocument:
 		if slices.ContainsFunc(f.docs, func(d *Node) bool { return d != nil && d.isJSON(f.Src) }) {
 			return splice{}, errAppend
 		}
@@ -21,7 +28,7 @@ func (e Edit) splice(f *File) (splice, error) {
 	if root == nil {
 		return splice{}, errPlace
 	}
-	w := writer{f, root.isJSON(f.Src)}
+	w := &writer{File: f, json: root.isJSON(f.Src)}
 	switch e.kind {
 	case insert:
 		if n.Style == Flow {
@@ -105,7 +112,8 @@ func (n *Node) isJSON(src string) bool {
 // writer makes the bytes of edits in one document's way of writing.
 type writer struct {
 	*File
-	json bool
+	json   bool
+	layout layout
 }
 
 // lineEnd is the offset of the line's end, before its newline.
@@ -117,7 +125,13 @@ func (f *File) lineEnd(off int) int {
 	return off + i
 }
 
-func (f *File) lineStart(off int) int { return strings.LastIndexAny(f.Src[:off], "\r\n") + 1 }
+func (f *File) lineStart(off int) int {
+	start := strings.LastIndexAny(f.Src[:off], "\r\n") + 1
+	if start == 0 && strings.HasPrefix(f.Src, bom) {
+		return len(bom)
+	}
+	return start
+}
 
 func (f *File) newline() string {
 	end := f.lineEnd(0)
@@ -152,7 +166,7 @@ func (f *File) indentBefore(off int) (lead string, first bool) {
 	return strings.Repeat(" ", len(lead)), strings.Trim(lead, " -") == ""
 }
 
-func (w writer) prefix(n *Node, text string) (splice, error) {
+func (w *writer) prefix(n *Node, text string) (splice, error) {
 	if n.off < 0 || n.Kind != Scalar || w.json && n.Style != Quoted {
 		return splice{}, errPlace
 	}
@@ -176,7 +190,7 @@ func (w writer) prefix(n *Node, text string) (splice, error) {
 }
 
 // replace puts a value in place of a scalar, or behind the key that has none.
-func (w writer) replace(n *Node, text string) (splice, error) {
+func (w *writer) replace(n *Node, text string) (splice, error) {
 	if w.json {
 		value, err := fragment(text)
 		if err != nil {
@@ -204,6 +218,9 @@ func (w writer) replace(n *Node, text string) (splice, error) {
 // colon is the offset of the colon behind a node's key, -1 if there is none.
 func (f *File) colon(n *Node) int {
 	at := int(n.keyOff)
+	if at >= len(f.Src) { // of a key that is empty
+		return -1
+	}
 	if q := f.Src[at]; q == '"' || q == '\'' {
 		at = quotedEnd(f.Src, at)
 	} else if strings.HasPrefix(f.Src[at:], n.Key) {
@@ -219,17 +236,6 @@ func (f *File) colon(n *Node) int {
 		return -1
 	}
 	return at
-}
-
-// textEnd is where the text of a value ends, -1 if that is not known.
-func textEnd(n *Node) int {
-	if n.end < 0 || n.off < 0 && n.Kind != Null {
-		return -1
-	}
-	if n.Style == Flow || n.child == nil {
-		return int(n.end)
-	}
-	return textEnd(n.last())
 }
 
 func (n *Node) last() *Node {

@@ -2,11 +2,11 @@ package manifest
 
 import "strings"
 
-func (w writer) insertBlock(parent *Node, e Edit) (splice, error) {
+func (w *writer) insertBlock(parent *Node, e Edit) (splice, error) {
 	if parent.Kind != Map || parent.child == nil || parent.child.keyOff < 0 {
 		return splice{}, errPlace
 	}
-	end := textEnd(parent)
+	end := w.textEnd(parent)
 	if end < 0 {
 		return splice{}, errPlace
 	}
@@ -18,10 +18,10 @@ func (w writer) insertBlock(parent *Node, e Edit) (splice, error) {
 	entry := indent + e.entry(indent, nl)
 	// A literal block ends at the start of a line, any other value within one.
 	if end > 0 && end == w.lineStart(end) {
-		return splice{end, end, entry + nl, len(indent)}, nil
+		return splice{end, end, entry + nl, 2 * len(indent)}, nil
 	}
 	end = w.lineEnd(end)
-	return splice{end, end, nl + entry, len(indent)}, nil
+	return splice{end, end, nl + entry, 2 * len(indent)}, nil
 }
 
 // entry is the key and value in block style.
@@ -38,7 +38,7 @@ func (e Edit) entry(indent, nl string) string {
 
 // insertBefore adds a line, or within a flow collection an entry, in front of
 // a key.
-func (w writer) insertBefore(parent, sibling *Node, e Edit) (splice, error) {
+func (w *writer) insertBefore(parent, sibling *Node, e Edit) (splice, error) {
 	if parent == nil || sibling.keyOff < 0 {
 		return splice{}, errPlace
 	}
@@ -62,8 +62,8 @@ func (w writer) insertBefore(parent, sibling *Node, e Edit) (splice, error) {
 }
 
 // rewrite replaces an entry from its key to the end of its value.
-func (w writer) rewrite(parent, n *Node, e Edit) (splice, error) {
-	end := textEnd(n)
+func (w *writer) rewrite(parent, n *Node, e Edit) (splice, error) {
+	end := w.textEnd(n)
 	if parent == nil || n.keyOff < 0 || end < 0 {
 		return splice{}, errPlace
 	}
@@ -84,13 +84,18 @@ func (w writer) rewrite(parent, n *Node, e Edit) (splice, error) {
 }
 
 // remove takes whole lines, so the entry must have them to itself.
-func (w writer) remove(n *Node) (splice, error) {
-	end := textEnd(n)
+func (w *writer) remove(n *Node) (splice, error) {
+	end := w.textEnd(n)
 	if n.keyOff < 0 || end < 0 {
 		return splice{}, errPlace
 	}
-	start := w.lineStart(int(n.keyOff))
-	if strings.Trim(w.Src[start:n.keyOff], " ") != "" {
+	return w.lines(int(n.keyOff), end)
+}
+
+// lines takes what starts and ends at two places out, with its lines.
+func (w *writer) lines(own, end int) (splice, error) {
+	start := w.lineStart(own)
+	if strings.Trim(w.Src[start:own], " ") != "" {
 		return splice{}, errPlace
 	}
 	if end > start && end == w.lineStart(end) {

@@ -3,10 +3,11 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
-func (w writer) insertFlow(parent *Node, e Edit) (splice, error) {
+func (w *writer) insertFlow(parent *Node, e Edit) (splice, error) {
 	if !parent.Located() || parent.Kind != Map {
 		return splice{}, errPlace
 	}
@@ -19,7 +20,7 @@ func (w writer) insertFlow(parent *Node, e Edit) (splice, error) {
 		return splice{start: at, end: at, text: text}, nil
 	}
 	last := parent.last()
-	at := textEnd(last)
+	at := w.textEnd(last)
 	if at < 0 || last.keyOff < 0 {
 		return splice{}, errPlace
 	}
@@ -30,8 +31,8 @@ func (w writer) insertFlow(parent *Node, e Edit) (splice, error) {
 }
 
 // removeFlow takes an entry and the comma that parts it from its neighbour.
-func (w writer) removeFlow(parent, n *Node) (splice, error) {
-	end := textEnd(n)
+func (w *writer) removeFlow(parent, n *Node) (splice, error) {
+	end := w.textEnd(n)
 	if n.keyOff < 0 || end < 0 {
 		return splice{}, errPlace
 	}
@@ -48,7 +49,7 @@ func (w writer) removeFlow(parent, n *Node) (splice, error) {
 	for before.next != n {
 		before = before.next
 	}
-	start := textEnd(before)
+	start := w.textEnd(before)
 	if start < 0 {
 		return splice{}, errPlace
 	}
@@ -56,7 +57,7 @@ func (w writer) removeFlow(parent, n *Node) (splice, error) {
 }
 
 // flowEntry is the key and value as they stand within braces.
-func (w writer) flowEntry(e Edit) (string, error) {
+func (w *writer) flowEntry(e Edit) (string, error) {
 	value, err := fragment(e.text)
 	if err != nil {
 		return "", err
@@ -68,48 +69,29 @@ func (w writer) flowEntry(e Edit) (string, error) {
 }
 
 // value is a tree in the document's way of writing JSON.
-func (w writer) value(n *Node) string {
+func (w *writer) value(n *Node) string {
 	var b strings.Builder
-	n.writeJSON(&b, w.between(), w.comma())
+	n.writeFlow(&b, scalarJSON, w.between(), w.comma())
 	return b.String()
 }
 
-func (w writer) between() string { return ":" + w.space() }
-func (w writer) comma() string   { return "," + w.space() }
+func (w *writer) between() string { return ":" + w.space() }
+func (w *writer) comma() string   { return "," + w.space() }
 
 // space is what a minified text leaves out.
-func (w writer) space() string {
+func (w *writer) space() string {
 	if w.json && !strings.Contains(w.Src, `": `) {
 		return ""
 	}
 	return " "
 }
 
-func (n *Node) writeJSON(b *strings.Builder, colon, comma string) {
-	switch {
-	case n == nil || n.Kind == Null:
-		b.WriteString("null")
-	case n.Kind == Scalar && n.Style == Plain && json.Valid([]byte(n.Value)):
-		b.WriteString(n.Value)
-	case n.Kind == Scalar:
-		b.WriteString(quoteJSON(n.Value))
-	default:
-		open, shut := byte('{'), byte('}')
-		if n.Kind == List {
-			open, shut = '[', ']'
-		}
-		b.WriteByte(open)
-		for c := range n.All() {
-			if c != n.child {
-				b.WriteString(comma)
-			}
-			if n.Kind == Map {
-				b.WriteString(quoteJSON(c.Key) + colon)
-			}
-			c.writeJSON(b, colon, comma)
-		}
-		b.WriteByte(shut)
+// scalarJSON is a scalar as JSON: numbers, true and false as they are written.
+func scalarJSON(n *Node) string {
+	if n.Style == Plain && json.Valid([]byte(n.Value)) {
+		return n.Value
 	}
+	return quoteJSON(n.Value)
 }
 
 func quoteJSON(text string) string {
@@ -117,5 +99,22 @@ func quoteJSON(text string) string {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(text) // a string always can be written
-	return strings.TrimSuffix(b.String(), "\n")
+	quoted := strings.TrimSuffix(b.String(), "\n")
+	if strings.IndexFunc(quoted, unprintable) < 0 {
+		return quoted
+	}
+	var out strings.Builder
+	for _, r := range quoted {
+		if unprintable(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
+// unprintable tells the characters that JSON may write as they are, and YAML may not.
+func unprintable(r rune) bool {
+	return r >= 0x7f && r < 0xa0 || r == 0xfeff || r == 0xfffe || r == 0xffff
 }

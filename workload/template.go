@@ -41,27 +41,29 @@ func TemplatePath(apiVersion, kind string) (path []string, known bool) {
 	return t.path, true
 }
 
-// knative is the group of Services whose pods stop as Knative alone decides: it refuses hooks, and
-// its queue-proxy drains.
-const knative = "serving.knative.dev"
+// Knative is the group whose Services make pods of which Knative alone decides
+// how they stop: it refuses hooks, and its queue-proxy drains.
+const Knative = "serving.knative.dev"
 
 // shaped reports whether an object of an unknown kind has a pod template where nearly all kinds
 // have it.
 func shaped(o *manifest.Object) bool {
-	return strings.Contains(o.Group(), ".") && o.Group() != knative && isContainers(o.Spec("template", "spec", "containers"))
+	return strings.Contains(o.Group(), ".") && o.Group() != Knative && isContainers(o.Spec("template", "spec", "containers"))
 }
 
 func isContainers(n *manifest.Node) bool {
 	return n != nil && n.Kind == manifest.List && n.Index(0).Get("image").Set()
 }
 
-// PodsUnread reports whether an object holds pods, but is of a kind whose way of making them is
-// unknown.
-func PodsUnread(o *manifest.Object) bool {
-	if _, known := TemplatePath(o.APIVersion, o.Kind); known || !strings.Contains(o.Group(), ".") || o.Kind == "CustomResourceDefinition" {
-		return false
-	}
-	return !shaped(o) && holdsContainers(o.Spec())
+// PodsUnread reports whether an object holds pods, but is of a kind whose way of
+// making them is not known.
+func PodsUnread(o *manifest.Object) bool { return HoldsPods(o) && !shaped(o) }
+
+// HoldsPods reports whether an object of a kind that is not known has containers
+// somewhere in its spec, as what makes pods has.
+func HoldsPods(o *manifest.Object) bool {
+	_, known := TemplatePath(o.APIVersion, o.Kind)
+	return !known && strings.Contains(o.Group(), ".") && o.Kind != "CustomResourceDefinition" && holdsContainers(o.Spec())
 }
 
 func holdsContainers(n *manifest.Node) bool {

@@ -149,6 +149,23 @@ func TestAcrossFiles(t *testing.T) {
 	}
 }
 
+// TestLeftOut: what makes pods and is not injected is named, whoever opts it in or nobody.
+func TestLeftOut(t *testing.T) {
+	const knative = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: kn, namespace: shop}\nspec: {template: {spec: {containers: [{image: x}]}}}\n"
+	const service = "apiVersion: v1\nkind: Service\nmetadata: {name: plain}\nspec: {selector: {a: b}}\n"
+	for name, src := range map[string]string{
+		"nobody":           knative,
+		"its own label":    strings.Replace(knative, "template: {", "template: {metadata: {labels: {lameduck.dev/inject: \"true\"}}, ", 1),
+		"a DrainPolicy":    knative + "---\napiVersion: lameduck.dev/v1alpha1\nkind: DrainPolicy\nmetadata: {name: p, namespace: shop}\nspec: {selector: {}}\n",
+		"beside a Service": service + "---\n" + knative,
+	} {
+		out, said := run(t, "in.yaml", src, settings)
+		if out != src || !strings.Contains(said, "Service shop/kn: skipped: Knative refuses preStop hooks") || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: said %q, changed %v", name, said, out != src)
+		}
+	}
+}
+
 // BenchmarkInject is the cost of a document that is changed.
 func BenchmarkInject(b *testing.B) {
 	src, err := os.ReadFile("testdata/deployment/in.yaml")

@@ -29,9 +29,9 @@ lameduck install prints the key and keeps it in the cluster:
 
   --hub-key "$(kubectl -n lameduck-system get configmap lameduck-hub -o jsonpath='{.data.publicKey}')"
 
-Unchanged documents stay byte for byte. In changed documents comments, order and
-layout stay; aliases (*name) are written out, and where the layout can't be kept (nearly
-always JSON) the document is laid out anew, without its blank lines.
+Only what is changed is written anew: comments, order, quotes, anchors and line ends stay, and
+JSON stays JSON. An alias (*name) is written out where it no longer says what it repeats. The
+result is parsed again, and compared with what was intended, before anything is written.
 What was done is told on standard error. Injecting twice changes nothing more.
 
 Exit codes:
