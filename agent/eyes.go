@@ -13,9 +13,9 @@ import (
 // at a common pod costs less than a hundredth of it.
 const lookEvery = 25 * time.Millisecond
 
-// costShare bounds what looking costs where there are very many connections: a pause is that many
-// times as long as the look before it took, but at most longestPause. A look also takes long while
-// the processor is busy with others, which is no reason to look less often.
+// costShare bounds the cost of looking where there are very many connections: a pause is that many
+// times as long as the look before it, but at most longestPause. A look also takes long while the
+// processor is busy with others, which is no reason to look less often.
 const (
 	costShare    = 10
 	longestPause = 250 * time.Millisecond

@@ -158,7 +158,7 @@ func (w *watch) unexplained(opens uint64) int {
 	return int(taken)
 }
 
-// fromRouter tells connections that a router can have sent, if they are no probe.
+// fromRouter recognises connections that may come from a router, unless they are probes.
 func (w *watch) fromRouter(c sockets.Conn) bool {
 	return w.counts(c.Port) && !w.inside(c)
 }

@@ -178,7 +178,7 @@ func TestFix(t *testing.T) {
 		}
 		mended := 0
 		for _, change := range changes {
-			mended += len(change.Mended)
+			mended += len(change.Fixed)
 			if want := strings.Replace(src, "replicas: 1", "replicas: 2", 1); change.After != want {
 				t.Errorf("%s: got\n%s", c.name, change.After)
 			}

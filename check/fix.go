@@ -19,7 +19,7 @@ type FixOptions struct {
 type Change struct {
 	Path          string
 	Before, After string
-	Mended        []findings.Finding
+	Fixed         []findings.Finding
 }
 
 // maxRounds bounds how often the fixed text is checked again. A fix that makes room for another
@@ -44,20 +44,20 @@ func Fix(ctx context.Context, in *manifest.Input, o FixOptions) (changes []Chang
 			if len(mine) == 0 {
 				continue
 			}
-			text, mended, problems := mend(f, mine)
+			text, fixed, problems := applyFixes(f, mine)
 			for _, p := range problems {
 				tried[p.key] = true
 				errs = append(errs, p.err)
 			}
-			if len(mended) == 0 {
+			if len(fixed) == 0 {
 				continue
 			}
 			if changed[i] == nil {
 				changed[i] = &Change{Path: f.Path, Before: f.Src}
 			}
 			changed[i].After = text
-			changed[i].Mended = append(changed[i].Mended, mended...)
-			for _, f := range mended {
+			changed[i].Fixed = append(changed[i].Fixed, fixed...)
+			for _, f := range fixed {
 				tried[fingerprint(f)] = true
 			}
 			files[i], _ = manifest.Parse(f.Path, text)
@@ -98,9 +98,9 @@ type failure struct {
 	err error
 }
 
-// mend applies the findings' edits together; where that does not work, one
+// applyFixes applies the findings' edits together; where that does not work, one
 // after the other, leaving out those that cannot be done beside the others.
-func mend(f *manifest.File, drafts []*Draft) (text string, mended []findings.Finding, problems []failure) {
+func applyFixes(f *manifest.File, drafts []*Draft) (text string, fixed []findings.Finding, problems []failure) {
 	var edits []manifest.Edit
 	for _, d := range drafts {
 		if slices.ContainsFunc(d.edits, func(e manifest.Edit) bool { return manifest.Overlap(e, edits) }) {
@@ -114,7 +114,7 @@ func mend(f *manifest.File, drafts []*Draft) (text string, mended []findings.Fin
 			continue
 		}
 		text, edits = after, next
-		mended = append(mended, d.finding())
+		fixed = append(fixed, d.finding())
 	}
-	return text, mended, problems
+	return text, fixed, problems
 }

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// InstallationLabel on the barrier's namespace, of which a cluster has one, names the namespace of
-// the controller that it belongs to.
+// InstallationLabel on the barrier's namespace names the namespace of the controller that it
+// belongs to. A cluster has one barrier's namespace.
 const InstallationLabel = "lameduck.dev/installation"
 
 // errTaken ends a controller in a cluster that belongs to another installation.

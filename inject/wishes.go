@@ -10,8 +10,8 @@ import (
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
-// wish is one duration that somebody asked for, and the path of where; without a path there is no
-// wish.
+// wish is one duration that somebody asked for, and the path of the field; without a path there is
+// no wish.
 type wish struct {
 	value time.Duration
 	path  []string

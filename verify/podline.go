@@ -36,7 +36,7 @@ type podLine struct {
 
 // podLines holds the lines of all pods, by UID.
 type podLines struct {
-	since time.Time // what ended before is no part of the run
+	since time.Time // what ended before is not part of the run
 	pods  map[types.UID]*podLine
 }
 

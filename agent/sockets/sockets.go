@@ -65,8 +65,8 @@ type Reader struct {
 	gone    []Conn
 }
 
-// Open makes a Reader. It always succeeds: what could not be had shows in Refused, and
-// what can't be read shows in each Look's error.
+// Open makes a Reader. It always succeeds: Refused says what is not available, and each Look's
+// error says what can't be read.
 func Open() *Reader {
 	r := &Reader{proc: "/proc"}
 	r.diag, r.refused = openDiag()

@@ -89,8 +89,7 @@ func targetHost(name string, args []string) string {
 	return ""
 }
 
-// elsewhere reports whether a host is none of the pod's own names. A variable
-// may be any.
+// elsewhere reports whether a host is not one of the pod's own names. A variable may be any.
 func elsewhere(host string) bool {
 	return host != "" && !strings.ContainsAny(host, "$`/[{<") && !strings.HasPrefix(host, "127.") && !strings.HasPrefix(host, "-") &&
 		host != "localhost" && host != "0.0.0.0" && !strings.HasSuffix(host, ".localhost")

@@ -12,7 +12,7 @@ var probePortMissing = &check.Rule{
 	Severity: findings.Error, Confidence: findings.Certain,
 	Title: "A probe or hook names a port that the container does not have",
 	Why: "The kubelet cannot resolve the name: the probe fails every time. A pod with such a readiness probe never takes traffic, one " +
-		"with such a liveness probe is restarted for ever, and such a hook does nothing.",
+		"with such a liveness probe is restarted forever, and such a hook does nothing.",
 	Remedy: "Use the name of one of the container's ports, or the number.",
 	Source: "https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/#use-a-named-port",
 	Workload: func(p *check.Pass, w *workload.Workload) {

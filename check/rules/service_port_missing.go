@@ -26,7 +26,7 @@ var servicePortMissing = &check.Rule{
 			}
 			for _, w := range s.Workloads {
 				if !hasPort(w, target.Str()) && !w.Finite() { // a Job's pod is simply not an endpoint
-					p.Report(s.Object, target, "targetPort %q is no port of %s", target.Str(), w).Of(w)
+					p.Report(s.Object, target, "targetPort %q is not a port of %s", target.Str(), w).Of(w)
 				}
 			}
 		}

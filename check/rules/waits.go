@@ -12,9 +12,9 @@ import (
 // requests.
 const delayAnnotation = "lameduck.dev/shutdown-delay-seconds"
 
-// waitsByItself reports whether a container is known to keep accepting for a
-// while after SIGTERM, so that it needs no hook. A delay of zero is none; one
-// whose value is not shown may be any.
+// waitsByItself reports whether a container is known to keep accepting for a while after SIGTERM,
+// so that it needs no hook. A delay of zero does not count; one whose value is not shown may be
+// anything.
 func waitsByItself(c *workload.Container) bool {
 	if n := c.Pod.PodAnnotation(delayAnnotation); n != nil {
 		return !isZero(n.Str())

@@ -37,7 +37,7 @@ type View struct {
 	holding  map[string]map[key]struct{}                // slices by the pods in them
 	versions map[string]uint64                          // by namespace, the highest seen
 	listed   uint64                                     // of the last list; 0: none was told
-	opaque   string                                     // a resourceVersion that is no number, if one was seen
+	opaque   string                                     // a resourceVersion that is not a number, if one was seen
 	watches  map[string]map[*Watch]struct{}             // by namespace
 	marks    marks
 }

@@ -8,7 +8,7 @@ type PeerClass string
 const (
 	// PeerClient uses Services' addresses: nothing shows how it could know the pod's own.
 	PeerClient PeerClass = "client"
-	// PeerScraper reads metrics from the pod's own address: it is no router of requests.
+	// PeerScraper reads metrics from the pod's own address: it sends no requests of users.
 	PeerScraper PeerClass = "scraper"
 	// PeerWatcher may read EndpointSlices, Endpoints or pods, as ingress controllers do.
 	PeerWatcher PeerClass = "watcher"

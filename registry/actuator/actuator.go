@@ -132,7 +132,7 @@ func (c *Client) look(ctx context.Context) (status, name string, err error) {
 	case name == "":
 		return status, only, nil
 	case only != "" && only != name, name == "eureka" && only != name:
-		return "", "", fmt.Errorf("backend=%s is wrong: that is no answer of its client's: %w", name, answer.Err())
+		return "", "", fmt.Errorf("backend=%s is wrong: its client does not answer so: %w", name, answer.Err())
 	}
 	return status, name, nil
 }

@@ -76,7 +76,7 @@ func parseList(body []byte) (services, error) {
 			}
 		}
 	}
-	return nil, errors.New("it is no list of services, or is cut")
+	return nil, errors.New("it is not a list of services, or is cut")
 }
 
 func row(line string) []string {

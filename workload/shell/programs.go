@@ -92,7 +92,7 @@ func fallback(arg string) (float64, bool) {
 	return 0, false
 }
 
-// tail follows a file for ever, or until a process has ended.
+// tail follows a file forever, or until a process has ended.
 func tail(args []string) Span {
 	follows, until := false, false
 	for _, arg := range args {

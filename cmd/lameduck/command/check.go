@@ -116,7 +116,7 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 		return err
 	}
 	if flags.fix {
-		return flags.mending.mend(cmd, in, options)
+		return flags.mending.run(cmd, in, options)
 	}
 	progress := startProgress(cmd.ErrOrStderr())
 	progress.say("checking %d files against the rules", len(in.Files))

@@ -59,7 +59,7 @@ func newFix() *cobra.Command {
 				return err
 			}
 			options.NameValue = renderer.NameValue
-			return flags.mend(cmd, in, options)
+			return flags.run(cmd, in, options)
 		},
 	}
 	cmd.SetFlagErrorFunc(usage)
@@ -68,7 +68,7 @@ func newFix() *cobra.Command {
 	return cmd
 }
 
-func (x *fixFlags) mend(cmd *cobra.Command, in *manifest.Input, o check.Options) error {
+func (x *fixFlags) run(cmd *cobra.Command, in *manifest.Input, o check.Options) error {
 	for _, name := range x.allow {
 		if rules.Find(name) == nil {
 			return &exitError{exitUsage, fmt.Errorf("--allow: no rule is called %q; `lameduck rules` lists them", name)}
@@ -79,13 +79,13 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *manifest.Input, o check.Options)
 		return err
 	}
 	out, log := dataOut(cmd), cmd.ErrOrStderr()
-	mended := 0
+	fixed := 0
 	for _, c := range changes {
-		mended += len(c.Mended)
+		fixed += len(c.Fixed)
 		if err := x.deliver(out, c); err != nil {
 			return err
 		}
-		for _, f := range c.Mended {
+		for _, f := range c.Fixed {
 			printable.Fprintf(log, "%s:%d: fixed %s: %s\n", f.File, f.Line, f.Rule, f.Message)
 		}
 	}
@@ -102,7 +102,7 @@ func (x *fixFlags) mend(cmd *cobra.Command, in *manifest.Input, o check.Options)
 	if x.write {
 		what = "changed"
 	}
-	fmt.Fprintf(log, "findings fixed: %d; files %s: %d\n", mended, what, len(changes))
+	fmt.Fprintf(log, "findings fixed: %d; files %s: %d\n", fixed, what, len(changes))
 	switch {
 	case len(in.Problems) > 0:
 		return &exitError{code: exitUnreadable}

@@ -45,10 +45,10 @@ type installFlags struct {
 	context    string
 }
 
-// earlier is what there is of an installation already.
+// earlier is what exists of an installation already.
 type earlier struct {
 	keys  map[string][]byte // nil if there are none
-	other string            // the namespace of one that is not this one; empty if there is none
+	other string            // the namespace of another installation; empty if there is none
 }
 
 // keyStore looks for an earlier installation.
