@@ -1,7 +1,7 @@
 package manifest
 
-// arena hands out nodes in blocks: one allocation for many. The blocks grow, so
-// that a reader of many files wastes little and one of a single value too.
+// arena hands out nodes in blocks: one allocation for many. The blocks grow, so that little is
+// wasted on many files or on a single value.
 type arena struct {
 	free []Node
 	size int // of the last block

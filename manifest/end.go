@@ -2,8 +2,8 @@ package manifest
 
 import "strings"
 
-// textEnd is where the text of a value ends, -1 if that is not known. It finds what the
-// full parser does not tell, and accepts only what holds the value that was read.
+// textEnd is where the text of a value ends, -1 if that is not known. It finds what the full parser
+// does not tell, and accepts only text that holds the value that was read.
 func (f *File) textEnd(n *Node) int {
 	if n.shared {
 		return f.aliasEnd(int(n.off))

@@ -10,10 +10,9 @@ import (
 // flow collections of one line, JSON. It is about twenty times as fast as the full
 // parser because a value is a piece of the file and not a copy of it.
 //
-// It must never disagree with the full parser: on anything that it does not
-// know for certain (anchors, tags, escapes, tabs, folded text, a duplicate
-// key, an error) it gives up, and the full parser has the word. A fuzz test
-// compares the two.
+// It must never disagree with the full parser: on anything that it is not sure about (anchors,
+// tags, escapes, tabs, folded text, a duplicate key, an error) it gives up, and the full parser
+// reads the document. A fuzz test compares the two.
 
 // maxDepth bounds recursion; no API type nests half as deep.
 const maxDepth = 64
@@ -69,7 +68,7 @@ func parseFast(src string, base int, a *arena) (root *Node, ok bool) {
 	return root, true
 }
 
-// plainText reports whether every byte is one that YAML takes for what it is.
+// plainText reports whether YAML takes every byte for what it is.
 func plainText(s string) bool {
 	ascii := true
 	for i := 0; i < len(s); i++ {
@@ -270,7 +269,7 @@ func (f *fast) mapping(n *Node, indent, depth int) {
 	}
 }
 
-// nested reads the value of a key that stands on the following lines.
+// nested reads the value of a key from the following lines.
 func (f *fast) nested(v *Node, colon, indent, depth int) {
 	f.advance()
 	if !f.done && (f.indent > indent || f.indent == indent && isDash(f.text)) {
@@ -280,7 +279,7 @@ func (f *fast) nested(v *Node, colon, indent, depth int) {
 	v.off, v.end = int32(f.base+colon+1), int32(f.base+colon+1)
 }
 
-// fewKeys is up to how many keys looking at each is faster than a table.
+// fewKeys is the number of keys up to which comparing each is faster than a table.
 const fewKeys = 32
 
 // keys are those of a map that is being read.

@@ -6,23 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// fastJSON reads a document that is one JSON object, as kubectl writes it, for
-// the fast path. What is no JSON, and what YAML might read in another way, is
-// left to the full parser.
+// fastJSON reads a document that is one JSON object, as kubectl writes it, for the fast path. What
+// is not JSON, and what YAML might read in another way, is left to the full parser.
 type fastJSON struct {
 	*fast
 	i int // offset in src
 }
 
-// space skips white space and line ends, of which a value may have any number
-// around it.
+// space skips the white space and line ends around a value.
 func (p *fastJSON) space() {
 	for p.i < len(p.src) && (p.src[p.i] == ' ' || p.src[p.i] == '\n' || p.src[p.i] == '\r') {
 		p.i++
 	}
 }
 
-// peek is the next byte that is no white space.
+// peek is the next byte that is not white space.
 func (p *fastJSON) peek() byte {
 	p.space()
 	if p.i >= len(p.src) {

@@ -16,13 +16,13 @@ type File struct {
 	Src     string
 	Objects []*Object
 
-	// Rendered marks a text that is on no disk: the output of a template. It is
-	// not edited, and its lines are looked for in the template.
+	// Rendered marks a template's output, which is on no disk. It is not edited, and its lines are
+	// looked for in the template.
 	Rendered bool
 	Template string
-	Pieces   []Piece // of a text that was put together from several files
+	Pieces   []Piece // of a text that was joined from several files
 
-	Overruled []*Node // values that do not count, because their key stands again behind them
+	Overruled []*Node // values that do not count, because their key is set again after them
 
 	docs   []*Node // every document, ours or not
 	broken bool    // a part could not be read
@@ -31,13 +31,14 @@ type File struct {
 	lines []int32
 }
 
-// Piece says from which file the lines of a rendered text come, from one on.
+// Piece says which file the lines of a rendered text come from, from a line on.
 type Piece struct {
 	Line           int
 	Path, Template string
 }
 
-// Origin is the file, and its line, from which a rendered line comes; line 0 if that is not plain.
+// Origin is the file, and the line in it, that a rendered line comes from; line 0 if that is
+// unclear.
 func (f *File) Origin(rendered int) (path string, line int) {
 	path, template := f.Path, f.Template
 	for _, p := range f.Pieces {
@@ -70,8 +71,8 @@ type Span struct {
 	EndLine, EndColumn int
 }
 
-// Span tells where the node's value stands; where its key stands if the value
-// spans lines, and the start of the nearest line if neither is known.
+// Span is the place of the node's value; of its key if the value spans lines, and the start of the
+// nearest line if neither is known.
 func (f *File) Span(n *Node) Span {
 	start, end := 0, 0
 	if n != nil {
@@ -138,7 +139,7 @@ func lineIn(template, rendered string) int {
 type document struct {
 	off, line int
 	text      string
-	fast      bool // nothing stands on the marker's line
+	fast      bool // the marker's line holds nothing else
 }
 
 // split cuts a file at its document markers. No YAML value can hold a line
@@ -182,7 +183,7 @@ func nextLine(src string, pos int, loneCR bool) int {
 	return pos + i + 1
 }
 
-// afterMarker is what stands on a marker's line behind it.
+// afterMarker is what follows a marker on its line.
 func afterMarker(line string) (rest string, marker bool) {
 	if len(line) < 3 || line[:3] != "---" && line[:3] != "..." {
 		return "", false
@@ -251,8 +252,8 @@ func encoding(src string) string {
 	return ""
 }
 
-// Documents ranges over the documents of a text that stands in a value. Those that
-// cannot be read, and empty ones, are left out.
+// Documents ranges over the documents in a value's text. Those that can't be read, and empty ones,
+// are left out.
 func Documents(text string) iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
 		for d := range split(text) {
@@ -263,6 +264,6 @@ func Documents(text string) iter.Seq[*Node] {
 	}
 }
 
-// ParseValue reads YAML that stands in a value, an annotation's for example.
-// Its nodes have no place in the file.
+// ParseValue reads YAML inside a value, such as an annotation's. Its nodes have no place in the
+// file.
 func ParseValue(text string) (*Node, error) { return parseSlow(text, 0, &arena{}) }

@@ -2,8 +2,7 @@ package manifest
 
 import "strings"
 
-// flow reads quoted scalars and flow collections that stand on one line, for
-// the fast path.
+// flow reads quoted scalars and flow collections on one line, for the fast path.
 type flow struct {
 	*fast
 	text string

@@ -31,8 +31,7 @@ type Loader struct {
 	Progress func(read, found int)
 }
 
-// Input is what was read, in the order in which it was named and, within a
-// folder, in the order of the names.
+// Input is what was read, in the order in which it was named and, within a folder, by name.
 type Input struct {
 	Files    []*File
 	Problems []Problem
@@ -133,8 +132,8 @@ func (l *Loader) bytes(path string) (string, fs.FileInfo, error) {
 	if info.Size() > MaxBytes {
 		return "", info, tooLarge(info.Size())
 	}
-	// One byte more than the file has: a read that leaves it free has found the
-	// end, if the file has a size at all (those of /proc have none).
+	// One byte more than the file has: a read that leaves it free has found the end. Files in
+	// /proc have no size.
 	data := make([]byte, 0, info.Size()+1)
 	for {
 		n, err := file.Read(data[len(data):cap(data)])

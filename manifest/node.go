@@ -30,8 +30,8 @@ const (
 	Flow  // a collection in [] or {}
 )
 
-// Node is one value of a document and the place where it stands.
-// The methods of a nil *Node answer as those of an absent value do.
+// Node is one value of a document, and its place. The methods of a nil *Node answer as for an
+// absent value.
 type Node struct {
 	Key   string // its key, when it is in a map
 	Value string // the text of a scalar, without quotes
@@ -45,7 +45,7 @@ type Node struct {
 	Kind  Kind
 	Style Style
 
-	shared bool // an alias or a merged key repeats it: its place is theirs
+	shared bool // an alias or a merged key repeats it: its place is that one's
 }
 
 // Get walks down by keys and returns the value there, or nil.

@@ -37,8 +37,8 @@ func (o *Object) Annotation(key string) string {
 // Spec walks down from the object's spec.
 func (o *Object) Spec(path ...string) *Node { return o.spec.Get(path...) }
 
-// add takes over a document's object, or the objects of a List. A document
-// without apiVersion and kind is something else's configuration: not ours.
+// add takes over a document's object, or the objects of a List. A document without apiVersion and
+// kind is some other configuration: not ours.
 func (f *File) add(root *Node) []Problem {
 	if root == nil || root.Kind != Map {
 		return nil

@@ -28,8 +28,8 @@ func (n *Node) unfilled() bool {
 	return false
 }
 
-// numbers are the fields in which a placeholder stands for a number, a percentage
-// or a boolean: those that rules calculate with.
+// numbers are the fields in which a placeholder stands for a number, a percentage or a boolean: the
+// ones that rules calculate with.
 var numbers = map[string]bool{
 	"replicas": true, "minReplicas": true, "maxReplicas": true, "minReplicaCount": true, "maxReplicaCount": true,
 	"maxUnavailable": true, "maxSurge": true, "minAvailable": true, "minReadySeconds": true,

@@ -23,8 +23,8 @@ type problemAt struct {
 
 func (e *problemAt) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
 
-// slow converts what the full parser read, and finds out where each value's
-// text ends, which the parser does not tell.
+// slow converts what the full parser read, and finds where each value's text ends, which the parser
+// does not tell.
 type slow struct {
 	src   string
 	base  int
@@ -33,7 +33,7 @@ type slow struct {
 	nodes int
 
 	line, column, at int     // where offset was last, for long lines
-	overruled        []*Node // values whose key stands again behind them
+	overruled        []*Node // values whose key is set again after them
 }
 
 // parseSlow reads one document with the full YAML parser.
@@ -43,8 +43,8 @@ func parseSlow(src string, base int, a *arena) (*Node, error) {
 	return root, err
 }
 
-// readSlow is parseSlow, and tells which values do not count because their key
-// stands again.
+// readSlow is parseSlow, and also gives the values that do not count because their key is set
+// again.
 func readSlow(src string, base int, a *arena) (root *Node, overruled []*Node, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(src), &doc); err != nil {
@@ -72,7 +72,7 @@ func (s *slow) offset(n *yaml.Node) int32 {
 	if s.line != n.Line {
 		s.line, s.column, s.at = n.Line, 1, int(s.lines[n.Line-1])
 	}
-	// A minified file is one line: what is asked for is near what was asked for last.
+	// A minified file is one line: what is looked up is near what was looked up last.
 	for ; s.column > n.Column; s.column-- {
 		_, size := utf8.DecodeLastRuneInString(s.src[:s.at])
 		s.at -= size
@@ -88,8 +88,8 @@ func (s *slow) offset(n *yaml.Node) int32 {
 	return int32(s.base + s.at)
 }
 
-// convert fills to with what from says. What an alias repeats has no text of
-// its own: it stands where the alias does.
+// convert fills to with what from says. What an alias repeats has no text of its own: its place is
+// the alias's.
 func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared *yaml.Node) error {
 	if s.nodes++; s.nodes > maxNodes {
 		return &problemAt{from.Line, fmt.Sprintf("the document's aliases expand to more than %d values; write them out", maxNodes)}
@@ -316,8 +316,7 @@ func lineStarts(src string) []int32 {
 
 var yamlError = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?`)
 
-// explain turns the parser's error into one with the cause that people
-// meet most often.
+// explain turns the parser's error into one that names the most common cause.
 func explain(err error, src string) error {
 	var p *problemAt
 	if !errors.As(err, &p) {

@@ -31,8 +31,7 @@ func (w *walk) refuse(path, why string) {
 	w.problems = append(w.problems, Problem{Path: path, Text: why})
 }
 
-// named takes what the user named: a file whatever its name is, a folder, or a
-// link to one of them.
+// named takes what the user named: a file of any name, a folder, or a link to one of them.
 func (w *walk) named(path string) {
 	info, err := os.Stat(path)
 	switch {
@@ -59,8 +58,8 @@ func realPath(path string) (string, error) {
 	return filepath.Abs(real)
 }
 
-// folder takes the manifests in a folder and in those below it. What is rendered
-// as a whole is left to those who render.
+// folder takes the manifests in a folder and in those below it. What is rendered as a whole is left
+// to the renderer.
 func (w *walk) folder(path, real string) {
 	if w.seen[real] {
 		return
@@ -128,7 +127,7 @@ func isManifest(path string) bool {
 	return false
 }
 
-// seenFiles tells a file that is there by several names.
+// seenFiles recognises a file that has several names.
 type seenFiles struct{ files map[stamp][]fs.FileInfo }
 
 // stamp is what two names of one file have in common, and few other files.

@@ -2,9 +2,9 @@ package manifest
 
 import "strings"
 
-// Within is the place of a text in a node whose value spans lines: a command of
-// a script, a line of a configuration file. It is the nth occurrence, counted
-// from 0; the node's own place if the text does not stand there as it is.
+// Within is the place of a text in a node whose value spans lines: a command of a script, a line of
+// a configuration file. It is the nth occurrence, counted from 0; the node's own place if the text
+// is not there literally.
 func (f *File) Within(n *Node, text string, nth int) Span {
 	whole := f.Span(n)
 	if !n.Located() || int(n.end) > len(f.Src) {
