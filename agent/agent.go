@@ -31,8 +31,9 @@ func Run(ctx context.Context, config Config, parts Parts) (summary Summary, err 
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
-			sleepUntil(ctx, r.start.Add(r.fallback()))
+			sleepUntil(ctx, earlier(r.start.Add(r.fallback()), r.drainBy()))
 			err = errors.Join(err, r.ownHook(ctx))
+			sleepUntil(ctx, r.start.Add(r.fallback()))
 			summary = r.summary
 		}
 	}()
@@ -107,10 +108,14 @@ func (r *run) sequence(ctx context.Context) error {
 		if err == nil && known == confirmed && r.hub.now(time.Now()) != confirmed { // taken back meanwhile
 			hookErr = errors.Join(hookErr, r.untilDrained(ctx))
 		}
+		if err == nil {
+			hookErr = errors.Join(hookErr, r.untilFallback(ctx))
+		}
 	}
 
 	// Report.
 	r.summary.Apart, r.summary.Total = r.watch.apart, time.Since(r.start)
+	r.summary.Limit = max(r.budget.Hook(), r.fallback())
 	if ctx.Err() != nil {
 		return ErrCut
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -27,30 +28,43 @@ func (r *run) fallbackShort() string {
 	return ""
 }
 
-// confirmBy, drainBy and hookBy are the deadlines of the waits. They are computed again at each
-// step, since they move closer when the real grace period is shorter than configured. None is
-// before the end of the fallback.
+// confirmBy, drainBy and hookBy are the deadlines of the waits. They are asked again at each step,
+// since they move closer when the real grace period is shorter than configured. None is before the
+// end of the fallback, unless the pod's own hook needs the time: the rest of the fallback is waited
+// after the hook then.
 func (r *run) confirmBy() time.Time {
 	by := earlier(r.start.Add(r.budget.Announce+r.budget.Confirm), r.drainBy())
-	return later(by, r.start.Add(r.fallback()))
+	return later(by, earlier(r.start.Add(r.fallback()), r.drainBy()))
 }
 
-func (r *run) drainBy() time.Time {
-	return later(r.hookBy().Add(-r.hookTime()), r.start.Add(r.fallback()))
-}
+func (r *run) drainBy() time.Time { return r.hookBy().Add(-r.hookTime()) }
 
 func (r *run) hookBy() time.Time {
 	hook := r.budget.Hook()
 	by := r.start.Add(hook - min(reportTime, hook/10))
-	return later(by, r.start.Add(r.fallback()+r.hookTime()))
+	return later(by, r.start.Add(r.fallback()))
 }
 
-// hookTime is the least time for the pod's own hook after the drain.
+// hookTime is the least time for the pod's own hook after the drain: a third of the drain's, and where
+// that is little, a fifth of the grace period, up to 2 s.
 func (r *run) hookTime() time.Duration {
 	if r.parts.Hook == nil || r.parts.AtAnnounce {
 		return 0
 	}
-	return r.budget.Drain / 3
+	return max(r.budget.Drain/3, min(2*time.Second, r.budget.Grace/5))
+}
+
+// untilFallback waits for what the pod's own hook has left of the fallback, unless the routers are
+// confirmed.
+func (r *run) untilFallback(ctx context.Context) error {
+	by := r.start.Add(r.fallback())
+	for late := !time.Now().Before(by); !late && r.hub.now(time.Now()) != confirmed; {
+		var err error
+		if late, err = r.awaitNext(ctx, by); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -85,6 +85,26 @@ func TestPromise(t *testing.T) {
 	}
 }
 
+// TestOwnHookHasTime: with no evidence either, the pod's own hook has a fifth of the grace period, up to
+// 2 s, and the application its least time after it.
+func TestOwnHookHasTime(t *testing.T) {
+	for n := range 120 {
+		grace := time.Duration(n+1) * s
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			c := Default()
+			c.Budget = termination.Default.Split(grace)
+			outcome, _ := Run(t.Context(), c, Parts{Sockets: &pod{start: start}, Hook: ownHook{takes: time.Hour}})
+			if took := time.Since(start); took > grace-leastStop(grace)+hookEnds {
+				t.Errorf("grace %v: SIGTERM after %v leaves less than %v\n%s", grace, took, leastStop(grace), outcome)
+			}
+			if least := min(2*s, grace/5); outcome.HookTook < least {
+				t.Errorf("grace %v: the hook had %v, want %v\n%s", grace, outcome.HookTook, least, outcome)
+			}
+		})
+	}
+}
+
 // TestGuarded: no goroutine of the agent is started in another way than by guard.Go. A panic that nobody recovers would end the hook, and the application with it.
 func TestGuarded(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {

@@ -32,6 +32,7 @@ type Summary struct {
 	HookTook time.Duration
 	Apart    time.Duration // the longest between two looks
 	Total    time.Duration
+	Limit    time.Duration // of the total: what the hook has, or the fallback where that is more
 }
 
 // farApart is a pause between two looks that only a busy processor or a hanging kernel explains.
@@ -73,7 +74,7 @@ func (o Summary) String() string {
 	if o.Apart >= farApart {
 		say("looks up to %s apart", seconds(o.Apart))
 	}
-	say("total %s of %s", seconds(o.Total), seconds(o.Timeline.Budget.Hook()))
+	say("total %s of %s", seconds(o.Total), seconds(o.Limit))
 	return "lameduck: " + strings.Join(parts, ", ")
 }
 

@@ -27,17 +27,18 @@ type ownHook struct {
 
 // keepHook decides what becomes of a container's own preStop hook.
 //
-// A plain sleep waits for what the agent waits for, so it becomes the least wait. A command
+// A plain sleep waits for what the agent waits for, so it becomes the least wait, as far as the grace
+// period has let it. A command
 // or a request is run by the agent in its place. What the kubelet can't run either (tcpSocket,
 // a port name that no container has) is dropped; what only the kubelet can run (HTTPS) stays.
-func keepHook(hook *corev1.LifecycleHandler, c *corev1.Container, atAnnounce bool) ownHook {
+func keepHook(hook *corev1.LifecycleHandler, c *corev1.Container, atAnnounce bool, grace time.Duration) ownHook {
 	switch {
 	case hook == nil:
 		return ownHook{}
 	case hook.Sleep != nil:
-		return sleeps(period(hook.Sleep.Seconds))
+		return sleeps(period(hook.Sleep.Seconds), grace)
 	case hook.Exec != nil:
-		return keepExec(hook.Exec.Command, atAnnounce)
+		return keepExec(hook.Exec.Command, atAnnounce, grace)
 	case hook.HTTPGet != nil:
 		return keepHTTP(hook.HTTPGet, c, atAnnounce)
 	case hook.TCPSocket != nil:
@@ -46,11 +47,14 @@ func keepHook(hook *corev1.LifecycleHandler, c *corev1.Container, atAnnounce boo
 	return ownHook{}
 }
 
-func sleeps(wait time.Duration) ownHook {
+func sleeps(wait, grace time.Duration) ownHook {
+	if wait > grace {
+		return ownHook{minWait: grace, note: fmt.Sprintf("its sleep of %v never ended: the %v that the grace period gave it are the least wait; remove it to stop as soon as it is proved safe", wait, grace)}
+	}
 	return ownHook{minWait: wait, note: fmt.Sprintf("its sleep of %v is the least wait: remove it to stop as soon as it is proved safe", wait)}
 }
 
-func keepExec(command []string, atAnnounce bool) ownHook {
+func keepExec(command []string, atAnnounce bool, grace time.Duration) ownHook {
 	if len(command) == 0 {
 		return ownHook{note: "its exec hook is dropped: it has no command, and always failed"}
 	}
@@ -58,14 +62,14 @@ func keepExec(command []string, atAnnounce bool) ownHook {
 		return ownHook{leave: "its own hook runs the agent already"}
 	}
 	if wait, only := onlySleep(command); only {
-		return sleeps(wait)
+		return sleeps(wait, grace)
 	}
 	if atAnnounce {
 		return ownHook{args: append([]string{"--at-announce-exec", "--"}, command...), note: "its own command runs at announce"}
 	}
 	return ownHook{
 		args:  append([]string{"--then-exec", "--"}, command...),
-		takes: sleepsIn(command),
+		takes: min(sleepsIn(command), grace),
 		note:  "its own command runs after drain",
 	}
 }

@@ -24,7 +24,7 @@ type plan struct {
 // planAll decides for every ordinary container and makes room in the budget for their own hooks.
 // Native sidecars and init containers are left out: a sidecar outlives the ordinary containers by
 // itself, and an init container is gone when the pod stops.
-func planAll(pod *corev1.Pod, policy *Policy) []plan {
+func planAll(pod *corev1.Pod, policy *Policy, before *Status) []plan {
 	var plans []plan
 	chosen := policy.Containers
 	if chosen == nil {
@@ -42,7 +42,7 @@ func planAll(pod *corev1.Pod, policy *Policy) []plan {
 			plans = append(plans, p)
 			continue
 		}
-		p.own = keepHook(p.was, c, policy.AtAnnounce)
+		p.own = keepHook(p.was, c, policy.AtAnnounce, period(ownGrace(pod, before)))
 		p.why = p.own.leave
 		if policy.Mode == v1alpha1.ModeSleep && len(p.own.args) > 0 {
 			p.why = "its own hook stays: in mode sleep nothing could run it"

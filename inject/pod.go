@@ -128,7 +128,7 @@ func checkNames(containers []corev1.Container) error {
 
 // inject adds everything to a pod that has none of it.
 func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, before *Status) ([]string, error) {
-	plans := planAll(pod, &policy)
+	plans := planAll(pod, &policy, before)
 	if !slices.ContainsFunc(plans, func(p plan) bool { return p.hook }) {
 		status.Skipped = "no container can take the hook"
 		status.Containers = statusOf(plans, policy)
@@ -169,10 +169,7 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 // earlier injection raised is reported as it was before that.
 func raiseGrace(pod *corev1.Pod, needs time.Duration, before *Status) GraceStatus {
 	present := graceOf(pod)
-	grace := GraceStatus{Before: present, After: max(present, int64(needs/time.Second))}
-	if before != nil && before.Grace != nil && before.Grace.After == present && before.Grace.Before <= present {
-		grace.Before = before.Grace.Before
-	}
+	grace := GraceStatus{Before: ownGrace(pod, before), After: max(present, int64(needs/time.Second))}
 	if grace.After != present {
 		pod.Spec.TerminationGracePeriodSeconds = &grace.After
 	}
@@ -181,6 +178,9 @@ func raiseGrace(pod *corev1.Pod, needs time.Duration, before *Status) GraceStatu
 
 func graceOf(pod *corev1.Pod) int64 {
 	if set := pod.Spec.TerminationGracePeriodSeconds; set != nil {
+		if *set < 0 {
+			return 1 // as the API server takes it when the pod is deleted
+		}
 		return *set
 	}
 	return defaultGrace
@@ -211,4 +211,13 @@ func annotate(pod *corev1.Pod, status Status) error {
 		return &Invalid{annotation(StatusAnnotation), "does not fit beside the pod's other annotations", "shorten them or the containers' preStop commands"}
 	}
 	return nil
+}
+
+// ownGrace is the pod's grace period in seconds, as it was before anything raised it.
+func ownGrace(pod *corev1.Pod, before *Status) int64 {
+	present := graceOf(pod)
+	if before != nil && before.Grace != nil && before.Grace.After == present && before.Grace.Before <= present {
+		return before.Grace.Before
+	}
+	return present
 }

@@ -2,6 +2,8 @@ package inject
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -225,5 +227,19 @@ func TestOwnVolumeIsTheirs(t *testing.T) {
 	var invalid *Invalid
 	if _, err := Pod(pod, Surroundings{}, testSettings); !errors.As(err, &invalid) {
 		t.Errorf("the user's volume was taken over: %v", err)
+	}
+}
+
+// TestSleepBeyondTheGracePeriod: what never ran to its end does not become the least wait.
+func TestSleepBeyondTheGracePeriod(t *testing.T) {
+	for sleep, want := range map[int64]string{10: "--min-wait=10s", 20: "--min-wait=20s", 3600: "--min-wait=20s", 99_999_999: "--min-wait=20s"} {
+		pod := labelled("true")
+		pod.Spec.TerminationGracePeriodSeconds = ptr[int64](20)
+		pod.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"sleep", fmt.Sprint(sleep)}}}}
+		in := mustInject(t, pod, Surroundings{}, testSettings)
+		hook := strings.Join(in.Spec.Containers[0].Lifecycle.PreStop.Exec.Command, " ")
+		if !strings.Contains(hook, want) || *in.Spec.TerminationGracePeriodSeconds != 60 {
+			t.Errorf("sleep %d: %s, grace period %d s", sleep, hook, *in.Spec.TerminationGracePeriodSeconds)
+		}
 	}
 }

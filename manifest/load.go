@@ -79,12 +79,12 @@ type result struct {
 }
 
 func (l *Loader) readAll(ctx context.Context, paths []string, results []result) error {
-	var next, read atomic.Int64
+	var next, read, aliased atomic.Int64
 	var progress sync.Mutex
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), max(1, len(paths))) {
 		wg.Go(func() {
-			var nodes arena
+			nodes := arena{aliased: &aliased}
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(paths) {

@@ -223,3 +223,30 @@ func TestLoadStopsWhenCancelled(t *testing.T) {
 		t.Error("no error from a cancelled context")
 	}
 }
+
+// TestAliasesOfAllFilesAreBounded: a bomb may come in many small documents.
+func TestAliasesOfAllFilesAreBounded(t *testing.T) {
+	var text strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&text, "---\nkind: A%d\n", i)
+		text.WriteString("x0: &x0 [a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a]\n")
+		for level := 1; level <= 3; level++ {
+			fmt.Fprintf(&text, "x%d: &x%d [%s]\n", level, level, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d,", level-1), 12), ","))
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(text.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	in, err := new(Loader).Load(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, p := range in.Problems {
+		said = append(said, p.Text)
+	}
+	if len(said) == 0 || !strings.Contains(said[len(said)-1], "the aliases of all files expand to more than 1000000 values") {
+		t.Errorf("%d problems: %.500q", len(said), said)
+	}
+}

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"iter"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -116,10 +117,15 @@ func (n *Node) Str() string {
 	return n.Value
 }
 
-// Int reads an unquoted decimal integer.
+// Int reads an unquoted number that is an integer, however it is written: 30, 30.0 and 3e1 are one to
+// the API server.
 func (n *Node) Int() (int64, bool) {
 	if n == nil || n.Kind != Scalar || n.Style != Plain || n.Value == "" || n.Value[0] > '9' {
 		return 0, false // an error of ParseInt costs memory
+	}
+	if strings.ContainsAny(n.Value, ".eE") {
+		f, err := strconv.ParseFloat(n.Value, 64)
+		return int64(f), err == nil && math.Abs(f) < 1<<53 && f == math.Trunc(f)
 	}
 	i, err := strconv.ParseInt(n.Value, 10, 64)
 	return i, err == nil

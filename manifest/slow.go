@@ -15,6 +15,10 @@ import (
 // CRD bundles have about 100,000 values in one document.
 const maxNodes = 500_000
 
+// maxAliased bounds what the aliases of all files that are read together may expand to: 64 MB of
+// values. Those of public repositories expand to some hundred.
+const maxAliased = 1_000_000
+
 // problemAt is an error at a line of a document, counted from 1.
 type problemAt struct {
 	line int
@@ -93,6 +97,9 @@ func (s *slow) offset(n *yaml.Node) int32 {
 func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared *yaml.Node) error {
 	if s.nodes++; s.nodes > maxNodes {
 		return &problemAt{from.Line, fmt.Sprintf("the document's aliases expand to more than %d values; write them out", maxNodes)}
+	}
+	if shared != nil && s.arena.aliased != nil && s.arena.aliased.Add(1) > maxAliased {
+		return &problemAt{from.Line, fmt.Sprintf("the aliases of all files expand to more than %d values; write them out", maxAliased)}
 	}
 	if depth > maxDepth {
 		return &problemAt{from.Line, fmt.Sprintf("nested more than %d levels deep", maxDepth)}

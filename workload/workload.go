@@ -97,6 +97,9 @@ func (w *Workload) Grace() (seconds int64, at *manifest.Node) {
 	if !ok {
 		return DefaultGrace, at
 	}
+	if seconds < 0 {
+		return 1, at // as the API server takes it when the pod is deleted
+	}
 	return seconds, at
 }
 

@@ -141,7 +141,7 @@ func TestLogLine(t *testing.T) {
 	outcome := agent.Summary{
 		Timeline: termination.Timeline{Budget: termination.Default, Steps: []termination.Step{{Phase: termination.LameDuck, Time: start}}},
 		Hub:      "routers confirmed after 0.31s (3 nodes)", Silence: 320 * time.Millisecond, Window: 300 * time.Millisecond,
-		Waited: 420 * time.Millisecond, Drained: 20 * time.Millisecond, Total: 440 * time.Millisecond,
+		Waited: 420 * time.Millisecond, Drained: 20 * time.Millisecond, Total: 440 * time.Millisecond, Limit: 48 * time.Second,
 	}
 	outcome.Timeline.Add(termination.Evidence{Time: start, Kind: termination.Quiet, Source: "agent"})
 	var got bytes.Buffer

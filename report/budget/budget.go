@@ -98,7 +98,7 @@ func (b Budget) last() int64 {
 // scale maps seconds to columns.
 type scale struct{ last int64 }
 
-func (s scale) column(second int64) int { return int(second * barWidth / s.last) }
+func (s scale) column(second int64) int { return int(float64(second) / float64(s.last) * barWidth) }
 
 func (s scale) axis() string {
 	left, right := "0", fmt.Sprintf("%d s", s.last)
@@ -107,7 +107,8 @@ func (s scale) axis() string {
 
 // bar is at least one column wide if the span takes any time.
 func (s scale) bar(span Span) string {
-	from, to := s.column(span.Start), s.column(span.End)
+	from := max(0, s.column(span.Start))
+	to := max(from, s.column(span.End))
 	if span.End > span.Start && to == from {
 		to++
 	}
@@ -117,7 +118,7 @@ func (s scale) bar(span Span) string {
 }
 
 func (s scale) point(second int64, mark byte) string {
-	at := min(s.column(second), barWidth-1)
+	at := min(max(0, s.column(second)), barWidth-1)
 	return strings.Repeat(" ", at) + string(mark) + strings.Repeat(" ", barWidth-at-1)
 }
 

@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -99,7 +98,7 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 		return &exitError{exitUsage, err}
 	}
 	if flags.baseline != "" {
-		text, err := os.ReadFile(flags.baseline)
+		text, err := readNamed(flags.baseline)
 		if err == nil {
 			options.Baseline, err = check.ParseBaseline(text)
 		}

@@ -53,11 +53,11 @@ func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
 			o.Rules = append(o.Rules, rule)
 		}
 	}
-	path := i.config
+	path, read := i.config, readNamed
 	if path == "" {
-		path = configFile
+		path, read = configFile, readFound
 	}
-	text, err := os.ReadFile(path)
+	text, err := read(path)
 	switch {
 	case err == nil:
 		if o.Config, err = check.ParseConfig(text, rules.All()); err != nil {
@@ -96,7 +96,7 @@ func (i *inputFlags) images(ctx context.Context) (check.Images, error) {
 	if i.imageFacts == "" {
 		return all, nil
 	}
-	text, err := os.ReadFile(i.imageFacts)
+	text, err := readNamed(i.imageFacts)
 	if err != nil {
 		return nil, fmt.Errorf("--image-facts: %w", err)
 	}

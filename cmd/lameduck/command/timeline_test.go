@@ -24,6 +24,9 @@ spec:
 	for name, tt := range map[string]struct{ grace, image, want string }{
 		"in the grace period":     {"${GRACE}", "nginx", "Deployment web: not drawn, since it depends on a placeholder"},
 		"in what does not matter": {"45", "nginx:${TAG}", "Deployment web: grace period 45 s"},
+		"a negative one":          {"-5", "nginx", "Deployment web: grace period 1 s"},
+		"one as a float":          {"1e3", "nginx", "Deployment web: grace period 1000 s"},
+		"the largest":             {"9223372036854775807", "nginx", "Deployment web: grace period 9223372036854775807 s"},
 		"none":                    {"45", "nginx", "Deployment web: grace period 45 s"},
 	} {
 		t.Run(name, func(t *testing.T) {
