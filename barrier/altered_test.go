@@ -28,7 +28,7 @@ func TestAlteredServiceIsRemoved(t *testing.T) {
 		{"externalTrafficPolicy (Cluster)", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster }},
 		{"selector", func(s *corev1.Service) { s.Spec.Selector = map[string]string{"team": "a"} }},
 		{"healthCheckNodePort (none)", func(s *corev1.Service) { s.Spec.HealthCheckNodePort = 0 }},
-		{"label lameduck.dev/lane", func(s *corev1.Service) { delete(s.Labels, laneLabel) }},
+		{"label lameduck.dev/track", func(s *corev1.Service) { delete(s.Labels, trackLabel) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.what, func(t *testing.T) {
@@ -80,7 +80,7 @@ func (s *alteredStore) Open(context.Context) (Service, error) {
 	return Service{}, s.err
 }
 
-// TestTriesAreBounded counts the tries of a day: 2,880 a lane for what may pass by itself, a tenth
+// TestTriesAreBounded counts the tries of a day: 2,880 a track for what may pass by itself, a tenth
 // of that for what needs a person.
 func TestTriesAreBounded(t *testing.T) {
 	for _, tt := range []struct {

@@ -22,7 +22,7 @@ func start(t *testing.T, w *world, nodes []Node) (context.Context, *Barrier) {
 	return run(t, w, b.Run), b
 }
 
-// run runs a barrier, or lanes, and the world until the test ends.
+// run runs a barrier, or tracks, and the world until the test ends.
 func run(t *testing.T, w *world, barrier func(context.Context) error) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -84,7 +84,7 @@ func storm(t *testing.T, seed uint64, passes int, late bool) (violations, passed
 			}
 		}
 		w.refuse, w.mislay = chance(40, errors.New("refused")), chance(40, errors.New("mislaid"))
-		b := NewLanes(len(nodes), func(int) Config { return Config{Store: w, Asker: w} })
+		b := NewTracks(len(nodes), func(int) Config { return Config{Store: w, Asker: w} })
 		b.SetNodes(nodes)
 		ctx := run(t, w, b.Run)
 		time.Sleep(10 * time.Second)

@@ -27,7 +27,7 @@ const (
 	// loadBalancerClass is one that no cloud provider serves.
 	loadBalancerClass = "lameduck.dev/none"
 	familyLabel       = "lameduck.dev/family"
-	laneLabel         = "lameduck.dev/lane"
+	trackLabel        = "lameduck.dev/track"
 	portName          = "barrier"
 )
 
@@ -44,17 +44,17 @@ func Late(barrierNamespace, namespace string) bool {
 	return namespace+"/" > barrierNamespace+"/"
 }
 
-// KubeStore keeps the barrier's objects of one lane and address family in a namespace.
+// KubeStore keeps the barrier's objects of one track and address family in a namespace.
 type KubeStore struct {
 	client    kubernetes.Interface
 	namespace string
 	family    corev1.IPFamily
-	lane      int
+	track     int
 }
 
 // NewKubeStore gives a Store. The namespace's name should sort after all others.
-func NewKubeStore(client kubernetes.Interface, namespace string, family corev1.IPFamily, lane int) *KubeStore {
-	return &KubeStore{client: client, namespace: namespace, family: family, lane: lane}
+func NewKubeStore(client kubernetes.Interface, namespace string, family corev1.IPFamily, track int) *KubeStore {
+	return &KubeStore{client: client, namespace: namespace, family: family, track: track}
 }
 
 // Open deletes the Services of earlier eras, whose slices are collected with them, and makes one of
@@ -77,7 +77,7 @@ func (k *KubeStore) Open(ctx context.Context) (Service, error) {
 }
 
 func (k *KubeStore) labels() map[string]string {
-	return map[string]string{ManagedByLabel: ManagedBy, familyLabel: string(k.family), laneLabel: strconv.Itoa(k.lane)}
+	return map[string]string{ManagedByLabel: ManagedBy, familyLabel: string(k.family), trackLabel: strconv.Itoa(k.track)}
 }
 
 func (k *KubeStore) service() *corev1.Service {
@@ -118,7 +118,7 @@ func altered(want, made *corev1.Service) string {
 	return ""
 }
 
-// sweep deletes the Services of this lane and family, including one made by an attempt whose answer
+// sweep deletes the Services of this track and family, including one made by an attempt whose answer
 // was lost.
 func (k *KubeStore) sweep(ctx context.Context) error {
 	services := k.client.CoreV1().Services(k.namespace)

@@ -47,19 +47,19 @@ func (b *Barrier) Removed(service string) {
 	}
 }
 
-// Removed is Barrier.Removed, for whichever lane has the Service.
-func (l *Lanes) Removed(service string) {
-	for _, lane := range l.lanes {
-		lane.Removed(service)
+// Removed is Barrier.Removed, for whichever track has the Service.
+func (l *Tracks) Removed(service string) {
+	for _, track := range l.tracks {
+		track.Removed(service)
 	}
 }
 
-// State gives the Services in use, what is wrong in any lane, and each node's state in the lane
-// that wrote for it last: each lane finds out by itself that a node has fallen silent.
-func (l *Lanes) State() (services []string, nodes []NodeState, problem error) {
+// State gives the Services in use, what is wrong in any track, and each node's state in the track
+// that wrote for it last: each track finds out by itself that a node has fallen silent.
+func (l *Tracks) State() (services []string, nodes []NodeState, problem error) {
 	latest := map[string]NodeState{}
-	for _, lane := range l.lanes {
-		service, states, trouble := lane.State()
+	for _, track := range l.tracks {
+		service, states, trouble := track.State()
 		if service != "" {
 			services = append(services, service)
 		}

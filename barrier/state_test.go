@@ -14,20 +14,20 @@ func TestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
 		nodes := []Node{w.addProxy(0, false), w.addProxy(1, false)}
-		lanes := NewLanes(len(nodes), func(int) Config { return Config{Store: w, Asker: w} })
-		lanes.SetNodes(nodes)
-		ctx := run(t, w, lanes.Run)
+		tracks := NewTracks(len(nodes), func(int) Config { return Config{Store: w, Asker: w} })
+		tracks.SetNodes(nodes)
+		ctx := run(t, w, tracks.Run)
 		time.Sleep(10 * time.Second)
-		services, states, problem := lanes.State()
-		if len(services) != maxLanes || problem != nil || len(states) != 2 || !states[0].Passing || !states[1].Passing {
+		services, states, problem := tracks.State()
+		if len(services) != maxTracks || problem != nil || len(states) != 2 || !states[0].Passing || !states[1].Passing {
 			t.Errorf("at rest: Services %q, %v, %+v", services, problem, states)
 		}
 		w.mu.Lock()
 		w.proxies[nodes[1].Address].stalled = true
 		w.mu.Unlock()
-		lanes.Pass(ctx, Change{ResourceVersion: w.change("shop/a")})
+		tracks.Pass(ctx, Change{ResourceVersion: w.change("shop/a")})
 		time.Sleep(time.Minute)
-		_, states, _ = lanes.State()
+		_, states, _ = tracks.State()
 		if !states[0].Passing || states[1].Passing || !states[1].Silent || !strings.Contains(states[1].Why, "no answer") {
 			t.Errorf("with a dead node: %+v", states)
 		}

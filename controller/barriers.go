@@ -27,7 +27,7 @@ func (s leadersStore) Open(ctx context.Context) (barrier.Service, error) {
 	return s.Store.Open(ctx)
 }
 
-// barriers holds the lanes of one barrier for each address family that somebody asked for:
+// barriers holds the tracks of one barrier for each address family that somebody asked for:
 // kube-proxies program each family's slices separately.
 type barriers struct {
 	ctx    context.Context
@@ -36,19 +36,19 @@ type barriers struct {
 
 	mu      sync.Mutex
 	running sync.WaitGroup
-	all     map[corev1.IPFamily]*barrier.Lanes
+	all     map[corev1.IPFamily]*barrier.Tracks
 	nodes   []*corev1.Node
 }
 
 // startBarriers gives barriers that work until ctx is done.
 func (l *leader) startBarriers(ctx context.Context) *barriers {
-	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Lanes{}}
+	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Tracks{}}
 	l.nodes.follow(b.setNodes)
 	return b
 }
 
 // of gives the family's barrier, and begins it at the first call.
-func (b *barriers) of(family corev1.IPFamily) *barrier.Lanes {
+func (b *barriers) of(family corev1.IPFamily) *barrier.Tracks {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if begun := b.all[family]; begun != nil {
@@ -56,9 +56,9 @@ func (b *barriers) of(family corev1.IPFamily) *barrier.Lanes {
 	}
 	l := b.leader
 	members := b.members(family)
-	begun := barrier.NewLanes(len(members), func(lane int) barrier.Config {
+	begun := barrier.NewTracks(len(members), func(track int) barrier.Config {
 		return barrier.Config{
-			Store: leadersStore{barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family, lane), l.election.mine},
+			Store: leadersStore{barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family, track), l.election.mine},
 			Asker: b.asker, Log: l.options.Log, Observe: l.metrics.acknowledged, Failed: l.metrics.barrierFailed,
 		}
 	})
@@ -101,10 +101,10 @@ func (b *barriers) removed(service string) {
 
 const (
 	tidyEvery = 5 * time.Minute
-	tidyAfter = 2 * time.Minute // the age from which a Service that no lane works with is left over
+	tidyAfter = 2 * time.Minute // the age from which a Service that no track works with is left over
 )
 
-// tidy removes the Services that no lane works with, until ctx is done: those of lanes that a
+// tidy removes the Services that no track works with, until ctx is done: those of tracks that a
 // larger cluster does without, of families that nobody asks for, and of a leader that was paused.
 func (b *barriers) tidy(ctx context.Context) {
 	for {

@@ -54,7 +54,7 @@ func unregisteredMetrics(status func() Status) *metrics {
 			Name: "lameduck_injections_total", Help: "Pods that the webhook was asked about, by result: injected, skipped, untouched or failed.",
 		}, []string{"result"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "lameduck_barrier_failures_total", Help: "Times that a lane of the barrier had to start over, by reason: altered (an admission policy changes its objects), lost (somebody changed or removed them) or failed.",
+			Name: "lameduck_barrier_failures_total", Help: "Times that a track of the barrier had to start over, by reason: altered (an admission policy changes its objects), lost (somebody changed or removed them) or failed.",
 		}, []string{"reason"}),
 		agents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lameduck_agents_total", Help: "Pods with an agent that stopped, by whether their agent reached the hub: true or false.",

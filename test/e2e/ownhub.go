@@ -104,7 +104,7 @@ func (o *ownHub) end(ctx context.Context) error {
 	return o.client.CoreV1().Namespaces().Delete(ctx, o.namespace, metav1.DeleteOptions{})
 }
 
-func (o *ownHub) startBarrier(ctx context.Context) (*propagation.Lanes, *propagation.HTTPAsker, error) {
+func (o *ownHub) startBarrier(ctx context.Context) (*propagation.Tracks, *propagation.HTTPAsker, error) {
 	nodes, err := o.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("preparing a hub: %w", err)
@@ -115,12 +115,12 @@ func (o *ownHub) startBarrier(ctx context.Context) (*propagation.Lanes, *propaga
 	}
 	members := propagation.Nodes(objects, corev1.IPv4Protocol)
 	asker := propagation.NewHTTPAsker()
-	lanes := propagation.NewLanes(len(members), func(lane int) propagation.Config {
-		return propagation.Config{Store: ownStore{propagation.NewKubeStore(o.client, o.namespace, corev1.IPv4Protocol, lane), o}, Asker: asker}
+	tracks := propagation.NewTracks(len(members), func(track int) propagation.Config {
+		return propagation.Config{Store: ownStore{propagation.NewKubeStore(o.client, o.namespace, corev1.IPv4Protocol, track), o}, Asker: asker}
 	})
-	lanes.SetNodes(members)
-	o.working.Go(func() { _ = lanes.Run(ctx) })
-	return lanes, asker, nil
+	tracks.SetNodes(members)
+	o.working.Go(func() { _ = tracks.Run(ctx) })
+	return tracks, asker, nil
 }
 
 type ownStore struct {

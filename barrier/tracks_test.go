@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// TestLanesSaveTheSecondWait lets pods leave one after another, as in a rollout. A lone barrier
-// must wait for a write that is in flight before it can make the next, lanes need not.
-func TestLanesSaveTheSecondWait(t *testing.T) {
-	slowest := func(lanes bool) (slowest time.Duration) {
+// TestTracksSaveTheSecondWait lets pods leave one after another, as in a rollout. A lone barrier
+// must wait for a write that is in flight before it can make the next, tracks need not.
+func TestTracksSaveTheSecondWait(t *testing.T) {
+	slowest := func(tracks bool) (slowest time.Duration) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(1)
 			var nodes []Node
@@ -20,8 +20,8 @@ func TestLanesSaveTheSecondWait(t *testing.T) {
 			}
 			var pass func(context.Context, Change) []Verdict
 			var ctx context.Context
-			if lanes {
-				b := NewLanes(len(nodes), func(int) Config { return Config{Store: w, Asker: w} })
+			if tracks {
+				b := NewTracks(len(nodes), func(int) Config { return Config{Store: w, Asker: w} })
 				b.SetNodes(nodes)
 				ctx, pass = run(t, w, b.Run), b.Pass
 			} else {
@@ -57,31 +57,31 @@ func TestLanesSaveTheSecondWait(t *testing.T) {
 	}
 }
 
-func TestLanesTakeTurns(t *testing.T) {
+func TestTracksTakeTurns(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(1000, 0).Add(time.Duration(ms) * time.Millisecond) }
 	none := func(int) Config { return Config{} }
 	for _, tt := range []struct {
-		name  string
-		nodes int
-		lanes int
-		when  []int // ms
-		lane  []int
-		begin []int // ms
+		name   string
+		nodes  int
+		tracks int
+		when   []int // ms
+		track  []int
+		begin  []int // ms
 	}{
-		{"a burst shares the second lane's write", 3, 4, []int{0, 5, 10, 249, 250, 251}, []int{1, 2, 2, 2, 3, 3}, []int{0, 250, 250, 250, 500, 500}},
-		{"seldom: at once, lane after lane", 3, 4, []int{0, 400, 2000, 2300, 3000}, []int{1, 2, 3, 0, 1}, []int{0, 400, 2000, 2300, 3000}},
+		{"a burst shares the second track's write", 3, 4, []int{0, 5, 10, 249, 250, 251}, []int{1, 2, 2, 2, 3, 3}, []int{0, 250, 250, 250, 500, 500}},
+		{"seldom: at once, track after track", 3, 4, []int{0, 400, 2000, 2300, 3000}, []int{1, 2, 3, 0, 1}, []int{0, 400, 2000, 2300, 3000}},
 		{"larger clusters write less often", 500, 2, []int{0, 10, 600}, []int{1, 0, 1}, []int{0, 500, 1000}},
 		{"the largest have one barrier, which paces itself", 5000, 1, []int{0, 10}, []int{0, 0}, []int{0, 10}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := NewLanes(tt.nodes, none)
-			if len(l.lanes) != tt.lanes {
-				t.Fatalf("%d lanes, want %d", len(l.lanes), tt.lanes)
+			l := NewTracks(tt.nodes, none)
+			if len(l.tracks) != tt.tracks {
+				t.Fatalf("%d tracks, want %d", len(l.tracks), tt.tracks)
 			}
 			for i, when := range tt.when {
-				lane, begin := l.takeLane(at(when))
-				if lane != l.lanes[tt.lane[i]] || !begin.Equal(at(tt.begin[i])) {
-					t.Errorf("at %d ms: begins after %v, in the expected lane: %t", when, begin.Sub(at(0)), lane == l.lanes[tt.lane[i]])
+				track, begin := l.takeTrack(at(when))
+				if track != l.tracks[tt.track[i]] || !begin.Equal(at(tt.begin[i])) {
+					t.Errorf("at %d ms: begins after %v, in the expected track: %t", when, begin.Sub(at(0)), track == l.tracks[tt.track[i]])
 				}
 			}
 		})
