@@ -35,6 +35,7 @@ type peer struct {
 	first, last time.Time
 	pause       time.Duration // the longest
 	requests    int
+	earlier     time.Duration         // between two requests before the hook began, at the most; 0: not known
 	class       termination.PeerClass // from the hub; unknown before
 	name        string                // of its pod
 }
@@ -68,7 +69,24 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 }
 
 func (p *peer) silent(now time.Time, floor time.Duration) bool {
-	return p.requests >= peerKnown && now.Sub(p.last) >= max(floor, p.window())
+	if p.requests < peerKnown {
+		return p.earlier > 0 && now.Sub(p.last) >= max(unknownQuiet, peerArrivals*p.earlier, 2*p.pause)
+	}
+	return now.Sub(p.last) >= max(floor, p.window())
+}
+
+// sentBefore notes what the first look shows of a peer's connection: a router that learns at once sends
+// too little after that to know its pace. A request takes a segment in and an answer one out, and
+// two of each are counted for one, since the kernel does not tell them apart; no connection is
+// older than the pod.
+func (p *peers) sentBefore(from netip.Addr, in, out uint32, age time.Duration) {
+	const perRequest = 2
+	if one, requests := p.seen[from], min(in, out)/perRequest; one != nil && requests >= peerKnown {
+		pace := age / time.Duration(requests)
+		if one.earlier == 0 || pace < one.earlier {
+			one.earlier = pace
+		}
+	}
 }
 
 // list gives the peers that the hub is asked about, and whether it has answered for all.

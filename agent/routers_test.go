@@ -19,12 +19,13 @@ type kept struct {
 	every  time.Duration
 	until  time.Duration
 	silent bool // only the tables can be read
+	before uint32
 }
 
 func (k kept) Look() (sockets.Look, error) {
 	now := time.Since(k.start)
 	last := min(now, k.until).Truncate(k.every)
-	n := uint32(last/k.every) + 20
+	n := uint32(last/k.every) + max(k.before, 20)
 	c := sockets.Conn{ID: 1, Peer: k.peer, Port: 8080, Established: !k.silent || now < k.until, Received: !k.silent, Sent: !k.silent,
 		RecvAgo: uint32((now - last).Milliseconds()), SentAgo: uint32((now - last).Milliseconds()), SegsIn: n, SegsOut: n}
 	return sockets.Look{Opens: 1, Conns: []sockets.Conn{c}, Exact: !k.silent}, nil
@@ -37,6 +38,7 @@ func TestRouters(t *testing.T) {
 	tests := []struct {
 		name    string
 		set     func(*Config)
+		before  uint32 // segments each way before the hook
 		peer    netip.Addr
 		class   termination.PeerClass
 		strange bool
@@ -50,6 +52,9 @@ func TestRouters(t *testing.T) {
 		{name: "a client that goes on", peer: router, class: termination.PeerClient, every: 50 * ms, until: time.Hour, from: s, to: 1200 * ms},
 		{name: "a scraper that goes on", peer: router, class: termination.PeerScraper, every: 50 * ms, until: time.Hour, from: s, to: 1200 * ms},
 		{name: "a router that learns at once", peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 300 * ms, from: 2250 * ms, to: 2400 * ms},
+		{name: "a router that has learnt before", set: func(c *Config) { c.Age = time.Minute }, before: 2000, peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 10 * ms, from: 5 * s, to: 5200 * ms},
+		{name: "one that has learnt before, and was slow", set: func(c *Config) { c.Age = time.Minute }, before: 60, peer: router, class: termination.PeerWatcher, every: time.Second, until: 10 * ms, from: 14 * s, to: 14200 * ms},
+		{name: "one that has learnt before, in a pod of unknown age", before: 2000, peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 10 * ms, from: 15 * s, to: 15300 * ms},
 		{name: "a router that learns 8 s late", peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms, says: "shop/sender (watcher) sent until 8.00s"},
 		{name: "a proxy that never learns", peer: router, class: termination.PeerProxy, every: 50 * ms, until: time.Hour, from: 15 * s, to: 15300 * ms, says: "shop/sender (proxy) sent until"},
 		{name: "one that resolves, and caches for 20 s", peer: router, class: termination.PeerResolver, every: 50 * ms, until: 20 * s, from: 22 * s, to: 22200 * ms},
@@ -76,7 +81,7 @@ func TestRouters(t *testing.T) {
 				}
 				outcome, err := Run(t.Context(), c, Parts{
 					Hub:     &hub{start: start, confirm: says(yes, 50*ms), class: tt.class, strange: tt.strange},
-					Sockets: kept{start, tt.peer, tt.every, tt.until, tt.tables},
+					Sockets: kept{start, tt.peer, tt.every, tt.until, tt.tables, tt.before},
 				})
 				if err != nil {
 					t.Error(err)

@@ -134,6 +134,9 @@ func (w *watch) senders(look sockets.Look, now time.Time) {
 				continue
 			}
 			w.peers.request(c.Peer, now.Add(-time.Duration(c.RecvAgo)*time.Millisecond))
+			if w.looks == 1 {
+				w.peers.sentBefore(c.Peer, c.SegsIn, c.SegsOut, w.config.Age)
+			}
 		}
 	}
 }

@@ -82,6 +82,9 @@ func setNginx(_ context.Context, process *os.Process, endpoints []string) error 
 	if err := writeNginx(endpoints); err != nil {
 		return err
 	}
+	if _, err := os.Stat(scratch + "/nginx.pid"); err != nil {
+		return err // before it has that file, the signal would end it
+	}
 	return process.Signal(syscall.SIGHUP)
 }
 
