@@ -25,6 +25,9 @@ func ignoreAnnotation(others []*check.Rule) *check.Rule {
 		Source: "docs/check.md",
 		Object: func(p *check.Pass, o *manifest.Object) {
 			look := func(annotations *manifest.Node) {
+				if annotations == nil {
+					return // as nearly always, and then it need not cost memory
+				}
 				for n := range annotations.All() {
 					name, ok := strings.CutPrefix(n.Key, check.IgnorePrefix)
 					switch {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -122,5 +124,19 @@ func TestSprintf(t *testing.T) {
 	got := Sprintf("%s|%v|%q|%5.2f|%s|%v", "a\nb", errors.New("c\x1b"), named("d\r"), 1.5, 2*time.Second, &url.URL{Path: "e\u202e"})
 	if want := "a·b|c·|\"d·\"| 1.50|2s|e%E2%80%AE"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestWriterMemory: what a colour costs does not depend on how much text follows it.
+func TestWriterMemory(t *testing.T) {
+	text := []byte(strings.Repeat("\x1b[31;1merror\x1b[0m: a line of a report\n", 4096))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := NewWriter(io.Discard).Write(text); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(4*len(text)) {
+		t.Errorf("%d bytes to write %d", took, len(text))
 	}
 }

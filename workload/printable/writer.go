@@ -21,7 +21,8 @@ type Writer struct {
 
 	mu      sync.Mutex
 	rest    []byte // the beginning of a character or colour whose end is not written yet
-	midLine bool   // something other than spaces stands on the line
+	out     bytes.Buffer
+	midLine bool // something other than spaces stands on the line
 }
 
 // NewWriter is a Writer that guards w.
@@ -34,17 +35,20 @@ func (w *Writer) Unwrap() io.Writer { return w.to }
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text := slices.Concat(w.rest, p)
-	var out bytes.Buffer
+	text := p
+	if len(w.rest) > 0 {
+		text = slices.Concat(w.rest, p)
+	}
+	w.out.Reset()
 	for len(text) > 0 {
-		n := w.next(&out, text)
+		n := w.next(&w.out, text)
 		if n == 0 {
 			break
 		}
 		text = text[n:]
 	}
-	w.rest = slices.Clone(text)
-	if _, err := w.to.Write(out.Bytes()); err != nil {
+	w.rest = append(w.rest[:0:0], text...)
+	if _, err := w.to.Write(w.out.Bytes()); err != nil {
 		return 0, err
 	}
 	return len(p), nil
@@ -97,7 +101,7 @@ func paintAt(text []byte) (paint string, partial bool) {
 		if bytes.HasPrefix(text, []byte(p)) {
 			return p, false
 		}
-		partial = partial || strings.HasPrefix(p, string(text))
+		partial = partial || len(text) < len(p) && strings.HasPrefix(p, string(text))
 	}
 	return "", partial
 }
