@@ -44,7 +44,7 @@ func Change(f *File, values map[*Node]any) (string, error) {
 			whole = true
 		}
 	}
-	return now.Src, prove(f, want, now.Src)
+	return now.Src, now.says(want)
 }
 
 // with is the file with the edits made, if it can be read.
@@ -53,14 +53,11 @@ func (f *File) with(edits []Edit, docs int) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, problems := Parse(f.Path, text)
-	if len(problems) > 0 {
-		return nil, problems[0]
+	next, err := f.after(text)
+	if err == nil && len(next.docs) != docs {
+		err = errPlace
 	}
-	if len(next.docs) != docs {
-		return nil, errPlace
-	}
-	return next, nil
+	return next, err
 }
 
 var errBroken = errors.New("a part of the file cannot be read")
@@ -122,9 +119,11 @@ func (w *writer) toward(parent, n, want *Node) ([]Edit, bool) {
 func (w *writer) placed(kind editKind, n *Node, s step) ([]Edit, bool) {
 	s.writer = w
 	e := Edit{kind: kind, node: n, step: &s}
-	if _, err := e.splice(w.File); err != nil {
+	at, err := e.splice(w.File)
+	if err != nil {
 		return nil, false
 	}
+	e.place = &at
 	return []Edit{e}, true
 }
 

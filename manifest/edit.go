@@ -27,6 +27,7 @@ type step struct {
 	last   *Node   // of a run that starts with the edit's node
 	want   *Node   // what the node shall say
 	more   []*Node // what is added behind the node
+	place  *splice // where the edit is made, once that is known
 }
 
 type editKind uint8
@@ -124,7 +125,11 @@ func Apply(f *File, edits []Edit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return text, prove(f, want, text)
+	after, err := f.after(text)
+	if err != nil {
+		return "", err
+	}
+	return text, after.says(want)
 }
 
 // write makes the edits in the text.
@@ -176,18 +181,23 @@ func meant(f *File, edits []Edit) ([]*Node, error) {
 	return want, nil
 }
 
-// prove parses an edited text: it must say what was meant, in every document.
-func prove(f *File, want []*Node, text string) error {
+// after parses the edited text of a file.
+func (f *File) after(text string) (*File, error) {
 	if json.Valid([]byte(f.Src)) && !json.Valid([]byte(text)) {
-		return errors.New("the edited text would be no JSON any more; edit it by hand")
+		return nil, errors.New("the edited text would be no JSON any more; edit it by hand")
 	}
 	after, problems := Parse(f.Path, text)
 	if len(problems) > 0 {
-		return fmt.Errorf("the edited text would not be readable: %w", problems[0])
+		return nil, fmt.Errorf("the edited text would not be readable: %w", problems[0])
 	}
+	return after, nil
+}
+
+// says is an error unless the file says what is meant, in every document.
+func (f *File) says(want []*Node) error {
 	empty := func(n *Node) bool { return !n.Set() }
 	want = slices.DeleteFunc(slices.Clone(want), empty)
-	got := slices.DeleteFunc(slices.Clone(after.docs), empty)
+	got := slices.DeleteFunc(slices.Clone(f.docs), empty)
 	if !slices.EqualFunc(want, got, Equal) {
 		return errors.New("the edited text would say something else than meant; edit it by hand")
 	}

@@ -1,9 +1,7 @@
 package manifest
 
 import (
-	"bytes"
 	"strings"
-	"unsafe"
 )
 
 // plainStart reports whether a plain scalar may start as s does.
@@ -123,7 +121,7 @@ func (f *fast) literal(n *Node, indent int) {
 }
 
 func dedent(s string, width int, crlf bool) string {
-	var b bytes.Buffer
+	var b strings.Builder
 	b.Grow(len(s))
 	for s != "" {
 		i := strings.IndexByte(s, '\n')
@@ -142,6 +140,5 @@ func dedent(s string, width int, crlf bool) string {
 			b.WriteByte('\n')
 		}
 	}
-	out := b.Bytes()
-	return unsafe.String(unsafe.SliceData(out), len(out))
+	return b.String()
 }

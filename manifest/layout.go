@@ -106,11 +106,10 @@ func (n *Node) yaml(flow, quoted bool) *yaml.Node {
 			out.Kind, out.Value = yaml.ScalarNode, n.Value
 			break
 		}
-		if err := out.Encode(n.Value); err != nil {
-			out.SetString(n.Value)
-		}
-		// The encoder writes a block that begins with white space so that it cannot be read.
-		if quoted || strings.Contains(n.Value, "\n") && strings.TrimLeft(n.Value, " \t\r\n") != n.Value {
+		out.SetString(n.Value)
+		// The encoder leaves out quotes that YAML 1.1 needs, and writes a block that begins with
+		// white space so that it cannot be read.
+		if quoted || !isWord(n.Value) && !isText(n.Value) || strings.Contains(n.Value, "\n") && strings.TrimLeft(n.Value, " \t\r\n") != n.Value {
 			out.Style = yaml.DoubleQuotedStyle
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"unsafe"
 )
 
 // MaxBytes is the size above which a file is not read. The largest manifests
@@ -85,13 +85,14 @@ func (l *Loader) readAll(ctx context.Context, paths []string, results []result) 
 	for range min(runtime.GOMAXPROCS(0), max(1, len(paths))) {
 		wg.Go(func() {
 			nodes := arena{aliased: &aliased}
+			buf := make([]byte, 64<<10)
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(paths) {
 					return
 				}
 				if paths[i] != "" {
-					results[i] = l.read(paths[i], &nodes)
+					results[i] = l.read(paths[i], &nodes, buf)
 				}
 				if n := read.Add(1); l.Progress != nil && n%256 == 0 {
 					progress.Lock()
@@ -105,8 +106,8 @@ func (l *Loader) readAll(ctx context.Context, paths []string, results []result) 
 	return context.Cause(ctx)
 }
 
-func (l *Loader) read(path string, nodes *arena) result {
-	src, info, err := l.bytes(path)
+func (l *Loader) read(path string, nodes *arena, buf []byte) result {
+	src, info, err := l.bytes(path, buf)
 	if err != nil {
 		return result{problems: []Problem{{Path: path, Text: reason(err)}}, info: info}
 	}
@@ -114,7 +115,7 @@ func (l *Loader) read(path string, nodes *arena) result {
 	return result{f, problems, info}
 }
 
-func (l *Loader) bytes(path string) (string, fs.FileInfo, error) {
+func (l *Loader) bytes(path string, buf []byte) (string, fs.FileInfo, error) {
 	if path == "-" {
 		data, err := io.ReadAll(io.LimitReader(l.Stdin, MaxBytes+1))
 		src, err := l.bounded(data, err)
@@ -132,21 +133,18 @@ func (l *Loader) bytes(path string) (string, fs.FileInfo, error) {
 	if info.Size() > MaxBytes {
 		return "", info, tooLarge(info.Size())
 	}
-	// One byte more than the file has: a read that leaves it free has found the end. Files in
-	// /proc have no size.
-	data := make([]byte, 0, info.Size()+1)
+	var text strings.Builder
+	text.Grow(int(info.Size()))
 	for {
-		n, err := file.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
+		n, err := file.Read(buf)
+		text.Write(buf[:n])
 		switch {
-		case err == io.EOF, err == nil && n > 0 && int64(len(data)) == info.Size():
-			return unsafe.String(unsafe.SliceData(data), len(data)), info, nil
+		case err == io.EOF, err == nil && n > 0 && n < len(buf) && int64(text.Len()) == info.Size():
+			return text.String(), info, nil // the usual file needs one call
 		case err != nil:
 			return "", nil, err
-		case len(data) > MaxBytes:
-			return "", info, tooLarge(int64(len(data)))
-		case len(data) == cap(data):
-			data = append(data, 0)[:len(data)]
+		case text.Len() > MaxBytes:
+			return "", info, tooLarge(int64(text.Len()))
 		}
 	}
 }

@@ -8,6 +8,9 @@ import (
 // splice finds the bytes that an edit changes.
 func (e Edit) splice(f *File) (splice, error) {
 	n := e.node
+	if e.step != nil && e.place != nil {
+		return *e.place, nil
+	}
 	switch e.kind {
 	case set:
 		return e.writer.set(e)
