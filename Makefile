@@ -78,10 +78,10 @@ registries-test: ## all tests against real registries, the long ones too
 	@hack/deps.sh --registries
 	@go test -tags registries,nightly -count=1 -timeout 40m -v ./test/registries/... ./test/contract/...
 
-prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures)
+prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures, IPV6=1 for clusters of IPv6)
 	@hack/deps.sh
 	@if go run ./test/e2e/cmd/prove --list $(if $(RUN),--run '$(RUN)') | grep '^registry/' >/dev/null; then hack/deps.sh --registries; fi
-	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)')
+	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)') $(if $(IPV6),--ipv6)
 
 nightly: ## all that CI is too short for: each fuzz target for a minute, the long tests against real registries, every proof
 	@hack/nightly.sh

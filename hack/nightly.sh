@@ -17,6 +17,7 @@ part test make --no-print-directory test
 part fuzz hack/fuzz.sh 1m
 part registries make --no-print-directory registries-test
 part proofs make --no-print-directory prove "JSON=$out/proofs.json"
+part ipv6 make --no-print-directory prove IPV6=1 "RUN=^(rollout|delete-pod|drain|scale-down|property)/" "JSON=$out/proofs-ipv6.json"
 printf '\n%s on %s, %s processors\n\n| part | took | result |\n|---|---|---|\n%s' \
   "$(git describe --tags --always --dirty)" "$(date --utc +%F)" "$(nproc)" "$rows"
 exit "$failed"

@@ -36,6 +36,7 @@ first build. A failure or Ctrl-C on the way takes down again what was started.`,
 	}
 	command.Flags().IntVar(&options.Nodes, "nodes", cluster.DefaultNodes, "how many nodes")
 	command.Flags().StringVar(&options.Proxy, "proxy", cluster.NFTables, "kube-proxy's mode: nftables or iptables")
+	command.Flags().BoolVar(&options.IPv6, "ipv6", false, "give nodes, pods and Services addresses of IPv6 alone")
 	command.Flags().BoolVar(&options.NoDNS, "no-dns", false, "leave CoreDNS out")
 	return command
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -142,7 +143,15 @@ func (a App) Deploy(ctx context.Context, client kubernetes.Interface) (string, e
 	if err := a.available(ctx, client); err != nil {
 		return "", err
 	}
-	return "http://" + service.Spec.ClusterIP, nil
+	return "http://" + inURL(service.Spec.ClusterIP), nil
+}
+
+// inURL writes an address as URLs have it.
+func inURL(ip string) string {
+	if strings.Contains(ip, ":") {
+		return "[" + ip + "]"
+	}
+	return ip
 }
 
 func (a App) available(ctx context.Context, client kubernetes.Interface) error {

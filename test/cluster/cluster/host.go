@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -57,7 +59,12 @@ func (s starter) makeLinks(ctx context.Context) error {
 			if err := host.IP(ctx, node.render.InnerLink()); err != nil {
 				return err
 			}
-			return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) // this thread's namespace's own
+			for _, setting := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} { // this thread's namespace's own
+				if err := os.WriteFile("/proc/sys/net/"+setting, []byte("1"), 0o644); err != nil && (s.plan.IPv6 || !errors.Is(err, fs.ErrNotExist)) {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("linking %s: %w", node.Name(), err)

@@ -105,7 +105,7 @@ func (n *Node) Cut(ctx context.Context) error {
 
 // Mend undoes Cut.
 func (n *Node) Mend(ctx context.Context) error {
-	_, err := n.exec(ctx, render.MendRules(), "nft", "-f", "-")
+	_, err := n.exec(ctx, n.render.MendRules(), "nft", "-f", "-")
 	return err
 }
 

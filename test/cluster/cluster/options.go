@@ -37,6 +37,7 @@ type Options struct {
 	Name     string    // of the instance; default DefaultName
 	Nodes    int       // default DefaultNodes
 	Proxy    string    // NFTables or IPTables; default NFTables
+	IPv6     bool      // all addresses are of IPv6; default of IPv4
 	NoDNS    bool      // leave CoreDNS out
 	Progress io.Writer // gets a line for each step; default none
 }
@@ -46,6 +47,7 @@ func (o Options) plan() plan.Plan {
 		Name:  cmp.Or(o.Name, DefaultName),
 		Nodes: cmp.Or(o.Nodes, DefaultNodes),
 		Proxy: cmp.Or(o.Proxy, NFTables),
+		IPv6:  o.IPv6,
 		DNS:   !o.NoDNS,
 	}
 }

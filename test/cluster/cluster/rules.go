@@ -6,16 +6,21 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/lameduck-dev/lameduck/test/cluster/internal/render"
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/rules"
 )
 
 // Rules is the node's own description of what kube-proxy has programmed: the table kube-proxy as nft lists it, or
 // the table nat as iptables-save prints it. It is empty before kube-proxy's first sync.
 func (n *Node) Rules(ctx context.Context) ([]byte, error) {
-	if n.cluster.Proxy() == IPTables {
-		return n.Exec(ctx, "iptables-save", "-t", "nat")
+	save := "iptables-save"
+	if n.render.Plan.IPv6 {
+		save = "ip6tables-save"
 	}
-	dump, err := n.Exec(ctx, "nft", "list", "table", "ip", "kube-proxy")
+	if n.cluster.Proxy() == IPTables {
+		return n.Exec(ctx, save, "-t", "nat")
+	}
+	dump, err := n.Exec(ctx, "nft", "list", "table", render.Family(n.render.Plan), "kube-proxy")
 	if err != nil && bytes.Contains([]byte(err.Error()), []byte("No such file or directory")) {
 		return nil, nil
 	}

@@ -35,7 +35,8 @@ type Plan struct {
 	Name  string `json:"name"`
 	Slot  int    `json:"slot"`
 	Nodes int    `json:"nodes"`
-	Proxy string `json:"proxy"` // nftables or iptables
+	Proxy string `json:"proxy"`          // nftables or iptables
+	IPv6  bool   `json:"ipv6,omitempty"` // all addresses are of this family; else of IPv4
 	DNS   bool   `json:"dns"`
 	Dir   string `json:"dir"`
 }
@@ -68,28 +69,34 @@ func ValidateName(name string) error {
 func (p Plan) Uplink() string { return fmt.Sprintf("lameduck%d", p.Slot) }
 
 // NodeNet holds the host's address and the nodes'.
-func (p Plan) NodeNet() netip.Prefix { return prefix4(172, 30, p.Slot, 24) }
+func (p Plan) NodeNet() netip.Prefix { return p.prefix(nodes) }
 
 // HostAddr is where the control plane listens.
-func (p Plan) HostAddr() netip.Addr { return addr4(172, 30, p.Slot, 1) }
+func (p Plan) HostAddr() netip.Addr { return p.addr(nodes, 0, 1) }
 
 // NodeAddr is the InternalIP of node n, n from 1.
-func (p Plan) NodeAddr(n int) netip.Addr { return addr4(172, 30, p.Slot, 10+n) }
+func (p Plan) NodeAddr(n int) netip.Addr { return p.addr(nodes, 0, 10+n) }
 
 // ClusterCIDR holds all pods.
-func (p Plan) ClusterCIDR() netip.Prefix { return prefix4(10, 240+p.Slot, 0, 16) }
+func (p Plan) ClusterCIDR() netip.Prefix { return p.prefix(pods) }
 
 // PodCIDR holds the pods of node n, n from 1.
-func (p Plan) PodCIDR(n int) netip.Prefix { return prefix4(10, 240+p.Slot, n, 24) }
+func (p Plan) PodCIDR(n int) netip.Prefix {
+	bits := 24
+	if p.IPv6 {
+		bits = 64
+	}
+	return netip.PrefixFrom(p.addr(pods, n, 0), bits)
+}
 
 // ServiceCIDR holds the cluster IPs; the first is the API server's, the tenth the DNS server's.
-func (p Plan) ServiceCIDR() netip.Prefix { return prefix4(10, 96+p.Slot, 0, 16) }
+func (p Plan) ServiceCIDR() netip.Prefix { return p.prefix(services) }
 
 // APIServiceAddr is the cluster IP of the Service default/kubernetes.
-func (p Plan) APIServiceAddr() netip.Addr { return addr4(10, 96+p.Slot, 0, 1) }
+func (p Plan) APIServiceAddr() netip.Addr { return p.addr(services, 0, 1) }
 
 // DNSAddr is the cluster IP of the Service kube-system/kube-dns.
-func (p Plan) DNSAddr() netip.Addr { return addr4(10, 96+p.Slot, 0, 10) }
+func (p Plan) DNSAddr() netip.Addr { return p.addr(services, 0, 10) }
 
 // Network is the name of the pod network, unique on the machine.
 func (p Plan) Network() string { return "lameduck-" + p.Name }
@@ -102,6 +109,14 @@ func NodeName(n int) string { return fmt.Sprintf("node%d", n) }
 
 // NodeDir holds all that node n keeps on disk, its sockets and its namespace.
 func (p Plan) NodeDir(n int) string { return filepath.Join(p.Dir, NodeName(n)) }
+
+// AllAddrs is what listens on every address.
+func (p Plan) AllAddrs() netip.Addr {
+	if p.IPv6 {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
 
 // Path names a file of the instance.
 func (p Plan) Path(elements ...string) string {
@@ -169,8 +184,33 @@ func All(base string) ([]Plan, error) {
 	return plans, nil
 }
 
-func addr4(a, b, c, d int) netip.Addr {
-	return netip.AddrFrom4([4]byte{byte(a), byte(b), byte(c), byte(d)})
+// network is one of an instance's networks, in both families.
+type network struct {
+	v4       func(slot int) (a, b, c byte)
+	v4Bits   int
+	v6, bits int // the fourth group of fd1e:d0cc:SLOT, and how long the prefix is
 }
 
-func prefix4(a, b, c, bits int) netip.Prefix { return netip.PrefixFrom(addr4(a, b, c, 0), bits) }
+var (
+	nodes    = network{func(slot int) (a, b, c byte) { return 172, 30, byte(slot) }, 24, 0, 64}
+	pods     = network{func(slot int) (a, b, c byte) { return 10, byte(240 + slot), 0 }, 16, 0x100, 56}
+	services = network{func(slot int) (a, b, c byte) { return 10, byte(96 + slot), 0 }, 16, 0x200, 112}
+)
+
+// addr is an address of a network, in one of its subnets.
+func (p Plan) addr(n network, subnet, host int) netip.Addr {
+	if p.IPv6 {
+		group := n.v6 + subnet
+		return netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x1e, 2: 0xd0, 3: 0xcc, 5: byte(p.Slot), 6: byte(group >> 8), 7: byte(group), 15: byte(host)})
+	}
+	a, b, c := n.v4(p.Slot)
+	return netip.AddrFrom4([4]byte{a, b, c + byte(subnet), byte(host)})
+}
+
+func (p Plan) prefix(n network) netip.Prefix {
+	bits := n.v4Bits
+	if p.IPv6 {
+		bits = n.bits
+	}
+	return netip.PrefixFrom(p.addr(n, 0, 0), bits)
+}

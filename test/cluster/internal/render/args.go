@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/plan"
@@ -9,13 +10,18 @@ import (
 
 // APIServerURL is where the API server listens.
 func APIServerURL(p plan.Plan) string {
-	return fmt.Sprintf("https://%s:%d", p.HostAddr(), plan.APIServerPort)
+	return url(p, plan.APIServerPort)
+}
+
+// url is that of a port at the instance's own address.
+func url(p plan.Plan, port uint16) string {
+	return "https://" + netip.AddrPortFrom(p.HostAddr(), port).String()
 }
 
 // Etcd is the command line of etcd. It does not sync to disk: its data goes with the cluster.
 func Etcd(p plan.Plan) []string {
-	client := fmt.Sprintf("https://%s:%d", p.HostAddr(), plan.EtcdPort)
-	peer := fmt.Sprintf("https://%s:%d", p.HostAddr(), plan.EtcdPeerPort)
+	client := url(p, plan.EtcdPort)
+	peer := url(p, plan.EtcdPeerPort)
 	return []string{
 		hyper(p), "etcd",
 		"--name=etcd",
@@ -45,7 +51,7 @@ func APIServer(p plan.Plan) []string {
 		"--bind-address=" + p.HostAddr().String(),
 		"--advertise-address=" + p.HostAddr().String(),
 		fmt.Sprintf("--secure-port=%d", plan.APIServerPort),
-		fmt.Sprintf("--etcd-servers=https://%s:%d", p.HostAddr(), plan.EtcdPort),
+		"--etcd-servers=" + url(p, plan.EtcdPort),
 		"--etcd-cafile=" + p.Path("pki/ca.crt"),
 		"--etcd-certfile=" + p.Path("pki/apiserver-etcd.crt"),
 		"--etcd-keyfile=" + p.Path("pki/apiserver-etcd.key"),

@@ -16,12 +16,28 @@ func Switch(p plan.Plan) string { return p.Path("switch") }
 func HostLinks(p plan.Plan) string {
 	var script strings.Builder
 	fmt.Fprintf(&script, "link add %s type veth peer name host netns %s\n", p.Uplink(), Switch(p))
-	fmt.Fprintf(&script, "address add %s/%d dev %s\n", p.HostAddr(), p.NodeNet().Bits(), p.Uplink())
+	fmt.Fprintf(&script, "address add %s/%d dev %s%s\n", p.HostAddr(), p.NodeNet().Bits(), p.Uplink(), atOnce(p))
 	fmt.Fprintf(&script, "link set %s up\n", p.Uplink())
 	for n := 1; n <= p.Nodes; n++ {
 		fmt.Fprintf(&script, "route add %s via %s\n", p.PodCIDR(n), p.NodeAddr(n))
 	}
 	return script.String()
+}
+
+// atOnce has an address of IPv6 hold before it is known that nobody else has it: nobody does.
+func atOnce(p plan.Plan) string {
+	if p.IPv6 {
+		return " nodad"
+	}
+	return ""
+}
+
+// Family is what ip and nft call the instance's family of addresses.
+func Family(p plan.Plan) string {
+	if p.IPv6 {
+		return "ip6"
+	}
+	return "ip"
 }
 
 // SwitchLinks is the switch's `ip -batch` script: the bridge, and a cable into each node's namespace.
@@ -40,7 +56,7 @@ func SwitchLinks(p plan.Plan) string {
 func (n Node) InnerLink() string {
 	var script strings.Builder
 	fmt.Fprintf(&script, "link set lo up\n")
-	fmt.Fprintf(&script, "address add %s/%d dev eth0\n", n.Address(), n.Plan.NodeNet().Bits())
+	fmt.Fprintf(&script, "address add %s/%d dev eth0%s\n", n.Address(), n.Plan.NodeNet().Bits(), atOnce(n.Plan))
 	fmt.Fprintf(&script, "link set eth0 up\n")
 	fmt.Fprintf(&script, "route add default via %s\n", n.Plan.HostAddr())
 	for other := 1; other <= n.Plan.Nodes; other++ {
@@ -54,32 +70,32 @@ func (n Node) InnerLink() string {
 // CutRules is the nft script that parts the node from the API server, connections that stand included.
 func (n Node) CutRules() string {
 	host := n.Plan.HostAddr()
-	return fmt.Sprintf(`table ip %[1]s
-delete table ip %[1]s
-table ip %[1]s {
+	return fmt.Sprintf(`table %[4]s %[1]s
+delete table %[4]s %[1]s
+table %[4]s %[1]s {
 	chain out {
 		type filter hook output priority -200; policy accept;
-		ip daddr %[2]s tcp dport %[3]d drop
-		ip daddr %[2]s tcp sport 10250 drop
+		%[4]s daddr %[2]s tcp dport %[3]d drop
+		%[4]s daddr %[2]s tcp sport 10250 drop
 	}
 	chain forward {
 		type filter hook forward priority -200; policy accept;
-		ip daddr %[2]s tcp dport %[3]d drop
-		ip saddr %[2]s tcp sport %[3]d drop
+		%[4]s daddr %[2]s tcp dport %[3]d drop
+		%[4]s saddr %[2]s tcp sport %[3]d drop
 	}
 	chain in {
 		type filter hook input priority -200; policy accept;
-		ip saddr %[2]s tcp sport %[3]d drop
-		ip saddr %[2]s tcp dport 10250 drop
+		%[4]s saddr %[2]s tcp sport %[3]d drop
+		%[4]s saddr %[2]s tcp dport 10250 drop
 	}
 }
-`, CutTable, host, plan.APIServerPort)
+`, CutTable, host, plan.APIServerPort, Family(n.Plan))
 }
 
 // CutTable is the node's nft table that parts it from the API server.
 const CutTable = "lameduck-cut"
 
 // MendRules is the nft script that undoes CutRules; it may be run on a node that is not cut.
-func MendRules() string {
-	return fmt.Sprintf("table ip %[1]s\ndelete table ip %[1]s\n", CutTable)
+func (n Node) MendRules() string {
+	return fmt.Sprintf("table %[2]s %[1]s\ndelete table %[2]s %[1]s\n", CutTable, Family(n.Plan))
 }

@@ -42,6 +42,9 @@ func (n Node) Dir() string { return n.Plan.NodeDir(n.Number) }
 // Address is the node's InternalIP.
 func (n Node) Address() netip.Addr { return n.Plan.NodeAddr(n.Number) }
 
+// MetricsAddress is where kube-proxy shows its metrics.
+func (n Node) MetricsAddress() netip.AddrPort { return netip.AddrPortFrom(n.Plan.AllAddrs(), 10249) }
+
 // PodCIDR is where the node's pods get their addresses.
 func (n Node) PodCIDR() netip.Prefix { return n.Plan.PodCIDR(n.Number) }
 

@@ -18,33 +18,42 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 var testPlan = plan.Plan{Name: "golden", Slot: 2, Nodes: 3, Proxy: "nftables", DNS: true, Dir: "/var/lib/lameduck/golden"}
 
-func TestGolden(t *testing.T) {
-	node := Node{Plan: testPlan, Number: 2}
+func TestGolden(t *testing.T) { golden(t, testPlan, "testdata") }
+
+// TestGoldenIPv6 is the same instance with addresses of IPv6.
+func TestGoldenIPv6(t *testing.T) {
+	p := testPlan
+	p.IPv6 = true
+	golden(t, p, filepath.Join("testdata", "ipv6"))
+}
+
+func golden(t *testing.T, p plan.Plan, dir string) {
+	node := Node{Plan: p, Number: 2}
 	got, err := node.Files()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got["coredns.yaml"], err = CoreDNS(testPlan); err != nil {
+	if got["coredns.yaml"], err = CoreDNS(p); err != nil {
 		t.Fatal(err)
 	}
 	leaf := pki.Leaf{Certificate: []byte("certificate"), Key: []byte("key")}
-	if got["kubeconfig"], err = Kubeconfig("golden", "admin", APIServerURL(testPlan), []byte("authority"), leaf); err != nil {
+	if got["kubeconfig"], err = Kubeconfig("golden", "admin", APIServerURL(p), []byte("authority"), leaf); err != nil {
 		t.Fatal(err)
 	}
 	for name, script := range map[string]string{
-		"host-links.ip":   HostLinks(testPlan),
-		"switch-links.ip": SwitchLinks(testPlan),
+		"host-links.ip":   HostLinks(p),
+		"switch-links.ip": SwitchLinks(p),
 		"inner-link.ip":   node.InnerLink(),
 		"cut.nft":         node.CutRules(),
-		"mend.nft":        MendRules(),
+		"mend.nft":        node.MendRules(),
 	} {
 		got[name] = []byte(script)
 	}
 	for name, args := range map[string][]string{
-		"etcd":                    Etcd(testPlan),
-		"kube-apiserver":          APIServer(testPlan),
-		"kube-controller-manager": ControllerManager(testPlan),
-		"kube-scheduler":          Scheduler(testPlan),
+		"etcd":                    Etcd(p),
+		"kube-apiserver":          APIServer(p),
+		"kube-controller-manager": ControllerManager(p),
+		"kube-scheduler":          Scheduler(p),
 		"containerd":              node.Containerd(),
 		"kubelet":                 node.Kubelet(),
 		"kube-proxy":              node.KubeProxy(),
@@ -53,7 +62,7 @@ func TestGolden(t *testing.T) {
 		got[name+".args"] = []byte(strings.Join(args, "\n") + "\n")
 	}
 	for name, text := range got {
-		compare(t, filepath.Join("testdata", name), string(text))
+		compare(t, filepath.Join(dir, name), string(text))
 	}
 	for name, text := range got {
 		if filepath.Ext(name) != ".yaml" && name != "kubeconfig" {

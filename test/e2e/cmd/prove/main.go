@@ -27,6 +27,7 @@ func main() {
 	run := flag.String("run", "", "only the proofs whose name matches this `regexp`")
 	file := flag.String("json", "", "write the figures to this `file` as JSON")
 	name := flag.String("name", "prove", "`name` of the cluster that is started; several can be up side by side")
+	ipv6 := flag.Bool("ipv6", false, "give the clusters addresses of IPv6 alone")
 	list := flag.Bool("list", false, "list the proofs that --run matches and stop")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "prove runs lameduck's proofs, each with its control run, on a real three-node cluster.\n"+
@@ -55,7 +56,7 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	outcomes, err := prove(ctx, *name, proofs)
+	outcomes, err := prove(ctx, cluster.Options{Name: *name, Nodes: 3, IPv6: *ipv6, Progress: os.Stderr}, proofs)
 	stop()
 	fmt.Println()
 	if tableErr := e2e.WriteTable(os.Stdout, outcomes); tableErr != nil {
@@ -83,7 +84,7 @@ func show(proofs []e2e.Proof) {
 
 // prove runs the proofs, one cluster for all that share a proxy mode. A proof that could not
 // be run does not keep the others from running.
-func prove(ctx context.Context, name string, proofs []e2e.Proof) (outcomes []e2e.Outcome, err error) {
+func prove(ctx context.Context, options cluster.Options, proofs []e2e.Proof) (outcomes []e2e.Outcome, err error) {
 	var env *e2e.Env
 	closeEnv := func() {
 		if env != nil {
@@ -92,13 +93,12 @@ func prove(ctx context.Context, name string, proofs []e2e.Proof) (outcomes []e2e
 		}
 	}
 	defer closeEnv()
-	proxy := ""
 	for _, proof := range proofs {
-		if proof.Proxy != proxy {
+		if proof.Proxy != options.Proxy {
 			closeEnv()
-			proxy = proof.Proxy
+			options.Proxy = proof.Proxy
 			var upErr error
-			if env, upErr = e2e.Up(ctx, cluster.Options{Name: name, Nodes: 3, Proxy: proxy, Progress: os.Stderr}); upErr != nil {
+			if env, upErr = e2e.Up(ctx, options); upErr != nil {
 				return outcomes, errors.Join(err, upErr)
 			}
 			if upErr = env.Install(ctx); upErr != nil {
