@@ -61,11 +61,17 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 		return late(termination.PeerUnknown)
 	}
 	for _, one := range p.seen {
-		if one.class.MayKnow() && !late(one.class) && !one.silent(now, peerFloor) {
+		if one.class.MayKnow() && !late(one.class) && !one.forgot(now) {
 			return false
 		}
 	}
 	return true
+}
+
+// forgot reports whether the peer's silence shows that it has forgotten the pod. That of one that goes by
+// DNS shows nothing: the next answer may come from another server's cache, and bring the address back.
+func (p *peer) forgot(now time.Time) bool {
+	return p.class != termination.PeerResolver && p.silent(now, peerFloor)
 }
 
 func (p *peer) silent(now time.Time, floor time.Duration) bool {

@@ -57,13 +57,13 @@ func TestRouters(t *testing.T) {
 		{name: "one that has learnt before, in a pod of unknown age", before: 2000, peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 10 * ms, from: 15 * s, to: 15300 * ms},
 		{name: "a router that learns 8 s late", peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms, says: "shop/sender (watcher) sent until 8.00s"},
 		{name: "a proxy that never learns", peer: router, class: termination.PeerProxy, every: 50 * ms, until: time.Hour, from: 15 * s, to: 15300 * ms, says: "shop/sender (proxy) sent until"},
-		{name: "one that resolves, and caches for 20 s", peer: router, class: termination.PeerResolver, every: 50 * ms, until: 20 * s, from: 22 * s, to: 22200 * ms},
+		{name: "one that resolves, and is silent", peer: router, class: termination.PeerResolver, every: 50 * ms, until: s, from: 33 * s, to: 33300 * ms, says: "shop/sender (resolver) sent until 1.00s"},
 		{name: "one that resolves and never learns", peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 33 * s, to: 33300 * ms, says: "shop/sender (resolver) sent until"},
 		{name: "one that resolves, and a lower ceiling", set: func(c *Config) { c.PeerCeiling = 8 * s }, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 8 * s, to: 8300 * ms},
 		{name: "one that resolves, and room to wait", set: func(c *Config) {
 			c.Budget = termination.Budget{Grace: time.Minute, Announce: 3 * s, Confirm: 45 * s, Drain: 5 * s, Stop: 5 * s, Margin: 2 * s}
 		}, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 40 * s, to: 40300 * ms},
-		{name: "one whose pace is slow", peer: router, class: termination.PeerResolver, every: 900 * ms, until: 4 * s, from: 9 * s, to: 10500 * ms},
+		{name: "one whose pace is slow", peer: router, class: termination.PeerOutside, every: 900 * ms, until: 4 * s, from: 9 * s, to: 10500 * ms},
 		{name: "one whose pace is not known", peer: router, class: termination.PeerOutside, every: time.Hour, until: 4 * s, from: 15 * s, to: 15300 * ms},
 		{name: "on the node's network", peer: node, class: termination.PeerNode, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms},
 		{name: "a hub that tells no classes", peer: router, strange: true, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms, says: "10.0.1.9 (unknown)"},
