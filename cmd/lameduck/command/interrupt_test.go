@@ -2,6 +2,8 @@ package command
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -78,6 +80,37 @@ func TestInterrupt(t *testing.T) {
 					t.Errorf("exit code %d after %s, want %d\n%s", code, took, want, text)
 				}
 			})
+		}
+	}
+}
+
+// TestInterruptWhileParsing: a huge input that has been read is not parsed to its end first.
+func TestInterruptWhileParsing(t *testing.T) {
+	program := programIn(t, t.TempDir())
+	var huge strings.Builder
+	huge.WriteString("anchor: &a 1\n") // only the full parser reads it
+	for i := range 200_000 {
+		fmt.Fprintf(&huge, "k%d: {b: [1, 2], c: d}\n", i)
+	}
+	for _, args := range []string{"check -", "fix -", "inject -f -"} {
+		cmd := exec.Command(program, strings.Fields(args)...)
+		cmd.Env = append(os.Environ(), asProgram+"=1")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(stdin, huge.String()); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(stdin.Close(), cmd.Process.Signal(syscall.SIGINT)); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // its exit code tells
+		if code := cmd.ProcessState.ExitCode(); code != 130 {
+			t.Errorf("%s: exit code %d, want 130", args, code)
 		}
 	}
 }
