@@ -86,11 +86,12 @@ func changed(n *Node, values map[*Node]any) (*Node, error) {
 // toward are the edits that lead to what is wanted of each document.
 func (f *File) toward(want []*Node, whole bool) []Edit {
 	var edits []Edit
+	allJSON := json.Valid([]byte(f.Src))
 	for i, root := range f.docs {
 		if root == nil || SameValue(root, want[i]) {
 			continue
 		}
-		w := writer{File: f, json: root.isJSON(f.Src) || json.Valid([]byte(f.Src)), layout: f.layoutOf(root)}
+		w := writer{File: f, root: root, json: allJSON || root.isJSON(f.Src), layout: f.layoutOf(root)}
 		w.layout.quoted = whole
 		more, ok := []Edit(nil), false
 		if !whole {

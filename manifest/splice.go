@@ -31,7 +31,7 @@ func (e Edit) splice(f *File) (splice, error) {
 	if root == nil {
 		return splice{}, errPlace
 	}
-	w := &writer{File: f, json: root.isJSON(f.Src)}
+	w := &writer{File: f, root: root, json: root.isJSON(f.Src)}
 	switch e.kind {
 	case insert:
 		if n.Style == Flow {
@@ -115,8 +115,10 @@ func (n *Node) isJSON(src string) bool {
 // writer makes the bytes of edits in one document's way of writing.
 type writer struct {
 	*File
+	root   *Node
 	json   bool
 	layout layout
+	spaces *bool // behind colons and commas of JSON, once that is known
 }
 
 // lineEnd is the offset of the line's end, before its newline.
@@ -162,11 +164,17 @@ func (f *File) document(text string) string {
 	return lead + strings.ReplaceAll(text, "\n", nl)
 }
 
-// indentBefore is the white space before an offset, and whether there is
-// nothing else on its line but dashes.
+// indentBefore is the white space before an offset, if there is nothing else on its line
+// but dashes. It looks no further: a line may be all of a file.
 func (f *File) indentBefore(off int) (lead string, first bool) {
-	lead = f.Src[f.lineStart(off):off]
-	return strings.Repeat(" ", len(lead)), strings.Trim(lead, " -") == ""
+	start := off
+	for start > 0 && (f.Src[start-1] == ' ' || f.Src[start-1] == '-') {
+		start--
+	}
+	if start > 0 && f.Src[start-1] != '\n' && f.Src[start-1] != '\r' && f.Src[:start] != bom {
+		return "", false
+	}
+	return strings.Repeat(" ", off-start), true
 }
 
 func (w *writer) prefix(n *Node, text string) (splice, error) {

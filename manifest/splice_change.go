@@ -221,7 +221,7 @@ func (w *writer) inFlow(near, n *Node) (string, error) {
 	if !first {
 		return w.value(n), nil
 	}
-	return w.jsonText(n, w.jsonIndent(w.rootOf(near)), lead), nil
+	return w.jsonText(n, w.jsonIndent(w.root), lead), nil
 }
 
 // flowItem is the same with its key, if it has one.
@@ -302,9 +302,4 @@ func (w *writer) indented(text, indent string) string {
 		}
 	}
 	return b.String()
-}
-
-func (w *writer) rootOf(n *Node) *Node {
-	root, _ := w.around(n)
-	return root
 }

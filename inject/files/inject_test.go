@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -162,6 +163,29 @@ func TestLeftOut(t *testing.T) {
 		out, said := run(t, "in.yaml", src, settings)
 		if out != src || !strings.Contains(said, "Service shop/kn: skipped: Knative refuses preStop hooks") || strings.Count(said, "\n") != 1 {
 			t.Errorf("%s: said %q, changed %v", name, said, out != src)
+		}
+	}
+}
+
+// TestManyObjects: the time grows with the input, not with its square, whether it is one
+// line, one document or many.
+func TestManyObjects(t *testing.T) {
+	const many = 1000
+	deployment := `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"},"spec":{"template":{"metadata":{"labels":{"lameduck.dev/inject":"true"}},"spec":{"containers":[{"name":"a","image":"a"}]}}}}`
+	pretty := strings.NewReplacer(`{`, "{\n ", `}`, "\n}", `,`, ",\n ").Replace(deployment)
+	pod := "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels: {lameduck.dev/inject: \"true\"}\nspec:\n  containers:\n  - name: a\n    image: a\n"
+	list := func(one string) string {
+		return `{"apiVersion":"v1","kind":"List","items":[` + strings.TrimSuffix(strings.Repeat(one+",", many), ",") + `]}`
+	}
+	for name, src := range map[string]string{
+		"minified": list(deployment), "in lines": list(pretty), "documents": strings.Repeat(pod+"---\n", many),
+	} {
+		start := time.Now()
+		out, said := run(t, "in", src, settings)
+		if took := time.Since(start); took > 20*time.Second || strings.Count(out, "--container=a") != many {
+			t.Errorf("%s: %v for %d bytes, %.100s", name, took, len(src), said)
+		} else {
+			t.Logf("%s: %v", name, took)
 		}
 	}
 }
