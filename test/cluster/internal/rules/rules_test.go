@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,6 +65,8 @@ func TestReachability(t *testing.T) {
 		{"iptables: unlinked", ParseIPTables, iptHook + iptPod, nil},
 		{"iptables: linked", ParseIPTables, iptHook + "-A KUBE-SERVICES -j KUBE-SEP-A\n" + iptPod, []string{"10.0.0.1"}},
 		{"iptables: goto", ParseIPTables, iptHook + "-A KUBE-SERVICES -g KUBE-SEP-A\n" + iptPod, []string{"10.0.0.1"}},
+		{"nft: IPv6", ParseNFTables, strings.ReplaceAll(nftHook+"goto endpoint-A__10.0.0.1/80"+nftPod, "to 10.0.0.1:80", "to [fd1e::1]:80"), []string{"fd1e::1"}},
+		{"iptables: IPv6", ParseIPTables, strings.ReplaceAll(iptHook+"-A KUBE-SERVICES -j KUBE-SEP-A\n"+iptPod, "10.0.0.1:80", "[fd1e::1]:80"), []string{"fd1e::1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, targets(t, test.parse, test.dump)); diff != "" {
