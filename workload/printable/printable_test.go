@@ -136,7 +136,7 @@ func TestWriterMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(4*len(text)) {
+	if took := after.TotalAlloc - before.TotalAlloc; took > uint64(16*len(text)) {
 		t.Errorf("%d bytes to write %d", took, len(text))
 	}
 }
