@@ -24,7 +24,7 @@ type Times struct {
 	Seen time.Duration
 }
 
-// Spring's consumers are told at once, and then go by the load balancer's cache: Nacos, Consul,
+// Spring is for consumers that are told at once, and then go by the load balancer's cache: Nacos, Consul,
 // ZooKeeper, Polaris.
 var Spring = Times{"Nacos, Consul, ZooKeeper, Polaris", Balancer + 5*Push, Balancer + Push}
 

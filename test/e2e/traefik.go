@@ -61,7 +61,7 @@ func (e *Env) answers(ctx context.Context, url string) (lacks string, err error)
 	request.Header.Set("X-Request-Id", "is it there")
 	response, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Do(request)
 	if err != nil {
-		return err.Error(), nil //nolint:nilerr // it is asked again
+		return err.Error(), nil
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {

@@ -28,7 +28,7 @@ func readFound(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer here.Close()
+	defer func() { _ = here.Close() }()
 	file, err := here.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would wait for a writer
 	if err != nil {
 		return nil, err
