@@ -233,7 +233,7 @@ func (r *run) hearAnswer(a answer) {
 		r.hub.missed = append(r.hub.missed, strings.TrimSpace(string(fact.Kind)+" "+clip(fact.Subject, 64)))
 	}
 	r.hub.nodes = max(a.Nodes, passed)
-	if r.hub.nodes > 0 {
+	if r.hub.nodes > 0 && len(r.summary.Timeline.Evidence) < 2*maxNamed { // a hub may change its mind again and again
 		r.summary.Timeline.Add(termination.Evidence{Time: time.Now(), Kind: termination.BarrierPassed, Source: "hub", Detail: fmt.Sprintf("%d nodes", r.hub.nodes)})
 	}
 }
@@ -252,7 +252,7 @@ func (r *run) learns(next knowledge) bool {
 
 func clip(text string, size int) string {
 	if len(text) > size {
-		return text[:size]
+		return strings.ToValidUTF8(text[:size], "")
 	}
 	return text
 }

@@ -56,13 +56,15 @@ func newHTTP1(o http1Options) *http1 {
 	h := &http1{template: o.template(), echo: o.echo, dialer: dialer{dial: o.dial}}
 	for range max(1, o.conns) {
 		h.transports = append(h.transports, &http.Transport{
-			DialContext:         h.dialer.DialContext,
-			TLSClientConfig:     o.tls,
-			TLSHandshakeTimeout: o.timeout,
-			DisableKeepAlives:   o.fresh,
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 4,
-			IdleConnTimeout:     o.idle,
+			DialContext:     h.dialer.DialContext,
+			TLSClientConfig: o.tls,
+			// By default 10 MiB for each request in flight.
+			MaxResponseHeaderBytes: 64 << 10,
+			TLSHandshakeTimeout:    o.timeout,
+			DisableKeepAlives:      o.fresh,
+			DisableCompression:     true,
+			MaxIdleConnsPerHost:    4,
+			IdleConnTimeout:        o.idle,
 			// One read or write holds a whole message of the usual size.
 			ReadBufferSize:  bodyKept,
 			WriteBufferSize: 1 << 10,

@@ -142,7 +142,7 @@ func (ps *podLines) seeEvent(at time.Time, event *corev1.Event) {
 	if when.Before(ps.since.Truncate(time.Second)) {
 		return
 	}
-	message := event.Message[:min(len(event.Message), detailKept)]
+	message := strings.ToValidUTF8(event.Message[:min(len(event.Message), detailKept)], "")
 	p.Events = append(p.Events, report.PodEvent{Time: at, Reason: event.Reason, Message: message})
 }
 

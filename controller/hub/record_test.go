@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -70,4 +71,13 @@ func TestRecord(t *testing.T) {
 			t.Errorf("kept %q", *kept)
 		}
 	})
+}
+
+// TestCleanCutsWholeCharacters: what goes into an Event is valid UTF-8, wherever it is cut.
+func TestCleanCutsWholeCharacters(t *testing.T) {
+	for n := range 4 {
+		if text := clean(strings.Repeat("a", n) + strings.Repeat("鸭", 300)); !utf8.ValidString(text) || len(text) < 190 {
+			t.Errorf("%d bytes, valid %t: %q", len(text), utf8.ValidString(text), text[len(text)-6:])
+		}
+	}
 }

@@ -148,7 +148,7 @@ func (t *Termination) summary(due []report) (eventType, reason, message string) 
 		parts = append(parts, "out of time: "+late)
 	}
 	message = strings.Join(parts, "; ")
-	return eventType, reason, message[:min(len(message), maxMessage)]
+	return eventType, reason, strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")
 }
 
 // unconfirmedBy names what spoke against a confirmation. The mutex is held.
@@ -183,5 +183,5 @@ func clean(text string) string {
 		}
 		return -1
 	}, text)
-	return strings.Clone(strings.TrimSpace(text[:min(len(text), 200)]))
+	return strings.Clone(strings.TrimSpace(strings.ToValidUTF8(text[:min(len(text), 200)], "")))
 }

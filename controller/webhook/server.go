@@ -33,6 +33,9 @@ const (
 	// maxReading bounds the reviews that are worked on at once, in bytes: three of the largest, or
 	// more than a thousand of the usual 10 KiB.
 	maxReading = 3 * maxReview
+	// largeReview is one of a pod that takes the processor for seconds: 100,000 ports 2.5 s. They wait
+	// for each other, so that those of others go on. A common pod's is some KiB.
+	largeReview = 64 << 10
 
 	readTime   = 5 * time.Second
 	writeTime  = 10 * time.Second
@@ -136,6 +139,7 @@ type visitorKey struct{}
 // handler lets the API server's reviews through, as many at once as there is memory for.
 func (s *Server) handler() http.Handler {
 	reading := semaphore.NewWeighted(maxReading)
+	large := semaphore.NewWeighted(1)
 	path := []byte(Path + s.Token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(status int, why string) {
@@ -168,6 +172,14 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		defer reading.Release(size)
+		if size > largeReview {
+			if err := large.Acquire(waiting, 1); err != nil {
+				s.Count("failed")
+				refuse(http.StatusServiceUnavailable, "too many large reviews at once")
+				return
+			}
+			defer large.Release(1)
+		}
 		body := make([]byte, size)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			refuse(http.StatusRequestTimeout, "the review did not come in time")

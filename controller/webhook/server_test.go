@@ -30,6 +30,8 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
 	"github.com/lameduck-dev/lameduck/inject"
 )
 
@@ -53,19 +55,25 @@ func certificate(t testing.TB) *tls.Certificate {
 // serve starts a server whose policies name a registry, and gives its address.
 func serve(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	known := source{
 		labels:   map[string]string{inject.Label: "true"},
 		settings: inject.Settings{AgentImage: "registry.local/lameduck-agent:dev"},
+	}
+	return serveBy(t, (&Handler{Source: known, Log: slog.New(slog.DiscardHandler), Count: func(string) {}}).Handle)
+}
+
+// serveBy has the reviews answered by review.
+func serveBy(t *testing.T, review func(context.Context, admission.Request) admission.Response) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
 	cert := certificate(t)
 	server := &Server{
 		Token:       testToken,
 		Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil },
-		Review:      (&Handler{Source: known, Log: slog.New(slog.DiscardHandler), Count: func(string) {}}).Handle,
+		Review:      review,
 		Count:       func(string) {},
 		Log:         slog.New(slog.DiscardHandler),
 	}
@@ -330,5 +338,36 @@ func TestLargeReviewsTakeTurns(t *testing.T) {
 	}
 	if answered.Load() == 0 {
 		t.Error("none was answered")
+	}
+}
+
+// TestLargeReviewsWaitForEachOther: pods that take the processor for seconds are worked on one at a time,
+// and a common pod's review is not behind them.
+func TestLargeReviewsWaitForEachOther(t *testing.T) {
+	var large, most atomic.Int32
+	release := make(chan struct{})
+	s := serveBy(t, func(_ context.Context, r admission.Request) admission.Response {
+		if len(r.Object.Raw) > largeReview {
+			most.Store(max(most.Load(), large.Add(1)))
+			<-release
+			large.Add(-1)
+		}
+		return admission.Allowed("")
+	})
+	var all sync.WaitGroup
+	big := reviewOf(t, []byte(strings.Replace(plain, `"image":"app"`, `"image":"app","env":[{"name":"A","value":"`+strings.Repeat("x", largeReview)+`"}]`, 1)))
+	for range 4 {
+		all.Go(func() { _, _, _ = post(s, Path+testToken, big) })
+	}
+	for large.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if status, _, err := post(s, Path+testToken, reviewOf(t, []byte(plain))); err != nil || status != http.StatusOK {
+		t.Errorf("a common pod's review: status %d, %v", status, err)
+	}
+	close(release)
+	all.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d large reviews were worked on at once", most.Load())
 	}
 }

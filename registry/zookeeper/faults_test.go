@@ -58,6 +58,8 @@ func TestFaults(t *testing.T) {
 		{name: "another's answer", answers: []string{welcome(1000), frame([]byte(header(99, 0)))}, want: "not ZooKeeper's"},
 		{name: "an error that is unknown", answers: []string{welcome(1000), frame([]byte(header(1, -77)))}, want: "ZooKeeper's error -77"},
 		{name: "a list without an end", answers: []string{welcome(1000), frame([]byte(header(1, 0) + "\x00\x00\x00\x01/")), frame([]byte(header(2, 0) + "\x7f\xff\xff\xff"))}, want: "the answer is cut"},
+		{name: "two million nodes", answers: []string{welcome(1000), frame([]byte(header(1, 0) + "\x00\x00\x00\x01/")), "\x00\x80\x00\x00"}, hangs: true, want: "it answers with 8 MB, at most 2 MB are read"},
+		{name: "many nodes without a name", answers: []string{welcome(1000), frame([]byte(header(1, 0) + "\x00\x00\x00\x01/")), frame([]byte(header(2, 0) + "\x00\x00\x4e\x21" + strings.Repeat("\x00\x00\x00\x00", 20_001)))}, want: "there are 20001, at most 20000 are read"},
 		{name: "no TLS", answers: []string{"\x00\x00\x00\x00 is not TLS"}, spec: "ca-file=", want: "leave tls://, ca-file= and cert-file= away"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package zookeeper
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
 
 // ZooKeeper's messages are numbers in network order, and texts and lists with their length before
@@ -57,11 +58,14 @@ func (d *decoder) text() string {
 	return string(d.takeBytes(int(n)))
 }
 
-// texts reads a list, each of which takes four bytes at least.
-func (d *decoder) texts() []string {
+// texts reads a list of up to most, each of which takes four bytes at least.
+func (d *decoder) texts(most int) []string {
 	n := int(d.number())
-	if n > len(d.in)/4 {
+	switch {
+	case n > len(d.in)/4:
 		d.err = errCut
+	case n > most:
+		d.err = fmt.Errorf("there are %d, at most %d are read", n, most)
 	}
 	var all []string
 	for len(all) < n && d.err == nil {

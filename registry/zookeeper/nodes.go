@@ -36,12 +36,9 @@ func (s *session) children(ctx context.Context, path string) ([]string, bool, er
 	case err != nil:
 		return nil, false, refused(err, "read "+path)
 	}
-	names := d.texts()
-	switch {
-	case d.err != nil:
-		return nil, false, fmt.Errorf("%s: reading %s: %w", s.server, path, d.err)
-	case len(names) > maxNodes:
-		return nil, false, fmt.Errorf("%s: %s has %d nodes, at most %d are read", s.server, path, len(names), maxNodes)
+	names := d.texts(maxNodes)
+	if d.err != nil {
+		return nil, false, fmt.Errorf("%s: reading the nodes of %s: %w", s.server, path, d.err)
 	}
 	return names, true, nil
 }

@@ -62,7 +62,7 @@ func FuzzDecoder(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		d := decoder{in: in}
-		names := d.texts()
+		names := d.texts(maxNodes)
 		if len(names)*4 > len(in) {
 			t.Errorf("%d texts in %d bytes", len(names), len(in))
 		}

@@ -18,8 +18,12 @@ import (
 // Bounds of one session. It is kept by being used: a keeper looks once a second.
 const (
 	sessionTimeout = 10 * time.Second
-	maxAnswer      = 8 << 20 // the names of some 100,000 nodes
+	maxAnswer      = 2 << 20 // the names of maxNodes nodes of 100 bytes
 )
+
+// mostFrame is more than a ZooKeeper sends (jute.maxbuffer, 4 MB on its clients' side): four bytes that
+// say more are no size.
+const mostFrame = 64 << 20
 
 // The requests; the numbers are the protocol's.
 const (
@@ -187,11 +191,17 @@ func (s *session) frames(message []byte) ([]byte, error) {
 		return nil, err
 	}
 	size := binary.BigEndian.Uint32(head[:])
-	if size > maxAnswer {
+	switch {
+	case size > mostFrame:
 		return nil, fmt.Errorf("it is not ZooKeeper, or this is not its port for clients: it answers %q", head)
+	case size > maxAnswer:
+		return nil, fmt.Errorf("it answers with %d MB, at most %d MB are read: the folder has too many nodes", size>>20, maxAnswer>>20)
 	}
-	answer := make([]byte, size)
-	_, err := io.ReadFull(s.conn, answer)
+	// The size is the server's word alone: memory is taken as the bytes come.
+	answer, err := io.ReadAll(io.LimitReader(s.conn, int64(size)))
+	if err == nil && len(answer) < int(size) {
+		err = io.ErrUnexpectedEOF
+	}
 	return answer, err
 }
 

@@ -58,7 +58,7 @@ func (e *Env) answers(ctx context.Context, url string) (lacks string, err error)
 	if err != nil {
 		return "", err
 	}
-	request.Header.Set("X-Request-Id", "is it there")
+	request.Header.Set("X-Request-Id", "is-it-there")
 	response, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Do(request)
 	if err != nil {
 		return err.Error(), nil

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
 
@@ -130,7 +132,7 @@ func (u *remover) run(ctx context.Context) error {
 			return err
 		}
 		for i := range items {
-			if strings.HasPrefix(items[i].Name, "lameduck") {
+			if name := items[i].Name; name == "lameduck" || strings.HasPrefix(name, "lameduck-") {
 				u.write(k, &items[i])
 			}
 		}
@@ -149,19 +151,25 @@ func (u *remover) emptyNamespace(ctx context.Context, name string) error {
 	if err != nil || len(there) == 0 {
 		return err
 	}
-	var foreign []string
-	own := remover{}
+	all := map[kind][]metav1.PartialObjectMetadata{}
+	here := map[types.UID]*metav1.PartialObjectMetadata{}
 	for _, k := range u.kinds {
 		if k.Group == rightsKinds[0].Group {
 			continue // listed already
 		}
-		items, err := u.list(ctx, k, name, "")
-		if err != nil {
+		if all[k], err = u.list(ctx, k, name, ""); err != nil {
 			return err
 		}
-		for i := range items {
-			switch item := &items[i]; {
-			case goesWithOwner(item), comesByItself(k, item):
+		for i := range all[k] {
+			here[all[k][i].UID] = &all[k][i]
+		}
+	}
+	var foreign []string
+	own := remover{}
+	for _, k := range u.kinds {
+		for i := range all[k] {
+			switch item := &all[k][i]; {
+			case goesWithOwner(item, here), comesByItself(k, item):
 			case isOurs(k, item, u.namespace):
 				own.write(k, item)
 			default:
@@ -183,7 +191,20 @@ func (u *remover) emptyNamespace(ctx context.Context, name string) error {
 	return nil
 }
 
-func goesWithOwner(item *metav1.PartialObjectMetadata) bool { return len(item.OwnerReferences) > 0 }
+// goesWithOwner reports whether the object belongs to one that is in the namespace and decides for it. An
+// owner outside of it, or one that is gone, decides nothing.
+func goesWithOwner(item *metav1.PartialObjectMetadata, here map[types.UID]*metav1.PartialObjectMetadata) bool {
+	const generations = 8 // a pod's Deployment is its second owner
+	owner := item
+	for range generations {
+		i := slices.IndexFunc(owner.OwnerReferences, func(o metav1.OwnerReference) bool { return here[o.UID] != nil })
+		if i < 0 {
+			return owner != item && len(owner.OwnerReferences) == 0
+		}
+		owner = here[owner.OwnerReferences[i].UID]
+	}
+	return false
+}
 
 // comesByItself reports whether Kubernetes puts the object into every namespace.
 func comesByItself(k kind, item *metav1.PartialObjectMetadata) bool {

@@ -9,12 +9,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/metadata/fake"
 
 	"github.com/lameduck-dev/lameduck/barrier"
 )
 
 var testKinds = []kind{
+	{schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "replicasets"}, "ReplicaSet"},
 	{schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}, "Deployment"},
 	{schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "Pod"},
 	{schema.GroupVersionResource{Version: "v1", Resource: "services"}, "Service"},
@@ -30,7 +32,7 @@ var testKinds = []kind{
 func object(text string, change func(*metav1.PartialObjectMetadata)) *metav1.PartialObjectMetadata {
 	kindName, place, _ := strings.Cut(text, " ")
 	namespace, name, _ := strings.Cut(place, "/")
-	o := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{}}}
+	o := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(text), Labels: map[string]string{}}}
 	for _, k := range append(append([]kind{webhookKind, namespaceKind, crdKind, {schema.GroupVersionResource{Group: "lameduck.dev", Version: "v1alpha1"}, "DrainPolicy"}}, rightsKinds...), testKinds...) {
 		if k.name == kindName {
 			o.SetGroupVersionKind(k.GroupVersion().WithKind(kindName))
@@ -45,8 +47,10 @@ func object(text string, change func(*metav1.PartialObjectMetadata)) *metav1.Par
 
 func TestUninstall(t *testing.T) {
 	our := func(o *metav1.PartialObjectMetadata) { o.Labels["app.kubernetes.io/name"] = "lameduck" }
-	owned := func(o *metav1.PartialObjectMetadata) {
-		o.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "x"}}
+	owned := func(by string) func(*metav1.PartialObjectMetadata) {
+		return func(o *metav1.PartialObjectMetadata) {
+			o.OwnerReferences = []metav1.OwnerReference{{Kind: "X", Name: "x", UID: types.UID(by)}}
+		}
 	}
 	plain := func(*metav1.PartialObjectMetadata) {}
 	installed := []*metav1.PartialObjectMetadata{
@@ -55,13 +59,14 @@ func TestUninstall(t *testing.T) {
 		object("Role lameduck-system/lameduck-controller", our), object("Role shop/lameduck-restore-nacos", our), object("Role shop/theirs", our),
 		object("RoleBinding shop/lameduck-restore-nacos", our),
 		object("Namespace /lameduck-system", our), object("Namespace /zzzz-lameduck", our), object("Namespace /shop", plain),
-		object("Deployment lameduck-system/lameduck-controller", our), object("Pod lameduck-system/lameduck-controller-1", owned),
+		object("Deployment lameduck-system/lameduck-controller", our), object("ReplicaSet lameduck-system/lameduck-controller-0", owned("Deployment lameduck-system/lameduck-controller")),
+		object("Pod lameduck-system/lameduck-controller-1", owned("ReplicaSet lameduck-system/lameduck-controller-0")),
 		object("Secret lameduck-system/lameduck-keys", our), object("Service lameduck-system/lameduck-hub", our),
 		object("EndpointSlice lameduck-system/lameduck-hub", our), object("Lease lameduck-system/lameduck-controller", plain),
 		object("ServiceAccount lameduck-system/default", plain), object("ConfigMap lameduck-system/kube-root-ca.crt", plain),
 		object("Event lameduck-system/x", plain), object("Secret shop/theirs", plain),
 		object("Service zzzz-lameduck/barrier-1", func(o *metav1.PartialObjectMetadata) { o.Labels[barrier.ManagedByLabel] = barrier.ManagedBy }),
-		object("EndpointSlice zzzz-lameduck/barrier-1-0", func(o *metav1.PartialObjectMetadata) { owned(o) }),
+		object("EndpointSlice zzzz-lameduck/barrier-1-0", owned("Service zzzz-lameduck/barrier-1")),
 		object("CustomResourceDefinition /drainpolicies.lameduck.dev", plain), object("CustomResourceDefinition /theirs", plain),
 		object("DrainPolicy shop/web", plain),
 	}
@@ -83,6 +88,13 @@ func TestUninstall(t *testing.T) {
 			append(first[:6:6], "Deployment lameduck-system/lameduck-controller", "Service lameduck-system/lameduck-hub", "Secret lameduck-system/lameduck-keys",
 				"Lease lameduck-system/lameduck-controller", "EndpointSlice lameduck-system/lameduck-hub", "Namespace zzzz-lameduck"),
 			[]string{"namespace lameduck-system stays: it holds secret/theirs", stays}},
+		{"somebody else's are in the namespace, with owners elsewhere", []*metav1.PartialObjectMetadata{
+			object("Secret lameduck-system/of-a-tenant", owned("Tenant /acme")), object("Secret lameduck-system/of-its-own", owned("Secret lameduck-system/of-its-own")),
+			object("ClusterRole /lameducktape-operator", our),
+		}, false,
+			append(first[:6:6], "Deployment lameduck-system/lameduck-controller", "Service lameduck-system/lameduck-hub", "Secret lameduck-system/lameduck-keys",
+				"Lease lameduck-system/lameduck-controller", "EndpointSlice lameduck-system/lameduck-hub", "Namespace zzzz-lameduck"),
+			[]string{"namespace lameduck-system stays: it holds secret/of-a-tenant, secret/of-its-own", stays}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
