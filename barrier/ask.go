@@ -47,6 +47,9 @@ type answer struct {
 		Name      string `json:"name"`
 	} `json:"service"`
 	LocalEndpoints *int `json:"localEndpoints"`
+	// Healthy is kube-proxy's own field (1.28 and later). Cilium answers like it, without this, and by a
+	// table of what is yet to be programmed (pkg/loadbalancer/healthserver, 1.18).
+	Healthy *bool `json:"serviceProxyHealthy"`
 }
 
 // Ask gives the number of local endpoints that the kube-proxy at node shows for service. An answer
@@ -85,6 +88,9 @@ func parseAnswer(status int, body []byte, service Service) (int, error) {
 	}
 	if said.LocalEndpoints == nil {
 		return 0, errors.New("an answer without localEndpoints")
+	}
+	if said.Healthy == nil {
+		return 0, errors.New("an answer of another proxy than kube-proxy, such as Cilium's: it is no proof")
 	}
 	return *said.LocalEndpoints, nil
 }

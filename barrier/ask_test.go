@@ -24,6 +24,7 @@ func TestAsk(t *testing.T) {
 		{"another era's service", 200, strings.Replace(healthy, "-x", "-y", 1), 0, "another Service"},
 		{"another namespace", 200, strings.Replace(healthy, "zz", "zy", 1), 0, "another Service"},
 		{"no count", 200, `{"service": {"namespace": "zz", "name": "barrier-x"}}`, 0, "without localEndpoints"},
+		{"Cilium", 200, `{"service":{"namespace":"zz","name":"barrier-x"},"localEndpoints":2}`, 0, "another proxy than kube-proxy"},
 		{"a closed health check", 200, "", 0, "not kube-proxy's"},
 		{"something else listens", 200, "<html>", 0, "not kube-proxy's"},
 		{"another status", 404, healthy, 0, "status 404"},
@@ -60,7 +61,7 @@ func TestAskNobody(t *testing.T) {
 
 func FuzzParseAnswer(f *testing.F) {
 	f.Add(200, []byte(healthy))
-	f.Add(503, []byte(`{"service":{"namespace":"zz","name":"barrier-x"},"localEndpoints":1e3}`))
+	f.Add(503, []byte(`{"service":{"namespace":"zz","name":"barrier-x"},"localEndpoints":1e3,"serviceProxyHealthy":false}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		_, err := parseAnswer(status, body, Service{Namespace: "zz", Name: "barrier-x"})
 		if err == nil && !strings.Contains(strings.ToLower(string(body)), "localendpoints") {

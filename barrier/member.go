@@ -53,6 +53,8 @@ func (m *member) next() int { return m.count%cycle + 1 }
 
 func (m *member) why() string {
 	switch {
+	case m.node.Unproved != "":
+		return m.node.Unproved
 	case !m.node.Address.IsValid():
 		return "no address of its own to ask it at"
 	case m.count == 0:

@@ -1,6 +1,7 @@
 package barrier
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +13,22 @@ import (
 // IgnoreLabel on a node, with the value "true", takes it out of the barrier: for nodes that
 // run no kube-proxy and send no Service traffic of their own.
 const IgnoreLabel = "lameduck.dev/no-kube-proxy"
+
+// ProxyLabel on a node names what implements Services there, where that is not kube-proxy in nftables or
+// iptables mode: "ipvs", for instance. What it acknowledges is proof of nothing then.
+const ProxyLabel = "lameduck.dev/proxy"
+
+// unproved says why a node's answer would be no proof; empty if it is one. Windows' kube-proxy and
+// IPVS mode log what they failed to program, and acknowledge it all the same.
+func unproved(node *corev1.Node) string {
+	if proxy := node.Labels[ProxyLabel]; proxy != "" && proxy != "kube-proxy" {
+		return fmt.Sprintf("label %s=%s: what that proxy acknowledges is no proof", ProxyLabel, proxy)
+	}
+	if node.Labels[corev1.LabelOSStable] == "windows" || node.Status.NodeInfo.OperatingSystem == "windows" {
+		return "it runs Windows: what its kube-proxy acknowledges is no proof"
+	}
+	return ""
+}
 
 // down are taints by which a person, or the cloud's controller, declares that a node is switched
 // off: nothing on it sends to anybody. A node that is only not Ready may still send.
@@ -35,6 +52,8 @@ type Node struct {
 	Name    string
 	Address netip.Addr // where its kube-proxy is asked; the zero value: nowhere, it can't pass
 	Ready   bool
+	// Unproved is why what its proxy acknowledges is no proof, if so: it is not asked, and can't pass.
+	Unproved string
 	// Unordered: its kube-proxy may take in the objects of a relist in another order than
 	// that of their keys, so that only a second write proves anything.
 	Unordered bool
@@ -54,7 +73,11 @@ func Nodes(objects []*corev1.Node, family corev1.IPFamily) []Node {
 			Name:      object.Name,
 			Address:   internalIP(object, family),
 			Ready:     ready(object),
+			Unproved:  unproved(object),
 			Unordered: unordered(object.Status.NodeInfo.KubeletVersion),
+		}
+		if node.Unproved != "" {
+			node.Address = netip.Addr{}
 		}
 		if node.Address.IsValid() {
 			claims[node.Address] = append(claims[node.Address], len(nodes))

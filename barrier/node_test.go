@@ -23,8 +23,12 @@ func nodeObject(name, kubelet string, ready corev1.ConditionStatus, addresses ..
 func TestNodes(t *testing.T) {
 	ignored := nodeObject("virtual", "v1.34.0", corev1.ConditionTrue, "10.0.0.9")
 	ignored.Labels[IgnoreLabel] = "true"
+	windows := nodeObject("h-windows", "v1.34.0", corev1.ConditionTrue, "10.0.0.7")
+	windows.Labels[corev1.LabelOSStable] = "windows"
+	ipvs := nodeObject("i-ipvs", "v1.34.0", corev1.ConditionTrue, "10.0.0.8")
+	ipvs.Labels[ProxyLabel] = "ipvs"
 	objects := []*corev1.Node{
-		ignored,
+		ignored, windows, ipvs,
 		nodeObject("b-dual", "v1.34.4", corev1.ConditionTrue, "10.0.0.2", "fd00::2"),
 		nodeObject("a-old", "v1.32.9", corev1.ConditionFalse, "10.0.0.1"),
 		nodeObject("c-new", "v1.35.0-rc.1", corev1.ConditionTrue, "10.0.0.3"),
@@ -50,6 +54,8 @@ func TestNodes(t *testing.T) {
 			{Name: "e-successor", Address: ip("10.0.0.5"), Ready: true},
 			{Name: "f-twin", Ready: true},
 			{Name: "g-twin", Ready: true},
+			{Name: "h-windows", Ready: true, Unproved: "it runs Windows: what its kube-proxy acknowledges is no proof"},
+			{Name: "i-ipvs", Ready: true, Unproved: "label lameduck.dev/proxy=ipvs: what that proxy acknowledges is no proof"},
 		}
 	}
 	same := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
