@@ -40,6 +40,7 @@ var house = []string{
 	"controller/webhook",
 	"controller/hub",
 	"controller/peers",
+	"controller/dns",
 	"controller/view",
 	"controller/restore",
 	"controller/census",

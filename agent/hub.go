@@ -195,6 +195,12 @@ func (r *run) hearAnswer(a answer) {
 		}
 		r.tighten(time.Duration(min(a.GraceSeconds, int64(termination.MaxGrace/time.Second))) * time.Second)
 		r.watch.peers.classify(a.Peers)
+		switch {
+		case !a.DNSForgot:
+			r.watch.peers.dnsForgot = time.Time{}
+		case r.watch.peers.dnsForgot.IsZero():
+			r.watch.peers.dnsForgot = now
+		}
 		r.writeRoll(true)
 	}
 	if known == waiting {

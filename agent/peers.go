@@ -29,6 +29,8 @@ const (
 type peers struct {
 	seen map[netip.Addr]*peer
 	many bool // more than can be told apart
+	// dnsForgot is since when the cluster's DNS has forgotten the pod; zero: it may know it.
+	dnsForgot time.Time
 }
 
 type peer struct {
@@ -61,17 +63,21 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 		return late(termination.PeerUnknown)
 	}
 	for _, one := range p.seen {
-		if one.class.MayKnow() && !late(one.class) && !one.forgot(now) {
+		if one.class.MayKnow() && !late(one.class) && !one.forgot(now, p.dnsForgot) {
 			return false
 		}
 	}
 	return true
 }
 
-// forgot reports whether the peer's silence shows that it has forgotten the pod. That of one that goes by
-// DNS shows nothing: the next answer may come from another server's cache, and bring the address back.
-func (p *peer) forgot(now time.Time) bool {
-	return p.class != termination.PeerResolver && p.silent(now, peerFloor)
+// forgot reports whether the peer's silence shows that it has forgotten the pod. While DNS may know the
+// address, that of one that goes by DNS shows nothing: the next answer may come from another server's
+// cache, and bring the address back. Then it has unknownQuiet to look the name up once more.
+func (p *peer) forgot(now, dnsForgot time.Time) bool {
+	if p.class != termination.PeerResolver {
+		return p.silent(now, peerFloor)
+	}
+	return !dnsForgot.IsZero() && now.Sub(dnsForgot) >= unknownQuiet && now.Sub(p.last) >= unknownQuiet
 }
 
 func (p *peer) silent(now time.Time, floor time.Duration) bool {

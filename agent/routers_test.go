@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -38,6 +39,7 @@ func TestRouters(t *testing.T) {
 	tests := []struct {
 		name    string
 		set     func(*Config)
+		dns     time.Duration // when the cluster's DNS has forgotten the pod; zero: never
 		before  uint32 // segments each way before the hook
 		peer    netip.Addr
 		class   termination.PeerClass
@@ -58,6 +60,9 @@ func TestRouters(t *testing.T) {
 		{name: "a router that learns 8 s late", peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 8 * s, from: 10 * s, to: 10200 * ms, says: "shop/sender (watcher) sent until 8.00s"},
 		{name: "a proxy that never learns", peer: router, class: termination.PeerProxy, every: 50 * ms, until: time.Hour, from: 15 * s, to: 15300 * ms, says: "shop/sender (proxy) sent until"},
 		{name: "one that resolves, and is silent", peer: router, class: termination.PeerResolver, every: 50 * ms, until: s, from: 33 * s, to: 33300 * ms, says: "shop/sender (resolver) sent until 1.00s"},
+		{name: "one that resolves, once DNS has forgotten", dns: 10 * s, peer: router, class: termination.PeerResolver, every: 50 * ms, until: s, from: 15 * s, to: 21 * s, says: "shop/sender (resolver) sent until 1.00s"},
+		{name: "one that looks up once more", dns: 10 * s, peer: router, class: termination.PeerResolver, every: 50 * ms, until: 13 * s, from: 18 * s, to: 21 * s},
+		{name: "one that goes on though DNS has forgotten", dns: 10 * s, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 33 * s, to: 33300 * ms},
 		{name: "one that resolves and never learns", peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 33 * s, to: 33300 * ms, says: "shop/sender (resolver) sent until"},
 		{name: "one that resolves, and a lower ceiling", set: func(c *Config) { c.PeerCeiling = 8 * s }, peer: router, class: termination.PeerResolver, every: 50 * ms, until: time.Hour, from: 8 * s, to: 8300 * ms},
 		{name: "one that resolves, and room to wait", set: func(c *Config) {
@@ -80,7 +85,7 @@ func TestRouters(t *testing.T) {
 					tt.set(&c)
 				}
 				outcome, err := Run(t.Context(), c, Parts{
-					Hub:     &hub{start: start, confirm: says(yes, 50*ms), class: tt.class, strange: tt.strange},
+					Hub:     &hub{start: start, confirm: forgetting(tt.dns), class: tt.class, strange: tt.strange},
 					Sockets: kept{start, tt.peer, tt.every, tt.until, tt.tables, tt.before},
 				})
 				if err != nil {
@@ -132,5 +137,20 @@ func TestTakenBackInTheDrain(t *testing.T) {
 				t.Errorf("%s: took %v, want %v: %v\n%s", name, took, tt.from, err, outcome)
 			}
 		})
+	}
+}
+
+// forgetting confirms, and says from the given moment on that DNS has forgotten the pod.
+func forgetting(dns time.Duration) confirming {
+	forgot := yes
+	forgot.DNSForgot = true
+	if dns == 0 {
+		return says(yes, 50*ms)
+	}
+	return func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error) {
+		if now >= dns {
+			return says(forgot, 0)(ctx, now, wait)
+		}
+		return says(yes, 50*ms)(ctx, now, wait)
 	}
 }

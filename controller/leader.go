@@ -24,6 +24,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller/dns"
 	"github.com/lameduck-dev/lameduck/controller/hub"
 	"github.com/lameduck-dev/lameduck/controller/peers"
 	"github.com/lameduck-dev/lameduck/controller/restore"
@@ -102,6 +103,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 		Observer: l.metrics,
 		Recorder: restorer,
 		Peers:    peers.New(l, l),
+		DNS:      &dns.Asker{Domain: dns.Domain("/etc/resolv.conf"), Servers: func() []netip.AddrPort { return l.view.ReadyAt("kube-system", "kube-dns", "dns-tcp") }},
 		Log:      l.options.Log,
 	})
 	defer h.Close()

@@ -82,6 +82,9 @@ type ConfirmResponse struct {
 	// The kubelet counts it from the start of the hook, by the node's own clock: that is why
 	// the pod's deletionTimestamp, which is the API server's clock, is not told.
 	GraceSeconds int64 `json:"graceSeconds,omitempty"`
+	// DNSForgot: no DNS server of the cluster gives out the pod's address any more, and what they gave
+	// is valid no longer. Only then does the silence of a peer that goes by DNS show anything.
+	DNSForgot bool `json:"dnsForgot,omitempty"`
 	// Peers are those asked about, as far as the hub can tell their class. One that is left out may
 	// know the pod's address.
 	Peers []Peer `json:"peers,omitempty"`

@@ -31,7 +31,7 @@ func (t *Termination) hold(ctx context.Context) hubapi.ConfirmResponse {
 	for {
 		look := t.looksAgain()
 		response, _, changed := t.answer()
-		if !response.Confirmed || response.GraceSeconds < first.GraceSeconds || look == nil {
+		if !response.Confirmed || response.GraceSeconds < first.GraceSeconds || response.DNSForgot != first.DNSForgot || look == nil {
 			return response
 		}
 		select {

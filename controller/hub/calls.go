@@ -64,7 +64,7 @@ func (s *Server) peers(ctx context.Context, t *Termination, asked json.RawMessag
 	}
 	ctx, cancel := context.WithTimeout(ctx, classify)
 	defer cancel()
-	target := peers.Target{Namespace: t.pod.Namespace, Headless: s.hub.config.View.Headless(t.pod)}
+	target := peers.Target{Namespace: t.pod.Namespace, Headless: len(s.hub.config.View.Headless(t.pod)) > 0}
 	return s.hub.config.Peers.Classify(ctx, target, addresses)
 }
 

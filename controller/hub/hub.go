@@ -54,6 +54,13 @@ type Peers interface {
 	Classify(ctx context.Context, target peers.Target, addresses []netip.Addr) []hubapi.Peer
 }
 
+// DNS asks the cluster's DNS servers.
+type DNS interface {
+	// Gives reports whether any server still gives one of ips as an address of the Services, and for
+	// how long what it gives may be cached.
+	Gives(ctx context.Context, namespace string, services, ips []string) (gives bool, ttl time.Duration, err error)
+}
+
 // Outcome is what the hub found out about a termination, and answers.
 type Outcome string
 
@@ -74,6 +81,7 @@ type Config struct {
 	Observer Observer
 	Recorder Recorder
 	Peers    Peers
+	DNS      DNS // nil: nobody can be asked
 	Log      *slog.Logger
 }
 

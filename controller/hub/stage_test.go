@@ -200,11 +200,14 @@ func terminating(pod *corev1.Pod) *corev1.Pod {
 }
 
 // slice has the pods stand as told; "ready", or "leaving".
-func (s *stage) slice(version int, pods map[string]string) {
+func (s *stage) slice(version int, pods map[string]string, labels ...string) {
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta:  metav1.ObjectMeta{Namespace: "shop", Name: "cart-1", ResourceVersion: fmt.Sprint(version), Labels: map[string]string{discoveryv1.LabelServiceName: "cart"}},
 		AddressType: discoveryv1.AddressTypeIPv4,
 		Ports:       []discoveryv1.EndpointPort{{Name: new(string), Port: new(int32(80))}},
+	}
+	for i := 0; i+1 < len(labels); i += 2 {
+		slice.Labels[labels[i]] = labels[i+1]
 	}
 	for name, state := range pods {
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
@@ -258,6 +261,16 @@ func (s *stage) confirm(name string, seconds int) hubapi.ConfirmResponse {
 	s.t.Helper()
 	var response hubapi.ConfirmResponse
 	if code := s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: bound(name), WaitSeconds: seconds}, &response); code != http.StatusOK {
+		s.t.Errorf("HTTP status %d", code)
+	}
+	return response
+}
+
+// hold asks as an agent that knows it is confirmed.
+func (s *stage) hold(name string, seconds int) hubapi.ConfirmResponse {
+	s.t.Helper()
+	var response hubapi.ConfirmResponse
+	if code := s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: bound(name), WaitSeconds: seconds, Confirmed: true}, &response); code != http.StatusOK {
 		s.t.Errorf("HTTP status %d", code)
 	}
 	return response

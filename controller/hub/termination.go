@@ -55,6 +55,9 @@ type Termination struct {
 	nodes    int
 	evidence []termination.Evidence
 
+	resolving context.CancelFunc // ends the questions to DNS
+	resolved  bool               // no client can have the address from DNS any more
+
 	calls   int
 	reports reports
 }
@@ -114,6 +117,7 @@ func (t *Termination) begin() {
 	t.cancel = cancel
 	t.expiry = time.AfterFunc(t.left(), cancel)
 	t.since, t.nodes, t.evidence = 0, 0, nil
+	t.endResolving()
 	t.enter(following)
 	watch := t.watch
 	t.hub.working.Go(func() { t.conclude(t.find(ctx, watch)) })
@@ -186,6 +190,9 @@ func (t *Termination) conclude(f found) {
 	if f.outcome == Confirmed {
 		t.since = f.since
 		t.enter(confirmed)
+		var ctx context.Context
+		ctx, t.resolving = context.WithCancel(t.hub.ctx)
+		t.hub.working.Go(func() { t.resolve(ctx) })
 	} else {
 		t.enter(unconfirmed)
 	}
@@ -200,6 +207,14 @@ func (t *Termination) endFollower() {
 		t.cancel()
 		t.expiry.Stop()
 	}
+}
+
+// endResolving takes back what DNS has shown; the mutex is held.
+func (t *Termination) endResolving() {
+	if t.resolving != nil {
+		t.resolving()
+	}
+	t.resolved = false
 }
 
 // noteEvidence keeps what is known so far, for calls that come before the end of the following.
@@ -222,6 +237,7 @@ func (t *Termination) goneNow() {
 	t.ended = time.Now()
 	t.enter(gone)
 	t.endFollower()
+	t.endResolving()
 	if followed {
 		t.watch.Close()
 		t.hub.config.Observer.Gone()
@@ -240,6 +256,7 @@ func (t *Termination) close() {
 	t.mu.Lock()
 	if t.state != gone && t.state != undeleted {
 		t.endFollower()
+		t.endResolving()
 		t.watch.Close()
 	}
 	t.state = gone
@@ -260,6 +277,7 @@ func (t *Termination) answer() (response hubapi.ConfirmResponse, final bool, cha
 		Evidence:     t.evidence,
 		Nodes:        t.nodes,
 		GraceSeconds: int64(t.grace / time.Second),
+		DNSForgot:    t.resolved,
 	}
 	response.Final = response.Confirmed || t.state == unconfirmed || t.state == gone
 	return response, response.Final, t.changed

@@ -10,6 +10,7 @@ package view
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,14 +188,42 @@ func (p Pod) names() []string {
 	return names
 }
 
-// Headless reports whether a headless Service gives out p's address by DNS.
-func (v *View) Headless(p Pod) bool {
+// Headless names the headless Services that give out p's address by DNS.
+func (v *View) Headless(p Pod) []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return slices.ContainsFunc(v.held(p), func(slice *discoveryv1.EndpointSlice) bool {
-		_, headless := slice.Labels[corev1.IsHeadlessService]
-		return headless
-	})
+	var names []string
+	for _, slice := range v.held(p) {
+		if _, headless := slice.Labels[corev1.IsHeadlessService]; headless {
+			if name := serviceOf(slice).name; !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// ReadyAt gives the ready endpoints of a Service at the port of that name.
+func (v *View) ReadyAt(namespace, service, port string) []netip.AddrPort {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var all []netip.AddrPort
+	for _, slice := range v.of[key{namespace, service}] {
+		for _, p := range slice.Ports {
+			if p.Name == nil || *p.Name != port || p.Port == nil || *p.Port < 1 || *p.Port > 65535 {
+				continue
+			}
+			for i := range slice.Endpoints {
+				if e := &slice.Endpoints[i]; isReady(e) && len(e.Addresses) > 0 {
+					if ip, err := netip.ParseAddr(e.Addresses[0]); err == nil {
+						all = append(all, netip.AddrPortFrom(ip, uint16(*p.Port)))
+					}
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, netip.AddrPort.Compare)
+	return all
 }
 
 // held gives the slices that hold p, in the order of their names.
