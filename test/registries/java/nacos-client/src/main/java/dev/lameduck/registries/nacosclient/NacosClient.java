@@ -1,6 +1,7 @@
 package dev.lameduck.registries.nacosclient;
 
 import com.alibaba.nacos.api.NacosFactory;
+import com.alibaba.nacos.api.exception.NacosException;
 import com.alibaba.nacos.api.naming.NamingService;
 import com.alibaba.nacos.api.naming.listener.NamingEvent;
 import com.alibaba.nacos.api.naming.pojo.Instance;
@@ -49,7 +50,7 @@ public final class NacosClient {
 
     private void run(String command) throws Exception {
         switch (command) {
-            case "register" -> naming.registerInstance(service, group, instance());
+            case "register" -> register();
             case "deregister" -> naming.deregisterInstance(service, group, instance());
             case "subscribe" -> naming.subscribe(service, group, event -> {
                 if (event instanceof NamingEvent change) {
@@ -65,6 +66,22 @@ public final class NacosClient {
             default -> throw new IllegalArgumentException("there is no such command");
         }
         say("\"event\":\"done\",\"command\":" + quote(command));
+    }
+
+    /** On a busy machine a server may not know the connection yet, and the client gives up within half a second. */
+    private void register() throws Exception {
+        final int notConnected = -401;
+        for (int left = 20; ; left--) {
+            try {
+                naming.registerInstance(service, group, instance());
+                return;
+            } catch (NacosException e) {
+                if (e.getErrCode() != notConnected || left == 0) {
+                    throw e;
+                }
+                Thread.sleep(500);
+            }
+        }
     }
 
     private static Instance instance() {
