@@ -15,7 +15,7 @@ var backendExitsFirst = &check.Rule{
 	Remedy: "Give the backend the same preStop wait, or make it a native sidecar (an init container with restartPolicy: Always), which stops after the proxy.",
 	Source: "https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
-		if !serves(w) || injected(w) {
+		if !serves(w) || heldByAgent(w) {
 			return
 		}
 		for _, front := range w.ServingContainers() {

@@ -2,7 +2,10 @@ package rules
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/report/budget"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -22,8 +25,18 @@ func Budget(w *workload.Workload) budget.Budget {
 	for _, c := range w.Running() {
 		b.Pods = append(b.Pods, spans(c, grace))
 		b.Losses = append(b.Losses, losses(c, grace, routers)...)
-		if wait, _ := c.PreStop.Wait(); injected && min(wait, grace) > mesh.gone {
+		wait, _ := c.PreStop.Wait()
+		if agent, ok := agentOf(c); ok {
+			wait = agent.most
+		}
+		if injected && min(wait, grace) > mesh.gone {
 			b.Losses = append(b.Losses, fmt.Sprintf("%d to %d s: %s, through which container %s is reached, is gone%s", mesh.gone, min(wait, grace), mesh.name, c.Name, unless(mesh)))
+		}
+		b.Conditions = append(b.Conditions, finishes(c)...)
+	}
+	for _, s := range w.Services {
+		if !s.Headless && !s.MetricsOnly && !slices.ContainsFunc(w.Running(), s.Reaches) {
+			b.Conditions = append(b.Conditions, fmt.Sprintf("nothing is sent through %s: it selects the pods and reaches no port of theirs", s))
 		}
 	}
 	if injected {
@@ -46,7 +59,13 @@ func spans(c *workload.Container, grace int64) budget.Container {
 	out := budget.Container{Name: c.Name}
 	wait, _ := c.PreStop.Wait()
 	start := min(wait, grace)
+	agent, byAgent := agentOf(c)
 	switch {
+	case byAgent && agent.since != "":
+		return add(out, budget.Span{Name: "preStop", Note: "gets lameduck's hook at admission (" + agent.since + "), and the grace period that it needs"})
+	case byAgent:
+		start = min(agent.most, grace)
+		out.Spans = append(out.Spans, budget.Span{Name: "preStop", End: start, Note: fmt.Sprintf("lameduck's agent: waits until the routers have stopped, %d s at most", start)})
 	case c.PreStop == nil && c.Role == workload.Main:
 		out.Spans = append(out.Spans, budget.Span{Name: "no preStop", Note: "SIGTERM at once"})
 	case c.PreStop != nil && cannotRun(c.PreStop) != "":
@@ -93,6 +112,11 @@ func add(c budget.Container, s budget.Span) budget.Container {
 func losses(c *workload.Container, grace int64, routers []router) []string {
 	var out []string
 	wait, _ := c.PreStop.Wait()
+	agent, byAgent := agentOf(c)
+	if byAgent {
+		wait = agent.most
+		grace = max(grace, admitted(agent))
+	}
 	stop := min(wait, grace)
 	serving := false
 	for _, s := range c.Pod.Services {
@@ -104,7 +128,10 @@ func losses(c *workload.Container, grace int64, routers []router) []string {
 	t := accepting(c)
 	until, most := min(ceil(t.Min), grace), min(ceil(t.Max), grace)
 	for _, r := range routers {
-		if !serving || r.seconds <= until || waitsByItself(c) {
+		if byAgent && r.service == nil && !registryNamed(c.Pod) && !(agent.owns && !onlyWaits(c.PreStop)) {
+			out = append(out, fmt.Sprintf("from SIGTERM on: %s may still send to container %s, and no %s has the agent wait for them", r.name, c.Name, tellsAgent(c.Pod)))
+		}
+		if !serving || r.seconds <= until || waitsByItself(c) || byAgent {
 			continue
 		}
 		why := "stops accepting at SIGTERM"
@@ -123,10 +150,29 @@ func losses(c *workload.Container, grace int64, routers []router) []string {
 		out = append(out, fmt.Sprintf("at %d s: requests that %s would give until %d s are killed", grace, s.name, min(stop, grace)+s.seconds))
 	}
 	switch {
+	case byAgent && wait < grace:
 	case wait >= grace:
 		out = append(out, fmt.Sprintf("at %d s: the hook is cut off and container %s gets SIGKILL 2 s after SIGTERM", grace, c.Name))
-	case c.PreStop.Most() >= grace:
+	case !byAgent && c.PreStop.Most() >= grace:
 		out = append(out, fmt.Sprintf("at %d s: the hook is cut off if it takes its longest, and container %s gets SIGKILL 2 s after SIGTERM", grace, c.Name))
 	}
 	return out
+}
+
+// admitted is the grace period that a pod has at least once admission gave it the agent; 0 if the
+// manifest holds the agent.
+func admitted(a agentHook) int64 {
+	if a.since == "" {
+		return 0
+	}
+	return int64(termination.Default.Grace / time.Second)
+}
+
+// finishes is what a container has to do for nothing to be lost, where the input does not say
+// whether it does.
+func finishes(c *workload.Container) []string {
+	if _, known := shutdownTime(c); known || c.Role != workload.Main || !answers(c) {
+		return nil
+	}
+	return []string{"container " + c.Name + " finishes its requests after SIGTERM"}
 }

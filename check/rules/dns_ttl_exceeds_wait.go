@@ -28,7 +28,7 @@ var dnsTTLExceedsWait = &check.Rule{
 		at := s.Root.Get("metadata", "annotations", externalDNSTTL)
 		if ttl, err := strconv.ParseInt(at.Str(), 10, 64); err == nil {
 			for _, w := range s.Workloads {
-				if wait, _ := w.LongestWait(); wait < ttl && !injected(w) {
+				if wait, _ := w.LongestWait(); wait < ttl && !heldByAgent(w) {
 					p.Report(s.Object, at, "the TTL is %d s, the pods of %s wait %d s before they stop", ttl, w, wait).Of(w)
 				}
 			}
@@ -46,7 +46,7 @@ var dnsTTLExceedsWait = &check.Rule{
 			ttl, where, confidence = dnsTime, "the TTL that kubeadm sets up; CoreDNS's own default is 5 s", findings.Possible
 		}
 		for _, w := range s.Workloads {
-			if w.Kind == "StatefulSet" || len(w.Serving) > 0 || w.Finite() || injected(w) || !slices.ContainsFunc(w.Containers, answers) {
+			if w.Kind == "StatefulSet" || len(w.Serving) > 0 || w.Finite() || heldByAgent(w) || !slices.ContainsFunc(w.Containers, answers) {
 				continue // each pod is called by its own name, or clients take the other Service
 			}
 			if wait, _ := w.LongestWait(); wait < ttl {

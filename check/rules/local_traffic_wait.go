@@ -25,7 +25,7 @@ var localTrafficWait = &check.Rule{
 			return
 		}
 		for _, w := range s.Workloads {
-			if injected(w) || w.Finite() {
+			if heldByAgent(w) || w.Finite() {
 				continue
 			}
 			for _, c := range w.Containers {

@@ -18,7 +18,7 @@ var prestopWaitShort = &check.Rule{
 	Remedy: "Wait at least as long as the slowest router, and raise terminationGracePeriodSeconds by as much.",
 	Source: "lameduck timeline draws the same; https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
-		if !serves(w) || switchedOff(w) || injected(w) || outageOnUpdate(w) {
+		if !serves(w) || switchedOff(w) || heldByAgent(w) || outageOnUpdate(w) {
 			return
 		}
 		slowest := router{}

@@ -28,6 +28,14 @@ var registryClients = []registryClient{
 	{dubbo, "dubbo.registry.address", "", []string{"dubbo.registry.register"}},
 }
 
+// kind is the registry's name in lameduck's annotation.
+func (r registryClient) kind() string {
+	if r.name == dubbo {
+		return "dubbo"
+	}
+	return strings.ToLower(r.name)
+}
+
 // springOff are the switches that several of Spring Cloud's clients have alike.
 func springOff(client string) []string {
 	prefix := "spring.cloud." + client + "."

@@ -17,18 +17,24 @@ const injectLabel = "lameduck.dev/inject"
 
 // injected reports whether the input says that the pods get their hook from
 // the webhook.
-func injected(w *workload.Workload) bool {
+func injected(w *workload.Workload) bool { return whyInjected(w) != "" }
+
+// whyInjected is what opts the pods in to injection, "" if nothing in the input does.
+func whyInjected(w *workload.Workload) string {
 	switch w.Label(injectLabel).Str() {
 	case "true":
-		return true
+		return injectLabel
 	case "false":
-		return false
+		return ""
 	}
-	if len(policies(w)) > 0 {
-		return true
+	if all := policies(w); len(all) > 0 {
+		return all[0].String()
 	}
 	ns := w.Input.Find(w.Object, "Namespace", "", w.Namespace)
-	return ns != nil && ns.Root.Get("metadata", "labels", injectLabel).Str() == "true"
+	if ns != nil && ns.Root.Get("metadata", "labels", injectLabel).Str() == "true" {
+		return injectLabel + " of " + ns.String()
+	}
+	return ""
 }
 
 // policies are the DrainPolicies of the input that select the pods.

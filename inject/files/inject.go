@@ -21,6 +21,9 @@ type Options struct {
 	Namespace string // of objects that name none
 	All       bool   // as if every namespace were opted in, where it does not say otherwise
 
+	// Warn, if set, gives what else the owner of an injected object should know.
+	Warn func(*manifest.Object) []string
+
 	// Progress, if set, is told after each object how many of how many are done.
 	Progress func(done, total int)
 }

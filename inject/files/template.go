@@ -43,6 +43,9 @@ func (in *input) change(object *manifest.Object, to map[*manifest.Node]any) {
 		// The webhook will say so on the pod; a file need not be changed for that.
 		result.Changes = nil
 	}
+	if result.OptedIn && result.Skipped == "" && in.options.Warn != nil {
+		result.Warnings = append(result.Warnings, in.options.Warn(object)...)
+	}
 	report.Result = result
 	in.reports = append(in.reports, report)
 	if len(result.Changes) == 0 {

@@ -20,7 +20,9 @@ type Budget struct {
 	Routers []Span
 	Pods    []Container
 	Losses  []string // where requests are lost, in words
-	Unseen  string   // what the input does not show, and so is not judged
+	// Conditions are what has to hold for nothing to be lost, where the input does not say.
+	Conditions []string
+	Unseen     string // what the input does not show, and so is not judged
 }
 
 // Container is what happens in one container.
@@ -75,6 +77,8 @@ func Write(w io.Writer, b Budget) error {
 	switch {
 	case b.Unseen != "":
 		fmt.Fprintf(&out, "  not in the input: %s\n", b.Unseen)
+	case len(b.Losses) == 0 && len(b.Conditions) > 0:
+		print("  At these times nothing is lost if %s.\n", strings.Join(b.Conditions, ", and "))
 	case len(b.Losses) == 0:
 		out.WriteString("  At these times nothing is expected to be lost.\n")
 	}

@@ -10,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/inject/files"
 	"github.com/lameduck-dev/lameduck/manifest"
+	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
@@ -93,7 +95,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		return &exitError{1, errors.Join(errs...)}
 	}
 	texts, reports, err := files.Inject(in.Files, files.Options{
-		Settings: flags.settings, Namespace: flags.namespace, All: flags.all,
+		Settings: flags.settings, Namespace: flags.namespace, All: flags.all, Warn: unwithdrawn(in.Files),
 		Progress: everyTwoSeconds(cmd.ErrOrStderr(), "injecting: %d of %d documents\n"),
 	})
 	if err != nil {
@@ -115,6 +117,15 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub, and go by local evidence only")
 	}
 	return nil
+}
+
+// unwithdrawn names what registers itself in a registry that the agent will not be told of.
+func unwithdrawn(files []*manifest.File) func(*manifest.Object) []string {
+	messages := map[*manifest.Object][]string{}
+	for _, w := range workload.Join(files).Workloads {
+		messages[w.Object] = rules.Unwithdrawn(w)
+	}
+	return func(o *manifest.Object) []string { return messages[o] }
 }
 
 // everyTwoSeconds reports progress, unless all is done sooner.
