@@ -31,6 +31,8 @@ func drainPolicy(name string, age time.Duration, labels ...string) v1alpha1.Drai
 	}
 }
 
+const nobody = `nothing opts it in: neither the label lameduck.dev/inject: "true" on the pod template or the namespace, nor a DrainPolicy`
+
 func TestWhoOptsIn(t *testing.T) {
 	web := drainPolicy("web", 0, "app=web")
 	tests := []struct {
@@ -41,11 +43,11 @@ func TestWhoOptsIn(t *testing.T) {
 		want      bool
 		because   string
 	}{
-		{"nobody", nil, nil, nil, false, "not asked for"},
+		{"nobody", nil, nil, nil, false, nobody},
 		{"the namespace", nil, map[string]string{Label: "true"}, nil, true, "label on the namespace"},
 		{"the namespace does not", nil, map[string]string{Label: "false"}, nil, false, "label on the namespace"},
 		{"a policy", map[string]string{"app": "web"}, nil, []v1alpha1.DrainPolicy{web}, true, "DrainPolicy web"},
-		{"a policy for others", map[string]string{"app": "db"}, nil, []v1alpha1.DrainPolicy{web}, false, "not asked for"},
+		{"a policy for others", map[string]string{"app": "db"}, nil, []v1alpha1.DrainPolicy{web}, false, nobody},
 		{"a policy against the namespace", map[string]string{"app": "web"}, map[string]string{Label: "false"}, []v1alpha1.DrainPolicy{web}, true, "DrainPolicy web"},
 		{"the pod", map[string]string{Label: "true"}, map[string]string{Label: "false"}, nil, true, "label on the pod"},
 		{"the pod against all", map[string]string{Label: "false", "app": "web"}, map[string]string{Label: "true"}, []v1alpha1.DrainPolicy{web}, false, "label on the pod"},

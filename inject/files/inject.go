@@ -128,7 +128,10 @@ func (in *input) namespace(named string) string {
 }
 
 // String says in one line, and one more for each note, what became of the object.
-func (r Report) String() string {
+func (r Report) String() string { return strings.Join(r.Lines(), "\n  ") }
+
+// Lines are what became of the object, and each note.
+func (r Report) Lines() []string {
 	var b strings.Builder
 	b.WriteString(r.Object + ": ")
 	switch {
@@ -143,8 +146,5 @@ func (r Report) String() string {
 	default:
 		b.WriteString(strings.Join(r.Changes, ", ") + " (" + r.Because + ")")
 	}
-	for _, note := range slices.Concat(r.Notes, r.Warnings) {
-		b.WriteString("\n  " + note)
-	}
-	return b.String()
+	return slices.Concat([]string{b.String()}, r.Notes, r.Warnings)
 }

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lameduck-dev/lameduck/agent/seal"
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/inject"
@@ -53,18 +55,21 @@ type injectFlags struct {
 func newInject(build Build) *cobra.Command {
 	var flags injectFlags
 	cmd := &cobra.Command{
-		Use:   "inject -f FILE|DIR|-",
+		Use:   "inject FILE|FOLDER|-...",
 		Short: "Inject the agent into manifests",
 		Long:  injectHelp,
 		Example: "  lameduck inject --agent-image registry.example/lameduck-agent:v1 -f app.yaml | kubectl apply -f -\n" +
 			"  kubectl get deployment web -o yaml | lameduck inject --all -f -",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			flags.files = append(flags.files, args...)
+			if len(flags.files) == 0 {
+				return &exitError{2, errors.New("nothing to read: name files or folders, or - for standard input (lameduck inject --help)")}
+			}
 			return runInject(cmd, flags)
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&flags.files, "filename", "f", nil, "file or folder to read, - for standard input; can be repeated")
+	f.StringArrayVarP(&flags.files, "filename", "f", nil, "the same as an argument, as kubectl has it; can be repeated")
 	f.StringVarP(&flags.namespace, "namespace", "n", "default", "namespace of objects that name none")
 	f.BoolVar(&flags.all, "all", false, "opt in every pod that does not opt out")
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "print warnings and errors only")
@@ -72,7 +77,6 @@ func newInject(build Build) *cobra.Command {
 	f.StringVar(&flags.pull, "pull-policy", "", "imagePullPolicy of the agent's image (default: the cluster's)")
 	f.StringArrayVar(&flags.settings.HubAddresses, "hub", []string{deploy.HubAddress(deploy.Namespace)}, "host:port of the hub; can be repeated, asked in order")
 	f.StringVar(&flags.settings.HubKey, "hub-key", "", "the hub's public key (default: no hub, local evidence only)")
-	cobra.CheckErr(cmd.MarkFlagRequired("filename"))
 	return cmd
 }
 
@@ -82,6 +86,9 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		return err
 	}
 	flags.settings.PullPolicy = pull
+	if err := checkHub(cmd, flags.settings); err != nil {
+		return &exitError{2, err}
+	}
 	loader := manifest.Loader{Stdin: cmd.InOrStdin()}
 	in, err := loader.Load(cmd.Context(), flags.files...)
 	if err != nil {
@@ -106,7 +113,11 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	}
 	for _, report := range reports {
 		if !flags.quiet || len(report.Warnings) > 0 {
-			printable.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, report)
+			lines := report.Lines()
+			printable.Fprintf(cmd.ErrOrStderr(), "%s:%d %s\n", report.Path, report.Line, lines[0])
+			for _, line := range lines[1:] {
+				printable.Fprintf(cmd.ErrOrStderr(), "  %s\n", line)
+			}
 		}
 	}
 	injected := slices.ContainsFunc(reports, func(r files.Report) bool { return r.OptedIn && len(r.Changes) > 0 })
@@ -115,6 +126,21 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	}
 	if flags.settings.HubKey == "" && !flags.quiet {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub, and go by local evidence only")
+	}
+	return nil
+}
+
+// checkHub refuses what no agent could reach a hub by.
+func checkHub(cmd *cobra.Command, settings inject.Settings) error {
+	if cmd.Flags().Changed("hub-key") {
+		if _, err := seal.ParsePublic(settings.HubKey); err != nil {
+			return fmt.Errorf("--hub-key %q: %w; it is publicKey of ConfigMap lameduck-hub", settings.HubKey, err)
+		}
+	}
+	for _, address := range settings.HubAddresses {
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+			return fmt.Errorf("--hub %q: write HOST:PORT, such as %s", address, deploy.HubAddress(deploy.Namespace))
+		}
 	}
 	return nil
 }

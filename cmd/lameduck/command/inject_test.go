@@ -30,8 +30,8 @@ func TestInject(t *testing.T) {
 		code        int
 		out, stderr []string
 	}{
-		{"standard input", []string{"-f", "-", "--hub-key", "a2V5"}, optedIn, 0,
-			[]string{"--hub=lameduck-hub.lameduck-system.svc:80", "--hub-key=a2V5", "image: registry.local/lameduck-agent:dev"}, []string{"-:1 Pod default/web: "}},
+		{"standard input", []string{"-f", "-", "--hub-key", "FK2bSp3JbR5kSVjUHt6SOPF2edHzvdrJd1QKR87mF1k="}, optedIn, 0,
+			[]string{"--hub=lameduck-hub.lameduck-system.svc:80", "--hub-key=FK2bSp3JbR5kSVjUHt6SOPF2edHzvdrJd1QKR87mF1k=", "image: registry.local/lameduck-agent:dev"}, []string{"-:1 Pod default/web: "}},
 		{"no key, no hub", []string{"-f", file}, "", 0, []string{"- install\n"}, []string{"no --hub-key"}},
 		{"no image that can be pulled", []string{"-f", file}, "", 0, nil, []string{"no --agent-image: registry.local/lameduck-agent:dev"}},
 		{"opted in by --all", []string{"-f", "-", "--all", "--agent-image", "a"}, strings.Replace(optedIn, "lameduck.dev/inject", "other", 1), 0,
@@ -41,7 +41,11 @@ func TestInject(t *testing.T) {
 		{"a bad document", []string{"-f", "-"}, strings.Replace(optedIn, `"true"`, "maybe", 1), 1, nil, []string{`-:3: Pod default/web: metadata.labels[lameduck.dev/inject] is "maybe": write "true" or "false"`}},
 		{"no YAML", []string{"-f", "-"}, "a: b\n c: d\n", 1, nil, []string{"-:2: mapping values are not allowed"}},
 		{"no such file", []string{"-f", filepath.Join(dir, "none")}, "", 1, nil, []string{"no such file or folder"}},
-		{"no file named", nil, "", 2, nil, []string{`required flag(s) "filename" not set`}},
+		{"no file named", nil, "", 2, nil, []string{"nothing to read: name files or folders"}},
+		{"a file as an argument", []string{file}, "", 0, []string{"- install\n"}, []string{"label on the pod"}},
+		{"a key that is none", []string{file, "--hub-key", "abc"}, "", 2, nil, []string{`--hub-key "abc"`, "ConfigMap lameduck-hub"}},
+		{"an empty key", []string{file, "--hub-key", ""}, "", 2, nil, []string{`--hub-key ""`}},
+		{"a hub without a port", []string{file, "--hub", "nohost"}, "", 2, nil, []string{`--hub "nohost": write HOST:PORT`}},
 		{"a pull policy", []string{"-f", file, "--pull-policy", "Perhaps"}, "", 2, nil, []string{"write Always, IfNotPresent or Never"}},
 	}
 	for _, tt := range tests {

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ func newInstall(build Build) *cobra.Command {
 		Use:     "install",
 		Short:   "Print the manifests that install lameduck in a cluster",
 		Long:    installHelp,
-		Example: "  lameduck install | kubectl apply -f -\n  lameduck install --offline --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 > lameduck.yaml",
+		Example: "  lameduck install --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 | kubectl apply -f -\n  lameduck install --offline --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 > lameduck.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runInstall(cmd, flags, flags.lookBefore)
@@ -91,6 +92,11 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 		return err
 	}
 	note := func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+	for _, image := range []string{flags.options.Image, flags.options.AgentImage} {
+		if strings.HasPrefix(image, LocalImages+"/") {
+			note("%s is in no registry unless you pushed it there: name yours by --image and --agent-image, or pods wait in ImagePullBackOff", image)
+		}
+	}
 	namespace := flags.options.Namespace
 	var before earlier
 	if !flags.offline {
