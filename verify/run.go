@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -83,10 +84,22 @@ func (r *run) probe(ctx context.Context) (Shot, error) {
 		}
 		target.Close()
 		if err != nil {
-			return seen, fmt.Errorf("the target must answer before anything is done to it: %s %s: %w", method, r.URL, err)
+			return seen, fmt.Errorf("the target must answer before anything is done to it: %s %s: %w%s", method, r.URL, err, remedy(method, err))
 		}
 	}
 	return seen, nil
+}
+
+// remedy says what to do about a target that does not answer, if that can be told.
+func remedy(method string, err error) string {
+	var unknown *net.DNSError
+	switch {
+	case method == http.MethodPost:
+		return fmt.Sprintf("; the lane %s sends it: without it, --lanes %s,%s", LanePost, LaneFresh, LaneKeepAlive)
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return "; a Service's name is known only in the cluster: run verify there"
+	}
+	return ""
 }
 
 func (r *run) methods() []string {

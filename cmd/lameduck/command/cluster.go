@@ -3,6 +3,8 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -16,6 +18,11 @@ func findCluster(kubeconfig, contextName string) (config *rest.Config, namespace
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: contextName})
 	config, err = loader.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
+		for _, path := range rules.Precedence {
+			if _, statErr := os.Stat(path); kubeconfig == "" && os.Getenv(clientcmd.RecommendedConfigPathEnvVar) != "" && errors.Is(statErr, fs.ErrNotExist) {
+				return nil, "", fmt.Errorf("finding the cluster: %s names %s, which does not exist", clientcmd.RecommendedConfigPathEnvVar, path)
+			}
+		}
 		return nil, "", errors.New("finding the cluster: there is no kubeconfig, and this is not a pod in a cluster: give --kubeconfig, or set KUBECONFIG")
 	}
 	if err != nil {

@@ -79,14 +79,17 @@ func (x *fixFlags) run(cmd *cobra.Command, in *manifest.Input, o check.Options) 
 		return err
 	}
 	out, log := dataOut(cmd), cmd.ErrOrStderr()
-	fixed := 0
+	fixed, did := 0, "would fix"
+	if x.write {
+		did = "fixed"
+	}
 	for _, c := range changes {
 		fixed += len(c.Fixed)
 		if err := x.deliver(out, c); err != nil {
 			return err
 		}
 		for _, f := range c.Fixed {
-			printable.Fprintf(log, "%s:%d: fixed %s: %s\n", f.File, f.Line, f.Rule, f.Message)
+			printable.Fprintf(log, "%s:%d: %s %s: %s\n", f.File, f.Line, did, f.Rule, f.Message)
 		}
 	}
 	if err := namedValues(cmd, in, o); err != nil {

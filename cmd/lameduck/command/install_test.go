@@ -73,7 +73,7 @@ func TestInstallKeepsKeys(t *testing.T) {
 func TestInstallWithoutKubeconfig(t *testing.T) {
 	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
 	_, _, err := install(t, installFlags{options: deploy.Options{Namespace: "ns", Image: "a", AgentImage: "b", Replicas: 2}}, installFlags{}.lookBefore)
-	if err == nil || !strings.Contains(err.Error(), "there is no kubeconfig") {
+	if err == nil || !strings.Contains(err.Error(), "which does not exist") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -49,6 +49,12 @@ func verifyCommand(args ...string) (out, progress string, err error) {
 
 func TestVerifyExitCodes(t *testing.T) {
 	good, bad := echoServer(t, false), echoServer(t, true)
+	getOnly := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			w.WriteHeader(http.StatusNotImplemented)
+		}
+	}))
+	defer getOnly.Close()
 	short := []string{"--no-watch", "--before=100ms", "--after=100ms", "--duration=200ms"}
 	tests := []struct {
 		name string
@@ -60,6 +66,7 @@ func TestVerifyExitCodes(t *testing.T) {
 		{"nothing lost, with a command", []string{"--url", good, "--", "true"}, 0, "true, complete after"},
 		{"lost", []string{"--url", bad}, 1, "LOST:"},
 		{"the command fails", []string{"--url", good, "--", "false"}, 3, "Nothing is proved: the action failed"},
+		{"a target that takes no POST", []string{"--url", getOnly.URL, "--timeout=100ms"}, 3, "without it, --lanes fresh,keepalive"},
 		{"no target", []string{"--url", "http://127.0.0.1:1", "--timeout=100ms"}, 3, "the target must answer before anything is done to it"},
 		{"no URL", nil, 2, "--url is missing"},
 		{"bad URL", []string{"--url", "app"}, 2, `target URL "app": must be http://`},
@@ -101,7 +108,7 @@ func TestVerifyWithoutAKubeconfig(t *testing.T) {
 	}{{nil, true}, {[]string{"--do", "drain node1"}, false}} {
 		_, _, err := verifyCommand(append([]string{"--url", echoServer(t, false)}, tt.args...)...)
 		text := fmt.Sprint(err)
-		if !strings.Contains(text, "there is no kubeconfig") || strings.Contains(text, "--no-watch") != tt.says || strings.Contains(text, "KUBERNETES_MASTER") {
+		if !strings.Contains(text, "which does not exist") || strings.Contains(text, "--no-watch") != tt.says || strings.Contains(text, "KUBERNETES_MASTER") {
 			t.Errorf("%v: %s", tt.args, text)
 		}
 	}
