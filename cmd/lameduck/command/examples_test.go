@@ -1,0 +1,31 @@
+package command
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestReadmeShowsTheExample: what the README shows of check is what check says of the example beside it.
+func TestReadmeShowsTheExample(t *testing.T) {
+	root := filepath.Join("..", "..", "..")
+	cmd := exec.Command(programIn(t, t.TempDir()), "check", "examples/")
+	cmd.Dir = root
+	code, out := outcome(t, cmd)
+	if code != exitFound {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	finding := out[strings.Index(out, "examples/orders.yaml:38:"):]
+	finding, _, _ = strings.Cut(finding, "\n\n")
+	for _, page := range []string{"README.md", "README.zh-CN.md"} {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), finding) {
+			t.Errorf("%s does not show:\n%s", page, finding)
+		}
+	}
+}
