@@ -40,7 +40,7 @@ func TestRouters(t *testing.T) {
 		name    string
 		set     func(*Config)
 		dns     time.Duration // when the cluster's DNS has forgotten the pod; zero: never
-		before  uint32 // segments each way before the hook
+		before  uint32        // segments each way before the hook
 		peer    netip.Addr
 		class   termination.PeerClass
 		strange bool

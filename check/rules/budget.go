@@ -128,7 +128,7 @@ func losses(c *workload.Container, grace int64, routers []router) []string {
 	t := accepting(c)
 	until, most := min(ceil(t.Min), grace), min(ceil(t.Max), grace)
 	for _, r := range routers {
-		if byAgent && r.service == nil && !registryNamed(c.Pod) && !(agent.owns && !onlyWaits(c.PreStop)) {
+		if byAgent && r.service == nil && !registryNamed(c.Pod) && (!agent.owns || onlyWaits(c.PreStop)) {
 			out = append(out, fmt.Sprintf("from SIGTERM on: %s may still send to container %s, and no %s has the agent wait for them", r.name, c.Name, tellsAgent(c.Pod)))
 		}
 		if !serving || r.seconds <= until || waitsByItself(c) || byAgent {

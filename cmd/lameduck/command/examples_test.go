@@ -17,8 +17,13 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	if code != exitFound {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
-	finding := out[strings.Index(out, "examples/orders.yaml:38:"):]
-	finding, _, _ = strings.Cut(finding, "\n\n")
+	const place = "examples/orders.yaml:38:"
+	_, rest, found := strings.Cut(out, place)
+	if !found {
+		t.Fatalf("no finding at %s\n%s", place, out)
+	}
+	finding, _, _ := strings.Cut(rest, "\n\n")
+	finding = place + finding
 	for _, page := range []string{"README.md", "README.zh-CN.md"} {
 		text, err := os.ReadFile(filepath.Join(root, page))
 		if err != nil {
