@@ -97,6 +97,7 @@ var house = []string{
 
 	"workload",
 	"workload/shell",
+	"workload/fields",
 	"workload/v1alpha1",
 	"workload/printable",
 	"manifest",

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/lameduck-dev/lameduck/workload/fields"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -47,10 +48,10 @@ func (w *wishes) override(pod *corev1.Pod, policy *Policy) error {
 			}
 		case Label:
 			err = &Invalid{annotation(key), "is a label, not an annotation", "move it to metadata.labels"}
-		case StatusAnnotation:
+		case StatusAnnotation, DelayAnnotation, ShutdownAnnotation:
 		default:
 			if strings.HasPrefix(key, prefix) && !strings.HasPrefix(key, ignorePrefix) {
-				policy.Warnings = append(policy.Warnings, "annotation "+key+" is not known to injection: is it misspelt?")
+				policy.Warnings = append(policy.Warnings, unknownAnnotation(key))
 			}
 		}
 		if err != nil {
@@ -58,6 +59,14 @@ func (w *wishes) override(pod *corev1.Pod, policy *Policy) error {
 		}
 	}
 	return nil
+}
+
+func unknownAnnotation(key string) string {
+	hint := "is it misspelt?"
+	if near := fields.Near(key, annotations); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return "annotation " + key + " is not known to injection: " + hint
 }
 
 // ignorePrefix begins the annotations by which findings of check are suppressed.

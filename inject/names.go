@@ -19,8 +19,22 @@ const (
 	// StatusAnnotation says what injection did and why; Status is its form.
 	StatusAnnotation = prefix + "status"
 
+	// DelayAnnotation and ShutdownAnnotation tell check what no manifest shows: for how many seconds
+	// after SIGTERM the application accepts requests, and in how many it has finished them.
+	DelayAnnotation    = prefix + "shutdown-delay-seconds"
+	ShutdownAnnotation = prefix + "shutdown-seconds"
+
 	prefix = "lameduck.dev/"
 )
+
+// NobodyAsked is the reason of a pod that nothing opts in.
+const NobodyAsked = "nothing opts it in: neither the label " + Label + ": \"true\" on the pod template or the namespace, nor a DrainPolicy"
+
+// annotations are all that lameduck reads on pods, for a hint at a misspelt one.
+var annotations = []string{
+	StopAnnotation, MinWaitAnnotation, MaxWaitAnnotation, QuietAnnotation, PortsAnnotation, ExistingHookAnnotation,
+	ContainersAnnotation, RegistryAnnotation, FrameworkAnnotation, StatusAnnotation, DelayAnnotation, ShutdownAnnotation,
+}
 
 // What injection adds to a pod. The names are reserved: a pod that uses one for something
 // else is refused with an error.

@@ -80,7 +80,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 		}
 		policy.Because = cmp.Or(around.Because, "label on the namespace")
 		if fromNamespace == unsaid {
-			policy.Because = "nothing opts it in: neither the label " + Label + ": \"true\" on the pod template or the namespace, nor a DrainPolicy"
+			policy.Because = NobodyAsked
 		}
 		if fromNamespace != yes {
 			policy.OptedOut = fromNamespace == no

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
 )
 
 // shutdownAnnotation states what no manifest shows: how many seconds the application takes to
 // finish its requests after SIGTERM.
-const shutdownAnnotation = "lameduck.dev/shutdown-seconds"
+const shutdownAnnotation = inject.ShutdownAnnotation
 
 // shutdown is a server's own shutdown time.
 type shutdown struct {

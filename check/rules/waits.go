@@ -4,13 +4,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload"
 	"github.com/lameduck-dev/lameduck/workload/shell"
 )
 
 // delayAnnotation says for how many seconds after SIGTERM the application itself keeps accepting
 // requests.
-const delayAnnotation = "lameduck.dev/shutdown-delay-seconds"
+const delayAnnotation = inject.DelayAnnotation
 
 // waitsByItself reports whether a container is known to keep accepting for a while after SIGTERM,
 // so that it needs no hook. A delay of zero does not count; one whose value is not shown may be

@@ -5,6 +5,7 @@ package files
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/manifest"
+	"github.com/lameduck-dev/lameduck/workload/fields"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -107,6 +109,12 @@ func (in *input) index(object *manifest.Object) {
 		in.headless[namespace] = append(in.headless[namespace], service.Spec.Selector)
 	case kind == "DrainPolicy" && version == v1alpha1.GroupVersion.String():
 		var policy v1alpha1.DrainPolicy
+		for _, unknown := range fields.Check(object.Root, reflect.TypeFor[v1alpha1.DrainPolicy]()) {
+			if unknown.Wants == "" {
+				in.fail(object, unknown.Node, fmt.Errorf("DrainPolicy %s: %s", object.Name, unknown))
+				return
+			}
+		}
 		err := decode(object.Root, &policy)
 		if err == nil {
 			err = inject.CheckPolicy(&policy)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/fields"
 )
 
 // change notes what an object's pod template shall say.
@@ -38,6 +40,16 @@ func (in *input) change(object *manifest.Object, to map[*manifest.Node]any) {
 	if err != nil {
 		in.fail(object, place(template, err), fmt.Errorf("%s: %w", name, err))
 		return
+	}
+	if result.OptedIn {
+		unknown, err := misspelt(template, reflect.TypeFor[corev1.Pod]())
+		if err != nil {
+			in.fail(object, err.Node, fmt.Errorf("%s: %s", name, err))
+			return
+		}
+		result.Warnings = append(result.Warnings, unknown...)
+	} else if result.Because == inject.NobodyAsked && len(path) > 0 && object.Root.Get("metadata", "labels", inject.Label).Set() {
+		result.Because = "label " + inject.Label + " is on the " + object.Kind + " itself, where it opts nothing in: it belongs at " + strings.Join(path, ".") + ".metadata.labels"
 	}
 	if result.Skipped != "" && inject.ReadStatus(pod.Annotations) == nil {
 		// The webhook will say so on the pod; a file need not be changed for that.
@@ -102,6 +114,21 @@ func (in *input) around(namespace string) inject.Surroundings {
 		around.NamespaceLabels, around.Because = map[string]string{inject.Label: "true"}, "--all"
 	}
 	return around
+}
+
+// misspelt looks for fields that the API does not know. One that is nearly a known one is an error:
+// the API server reads it as nothing, or refuses the object. Others may be of a newer Kubernetes.
+func misspelt(node *manifest.Node, as reflect.Type) (unknown []string, wrong *fields.Problem) {
+	for _, p := range fields.Check(node, as) {
+		switch {
+		case p.Wants != "": // decode has refused what matters
+		case p.Near != "":
+			return nil, &p
+		default:
+			unknown = append(unknown, p.String()+": is it misspelt?")
+		}
+	}
+	return unknown, nil
 }
 
 // decode reads a tree into an API type, as the API server would read its text.
