@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"github.com/lameduck-dev/lameduck/manifest"
@@ -146,6 +147,9 @@ func (d *Draft) finding() findings.Finding {
 		f.Rendered = true
 		f.File, f.Line = d.object.File.Origin(s.Line)
 		f.Line = max(1, f.Line)
+		if built := filepath.Dir(d.object.File.Path); len(d.object.File.Pieces) > 0 && built != filepath.Dir(f.File) {
+			f.BuiltBy = built
+		}
 		f.EndLine = f.Line
 		f.Column, f.EndColumn = 1, 1 // columns of rendered text mean nothing to the reader
 	}

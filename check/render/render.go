@@ -72,6 +72,31 @@ func (r *Renderer) Folder(dir string) (files []*manifest.File, problems []manife
 	return files, problems, true
 }
 
+// Command is the command that renders a folder for others to read; "" for what is no chart and no
+// kustomization by itself. Part reports a base of another kustomization.
+func (r *Renderer) Command(dir string) (command string, part bool) {
+	switch {
+	case exists(filepath.Join(dir, "Chart.yaml")):
+		return "helm template " + quoted(dir), false
+	case kustomization(dir) == "":
+		return "", false
+	case r.bases[realPath(dir)]:
+		return "", true
+	}
+	return "kustomize build " + quoted(dir), false
+}
+
+// special is what a shell may read as more than a path.
+var special = regexp.MustCompile(`[^A-Za-z0-9_./+:@-]`)
+
+// quoted is a path as one word of a shell's command.
+func quoted(path string) string {
+	if !special.MatchString(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -85,6 +85,8 @@ type Finding struct {
 	Fix        Fix        `json:"fix,omitempty"`
 	Rendered   bool       `json:"rendered,omitempty"` // found in a template's output; the line is the template's, or 1
 
+	BuiltBy string `json:"builtBy,omitempty"` // the overlay that made the object what it is, if the file is its base's
+
 	Text string `json:"-"` // the line it stands on
 }
 

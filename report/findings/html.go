@@ -42,7 +42,7 @@ pre{overflow-x:auto;background:#fff;padding:.4rem}mark{background:#fd8}small{col
 <h1>lameduck check</h1>
 <p>{{.Summary.Objects}} objects in {{.Summary.Files}} files: {{.Summary.Errors}} errors, {{.Summary.Warnings}} warnings, {{.Summary.Infos}} info, {{.Summary.Suppressed}} suppressed.</p>
 {{range .Shown}}<article class="{{.Severity}}">
-<b>{{line .Message}}</b><br><small>{{.Severity}}, {{.Confidence}} · {{.Rule}} · {{line .Object}} · {{line .File}}:{{.Line}}:{{.Column}}</small>
+<b>{{line .Message}}</b><br><small>{{.Severity}}, {{.Confidence}} · {{.Rule}} · {{line .Object}}{{with .BuiltBy}}, as built by {{line .}}{{end}} · {{line .File}}:{{.Line}}:{{.Column}}</small>
 {{if .Text}}<pre>{{line .Before}}<mark>{{line .Marked}}</mark>{{line .After}}</pre>{{end}}
 <p>{{line .Remedy}}</p>
 </article>

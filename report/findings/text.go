@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/workload/printable"
@@ -40,7 +41,11 @@ func writeText(w io.Writer, r *Result, colour bool) error {
 			gap := strings.Repeat(" ", len(number))
 			fmt.Fprintf(out, "  %s | %s\n  %s | %s\n", number, text, gap, p.in("33", mark))
 		}
-		fmt.Fprintf(out, "  in %s\n  %s %s\n\n", printable.Line(f.Object), p.in("32", "do:"), printable.Line(f.Remedy))
+		object := f.Object
+		if f.BuiltBy != "" {
+			object += ", as built by " + f.BuiltBy
+		}
+		fmt.Fprintf(out, "  in %s\n  %s %s\n\n", printable.Line(object), p.in("32", "do:"), printable.Line(f.Remedy))
 	}
 	for _, u := range r.Unreadable {
 		place := printable.Line(u.File)
@@ -59,10 +64,31 @@ func writeText(w io.Writer, r *Result, colour bool) error {
 		fmt.Fprintf(out, ", %d not readable", n)
 	}
 	fmt.Fprintln(out)
+	writeFixable(out, r)
 	if n := s.WithoutService; n > 0 {
 		fmt.Fprintf(out, "not in the input: a Service for %s with ports or probes, so what sends to them, and for how long, is unknown\n", count(n, "workload"))
 	}
 	return out.Flush()
+}
+
+// writeFixable says how much of what was found can be fixed, and by which command.
+func writeFixable(w io.Writer, r *Result) {
+	n, allow := 0, []string{}
+	for _, f := range r.Findings {
+		if f.Fix != "" {
+			n++
+		}
+		if f.Fix == FixAllow && !slices.Contains(allow, f.Rule) {
+			allow = append(allow, f.Rule)
+		}
+	}
+	switch {
+	case n == 0:
+	case len(allow) == 0:
+		fmt.Fprintf(w, "%d can be fixed: lameduck fix\n", n)
+	default:
+		fmt.Fprintf(w, "%d can be fixed: lameduck fix --allow %s\n", n, strings.Join(allow, ","))
+	}
 }
 
 func count(n int, noun string) string {

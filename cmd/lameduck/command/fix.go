@@ -3,6 +3,8 @@ package command
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -10,6 +12,7 @@ import (
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/manifest"
+	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
@@ -106,6 +109,9 @@ func (x *fixFlags) run(cmd *cobra.Command, in *manifest.Input, o check.Options) 
 		what = "changed"
 	}
 	fmt.Fprintf(log, "findings fixed: %d; files %s: %d\n", fixed, what, len(changes))
+	if err := x.left(cmd, in, changes, o); err != nil {
+		return err
+	}
 	switch {
 	case len(in.Problems) > 0:
 		return &exitError{code: exitUnreadable}
@@ -113,6 +119,60 @@ func (x *fixFlags) run(cmd *cobra.Command, in *manifest.Input, o check.Options) 
 		return &exitError{code: exitFound}
 	}
 	return nil
+}
+
+// left says what the fixes leave, and what becomes of it; and which rules were allowed in vain.
+func (x *fixFlags) left(cmd *cobra.Command, in *manifest.Input, changes []check.Change, o check.Options) error {
+	after, vain := &manifest.Input{Files: slices.Clone(in.Files)}, slices.Clone(x.allow)
+	for _, c := range changes {
+		i := slices.IndexFunc(in.Files, func(f *manifest.File) bool { return f.Path == c.Path && f.Src == c.Before })
+		if i >= 0 {
+			after.Files[i], _ = manifest.Parse(c.Path, c.After)
+		}
+		for _, f := range c.Fixed {
+			vain = slices.DeleteFunc(vain, func(name string) bool { return name == f.Rule })
+		}
+	}
+	o.NameValue = nil
+	result, err := check.Run(cmd.Context(), after, o)
+	if err != nil {
+		return err
+	}
+	var allow, hand []string
+	for _, f := range result.Findings {
+		switch {
+		case f.Fix == findings.FixAllow && !slices.Contains(x.allow, f.Rule):
+			allow = appendNew(allow, f.Rule)
+		default:
+			hand = appendNew(hand, f.Rule)
+		}
+	}
+	log := cmd.ErrOrStderr()
+	for _, name := range vain {
+		why := "found nothing to fix"
+		if slices.Contains(hand, name) {
+			why = "offers no fix for what it found: change it by hand"
+		}
+		printable.Fprintf(log, "--allow %s: the rule %s\n", name, why)
+	}
+	var parts []string
+	if len(allow) > 0 {
+		parts = append(parts, strings.Join(allow, ", ")+" (add --allow "+strings.Join(slices.Concat(x.allow, allow), ",")+")")
+	}
+	if len(hand) > 0 {
+		parts = append(parts, strings.Join(hand, ", ")+" (by hand)")
+	}
+	if len(parts) > 0 {
+		printable.Fprintf(log, "left: %s\n", strings.Join(parts, ", "))
+	}
+	return nil
+}
+
+func appendNew(all []string, one string) []string {
+	if slices.Contains(all, one) {
+		return all
+	}
+	return append(all, one)
 }
 
 // namedValues says which values to change by hand for findings in rendered text, which is on no

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/check/render"
 	"github.com/lameduck-dev/lameduck/check/rules"
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/inject"
@@ -89,7 +90,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	if err := checkHub(cmd, flags.settings); err != nil {
 		return &exitError{2, err}
 	}
-	loader := manifest.Loader{Stdin: cmd.InOrStdin()}
+	loader := manifest.Loader{Stdin: cmd.InOrStdin(), Render: unrendered(flags.files)}
 	in, err := loader.Load(cmd.Context(), flags.files...)
 	if err != nil {
 		return &exitError{1, err}
@@ -128,6 +129,24 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub, and go by local evidence only")
 	}
 	return nil
+}
+
+// unrendered refuses folders that are no manifests yet: injection writes files back, and these are
+// only made of files.
+func unrendered(names []string) func(string) ([]*manifest.File, []manifest.Problem, bool) {
+	var renderer render.Renderer
+	renderer.Scan(names)
+	return func(dir string) ([]*manifest.File, []manifest.Problem, bool) {
+		command, part := renderer.Command(dir)
+		if command == "" {
+			return nil, nil, part
+		}
+		what := "a kustomization"
+		if strings.HasPrefix(command, "helm") {
+			what = "a Helm chart"
+		}
+		return nil, []manifest.Problem{{Path: dir, Text: "is " + what + ": " + command + " | lameduck inject -f -"}}, true
+	}
 }
 
 // checkHub refuses what no agent could reach a hub by.

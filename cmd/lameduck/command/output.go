@@ -63,6 +63,12 @@ func printError(w io.Writer, err error) {
 	}
 	start := "lameduck: "
 	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if strings.TrimSpace(line) == "" && start != "lameduck: " {
+			continue
+		}
+		if text := strings.TrimLeft(line, "\t"); text != line {
+			line = "  " + text // as cobra indents its suggestions
+		}
 		printable.Fprintf(w, "%s%s\n", start, line)
 		start = "  " // a further line can't pass for one of ours
 	}
