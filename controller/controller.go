@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	seen := view.New()
+	seen := view.New(o.BarrierNamespace)
 	manager, err := newManager(o, seen)
 	if err != nil {
 		return fmt.Errorf("connecting to the API server: %w", err)

@@ -74,7 +74,7 @@ func TestSurroundingsAndSettings(t *testing.T) {
 // TestOnChange: a deletion may be found out by a list only.
 func TestOnChange(t *testing.T) {
 	var got []string
-	handler := onChange(
+	handler := view.OnChange(
 		func(node *corev1.Node) { got = append(got, "set "+node.Name) },
 		func(node *corev1.Node) {
 			got = append(got, "drop "+node.Name)
@@ -92,8 +92,8 @@ func TestOnChange(t *testing.T) {
 
 // The barrier's own slices hold no pod; they mark how far the stream has come.
 func TestBarrierSlicesMarkTheStream(t *testing.T) {
-	l := &leader{options: Options{BarrierNamespace: "zz"}, view: view.New()}
-	handler := onChange(l.setSlice, l.dropSlice)
+	l := &leader{view: view.New("zz")}
+	handler := view.OnChange(l.view.SetSlice, l.view.DropSlice)
 	slice := func(namespace, version string) *discoveryv1.EndpointSlice {
 		return &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "a", ResourceVersion: version}}
 	}
@@ -142,7 +142,7 @@ func (nothing) Pass(context.Context, barrier.Change) []barrier.Verdict { return 
 func TestPodsAreFollowedBeforeTheyAsk(t *testing.T) {
 	o := &observer{}
 	h := hub.New(hub.Config{
-		View: view.New(), Barriers: func(corev1.IPFamily) hub.Barrier { return nothing{} }, Late: func(string) bool { return false },
+		View: view.New("zz"), Barriers: func(corev1.IPFamily) hub.Barrier { return nothing{} }, Late: func(string) bool { return false },
 		Cluster: &leader{clientset: fake.NewClientset()}, Observer: o, Log: slog.New(slog.DiscardHandler),
 	})
 	defer h.Close()
@@ -217,7 +217,7 @@ func TestServingFails(t *testing.T) {
 	defer taken.Close()
 	l := at(optimistic("10.1.0.7"), "10.1.0.7")
 	l.options.HubPort = taken.Addr().(*net.TCPAddr).Port
-	l.view, l.cache, l.metrics, l.pods.log = view.New(), &informertest.FakeInformers{}, unregisteredMetrics(l.status), l.options.Log
+	l.view, l.cache, l.metrics, l.pods.log = view.New("zz"), &informertest.FakeInformers{}, unregisteredMetrics(l.status), l.options.Log
 	l.pods.heard.count = l.metrics.stopped
 	ended := make(chan error, 1)
 	go func() { ended <- l.lead(t.Context(), newTenure()) }()

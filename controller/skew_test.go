@@ -39,7 +39,7 @@ func TestTheAgentBeforeIsAnswered(t *testing.T) {
 	}
 	l := &leader{clientset: fake.NewClientset()}
 	h := hub.New(hub.Config{
-		View: view.New(), Barriers: func(corev1.IPFamily) hub.Barrier { return nothing{} }, Late: func(string) bool { return false },
+		View: view.New("zz"), Barriers: func(corev1.IPFamily) hub.Barrier { return nothing{} }, Late: func(string) bool { return false },
 		Cluster: l, Observer: &observer{}, Log: slog.New(slog.DiscardHandler),
 	})
 	defer h.Close()

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/controller/hub"
 	"github.com/lameduck-dev/lameduck/controller/restore"
+	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
@@ -29,15 +29,15 @@ func (l *leader) watch(ctx context.Context) error {
 		kind    client.Object
 		handler toolscache.ResourceEventHandler
 	}{
-		{&corev1.Service{}, onChange(l.view.SetService, func(service *corev1.Service) {
+		{&corev1.Service{}, view.OnChange(l.view.SetService, func(service *corev1.Service) {
 			l.view.DropService(service.Namespace, service.Name)
 		})},
-		{&discoveryv1.EndpointSlice{}, onChange(l.setSlice, l.dropSlice)},
-		{&corev1.Service{}, onChange(l.serviceSet, l.serviceDropped)},
-		{&discoveryv1.EndpointSlice{}, onChange(l.sliceSet, l.sliceDropped)},
-		{&corev1.Node{}, onChange(l.nodes.set, func(node *corev1.Node) { l.nodes.drop(node.Name) })},
-		{&corev1.Pod{}, onChange(l.pods.set, l.pods.drop)},
-		{&corev1.Namespace{}, onChange(l.namespaceChanged, func(*corev1.Namespace) {})},
+		{&discoveryv1.EndpointSlice{}, view.OnChange(l.view.SetSlice, l.view.DropSlice)},
+		{&corev1.Service{}, view.OnChange(l.serviceSet, l.serviceDropped)},
+		{&discoveryv1.EndpointSlice{}, view.OnChange(l.sliceSet, l.sliceDropped)},
+		{&corev1.Node{}, view.OnChange(l.nodes.set, func(node *corev1.Node) { l.nodes.drop(node.Name) })},
+		{&corev1.Pod{}, view.OnChange(l.pods.set, l.pods.drop)},
+		{&corev1.Namespace{}, view.OnChange(l.namespaceChanged, func(*corev1.Namespace) {})},
 		{&v1alpha1.DrainPolicy{}, nil},
 	}
 	for _, h := range handlers {
@@ -53,22 +53,6 @@ func (l *leader) watch(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// onChange calls set for each object as it is, and drop for each that is gone.
-func onChange[T any](set, drop func(T)) toolscache.ResourceEventHandler {
-	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { set(object.(T)) },
-		UpdateFunc: func(_, object any) { set(object.(T)) },
-		DeleteFunc: func(object any) {
-			if last, missed := object.(toolscache.DeletedFinalStateUnknown); missed {
-				object = last.Obj
-			}
-			if object, ok := object.(T); ok {
-				drop(object)
-			}
-		},
-	}
 }
 
 // Changes to lameduck's own objects: the hub's are kept, and the barrier recreates its own.
@@ -104,24 +88,6 @@ func (l *leader) sliceDropped(slice *discoveryv1.EndpointSlice) {
 func (l *leader) barrierRemoved(namespace, service string) {
 	if now := l.now(); now != nil && namespace == l.options.BarrierNamespace {
 		now.barriers.removed(service)
-	}
-}
-
-// setSlice tells the view of every slice in the stream's order. The barrier's own hold no pod: they
-// mark how far the stream has come.
-func (l *leader) setSlice(slice *discoveryv1.EndpointSlice) {
-	if slice.Namespace != l.options.BarrierNamespace {
-		l.view.SetSlice(slice)
-		return
-	}
-	if version, err := strconv.ParseUint(slice.ResourceVersion, 10, 64); err == nil {
-		l.view.Mark(slice.Name, version)
-	}
-}
-
-func (l *leader) dropSlice(slice *discoveryv1.EndpointSlice) {
-	if slice.Namespace != l.options.BarrierNamespace {
-		l.view.DropSlice(slice)
 	}
 }
 

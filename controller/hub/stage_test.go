@@ -64,7 +64,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, view: view.New(), pods: map[string]*corev1.Pod{}, unheard: map[string]*corev1.Pod{}, tokens: map[string]*authenticationv1.TokenReviewStatus{}}
+	s := &stage{t: t, view: view.New("zz"), pods: map[string]*corev1.Pod{}, unheard: map[string]*corev1.Pod{}, tokens: map[string]*authenticationv1.TokenReviewStatus{}}
 	if s.public, err = seal.ParsePublic(public); err != nil {
 		t.Fatal(err)
 	}

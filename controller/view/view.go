@@ -40,12 +40,15 @@ type View struct {
 	listed   uint64                                     // of the last list; 0: none was told
 	opaque   string                                     // a resourceVersion that is not a number, if one was seen
 	watches  map[string]map[*Watch]struct{}             // by namespace
+	barrier  string                                     // the namespace of the barrier's own slices
 	marks    marks
 }
 
-// New gives an empty View. It finds no pod out before Listed was called.
-func New() *View {
+// New gives an empty View. It finds no pod out before Listed was called. barrier is the namespace of
+// the barrier's own slices: they hold no pod, and mark how far the stream has come.
+func New(barrier string) *View {
 	return &View{
+		barrier:  barrier,
 		services: map[key]*corev1.Service{},
 		slices:   map[key]*discoveryv1.EndpointSlice{},
 		of:       map[key]map[key]*discoveryv1.EndpointSlice{},
@@ -73,8 +76,14 @@ func (v *View) DropService(namespace, name string) {
 	v.tellWatches(k)
 }
 
-// SetSlice takes in a slice as it now is.
+// SetSlice takes in a slice as it now is, in the stream's order.
 func (v *View) SetSlice(slice *discoveryv1.EndpointSlice) {
+	if slice.Namespace == v.barrier {
+		if version, err := strconv.ParseUint(slice.ResourceVersion, 10, 64); err == nil {
+			v.Mark(slice.Name, version)
+		}
+		return
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	k := key{slice.Namespace, slice.Name}
@@ -99,6 +108,9 @@ func (v *View) SetSlice(slice *discoveryv1.EndpointSlice) {
 
 // DropSlice takes in that a slice was deleted.
 func (v *View) DropSlice(slice *discoveryv1.EndpointSlice) {
+	if slice.Namespace == v.barrier {
+		return
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.unlink(key{slice.Namespace, slice.Name})

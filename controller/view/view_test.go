@@ -118,7 +118,7 @@ func TestLook(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v := New()
+			v := New("barrier")
 			v.Listed("1")
 			v.SetService(service(tt.service))
 			for _, s := range tt.slices {
@@ -144,7 +144,7 @@ func TestLook(t *testing.T) {
 
 // TestSince follows a pod through everything that may happen to its slices.
 func TestSince(t *testing.T) {
-	v := New()
+	v := New("barrier")
 	v.Listed("5")
 	v.SetService(service(nil))
 	v.SetSlice(slice("s1", 10, endpoint("a", "node1", ready), endpoint("b", "node2", ready)))
@@ -198,7 +198,7 @@ func TestSince(t *testing.T) {
 
 // TestForgets: what is no longer held must not be kept.
 func TestForgets(t *testing.T) {
-	v := New()
+	v := New("barrier")
 	for i := range 10 {
 		s := slice("s"+strconv.Itoa(i), uint64(i), endpoint("a", "node1", ready), endpoint("b", "node1", ready))
 		v.SetSlice(s)
@@ -213,7 +213,7 @@ func TestForgets(t *testing.T) {
 
 // TestNothingIsKnownBefore the first list, nor where versions can't be compared.
 func TestNothingIsKnownBefore(t *testing.T) {
-	v := New()
+	v := New("barrier")
 	w := v.Watch(cart)
 	defer w.Close()
 	v.SetSlice(slice("s1", 10, endpoint("a", "node1", leaving), endpoint("b", "node2", ready)))

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -69,7 +68,7 @@ func (e *Env) startHub(ctx context.Context, namespace string, behind time.Durati
 		return nil, fmt.Errorf("preparing a hub: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	o := &ownHub{namespace: namespace, view: view.New(), late: make(chan lateEvent, 100_000), credulous: credulous, stop: stop}
+	o := &ownHub{namespace: namespace, view: view.New(namespace), late: make(chan lateEvent, 100_000), credulous: credulous, stop: stop}
 	o.hubClient = &hubClient{client: e.Client, key: key.PublicKey(), http: http.Client{Timeout: hubapi.MaxWait}}
 	o.address = func(context.Context) (string, error) { return listener.Addr().String(), nil }
 
@@ -147,11 +146,11 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 	o.pods = pods.GetStore()
 	later := func(tell func()) { o.late <- lateEvent{time.Now().Add(behind), tell} }
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
-		factory.Core().V1().Services().Informer(): each(o.view.SetService, func(service *corev1.Service) { o.view.DropService(service.Namespace, service.Name) }),
-		slices: each(
-			func(slice *discoveryv1.EndpointSlice) { later(func() { o.setSlice(slice) }) },
-			func(slice *discoveryv1.EndpointSlice) { later(func() { o.dropSlice(slice) }) }),
-		pods: each(func(pod *corev1.Pod) {
+		factory.Core().V1().Services().Informer(): view.OnChange(o.view.SetService, func(service *corev1.Service) { o.view.DropService(service.Namespace, service.Name) }),
+		slices: view.OnChange(
+			func(slice *discoveryv1.EndpointSlice) { later(func() { o.view.SetSlice(slice) }) },
+			func(slice *discoveryv1.EndpointSlice) { later(func() { o.view.DropSlice(slice) }) }),
+		pods: view.OnChange(func(pod *corev1.Pod) {
 			if pod.DeletionTimestamp != nil {
 				_ = h.Follow(pod) // it only fails when the hub ends
 			}
@@ -176,36 +175,6 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 	o.working.Go(factory.Shutdown)
 	factory.WaitForCacheSync(ctx.Done())
 	return ctx.Err()
-}
-
-// each gives a handler that sets every object as it is, and drops what is gone.
-func each[T any](set, drop func(T)) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { set(object.(T)) },
-		UpdateFunc: func(_, object any) { set(object.(T)) },
-		DeleteFunc: func(object any) {
-			if last, inexact := object.(cache.DeletedFinalStateUnknown); inexact {
-				object = last.Obj
-			}
-			drop(object.(T))
-		},
-	}
-}
-
-func (o *ownHub) setSlice(slice *discoveryv1.EndpointSlice) {
-	if slice.Namespace != o.namespace {
-		o.view.SetSlice(slice)
-		return
-	}
-	if version, err := strconv.ParseUint(slice.ResourceVersion, 10, 64); err == nil {
-		o.view.Mark(slice.Name, version)
-	}
-}
-
-func (o *ownHub) dropSlice(slice *discoveryv1.EndpointSlice) {
-	if slice.Namespace != o.namespace {
-		o.view.DropSlice(slice)
-	}
 }
 
 // Pod, Read and Event are the hub's Cluster.
