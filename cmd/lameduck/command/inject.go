@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -102,10 +101,12 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		}
 		return &exitError{1, errors.Join(errs...)}
 	}
+	progress := startProgress(cmd.ErrOrStderr())
 	texts, reports, err := files.Inject(in.Files, files.Options{
 		Settings: flags.settings, Namespace: flags.namespace, All: flags.all, Warn: unwithdrawn(in.Files),
-		Progress: everyTwoSeconds(cmd.ErrOrStderr(), "injecting: %d of %d documents\n"),
+		Progress: func(done, total int) { progress.say("injecting: %d of %d documents", done, total) },
 	})
+	progress.stop()
 	if err != nil {
 		return &exitError{1, err}
 	}
@@ -171,17 +172,6 @@ func unwithdrawn(files []*manifest.File) func(*manifest.Object) []string {
 		messages[w.Object] = rules.Unwithdrawn(w)
 	}
 	return func(o *manifest.Object) []string { return messages[o] }
-}
-
-// everyTwoSeconds reports progress, unless all is done sooner.
-func everyTwoSeconds(to io.Writer, format string) func(done, total int) {
-	last := time.Now()
-	return func(done, total int) {
-		if time.Since(last) >= 2*time.Second {
-			fmt.Fprintf(to, format, done, total)
-			last = time.Now()
-		}
-	}
 }
 
 // joined puts a document marker between files that have none there.
