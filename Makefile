@@ -80,8 +80,9 @@ registries-test: ## all tests against real registries, the long ones too
 
 prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures, IPV6=1 for clusters of IPv6)
 	@hack/deps.sh
-	@if go run ./test/e2e/cmd/prove --list $(if $(RUN),--run '$(RUN)') | grep '^registry/' >/dev/null; then hack/deps.sh --registries; fi
-	@if go run ./test/e2e/cmd/prove --list $(if $(RUN),--run '$(RUN)') | grep -E '^router/(nginx|haproxy|envoy)' >/dev/null; then hack/deps.sh --routers; fi
+	@proofs=$$(go run ./test/e2e/cmd/prove --list $(if $(RUN),--run '$(RUN)')) || exit; \
+	case "$$proofs" in *registry/*) hack/deps.sh --registries || exit;; esac; \
+	case "$$proofs" in *router/nginx*|*router/haproxy*|*router/envoy*) hack/deps.sh --routers;; esac
 	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)') $(if $(IPV6),--ipv6)
 
 nightly: ## all that CI is too short for: each fuzz target for a minute, the long tests against real registries, every proof

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,33 +77,18 @@ func slimLego(work string) error {
 	if err := json.Unmarshal(described, &module); err != nil {
 		return fmt.Errorf("reading what go mod download says: %w", err)
 	}
-	lego, providers := filepath.Join(work, "lego"), filepath.Join("providers", "dns")
-	err = filepath.WalkDir(module.Dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(module.Dir, path)
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && name == providers:
-			return fs.SkipDir
-		case entry.IsDir():
-			return os.MkdirAll(filepath.Join(lego, name), 0o755)
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(lego, name), text, 0o644)
-	})
-	if err != nil {
+	lego := filepath.Join(work, "lego")
+	if err := os.CopyFS(lego, os.DirFS(module.Dir)); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(lego, providers), 0o755); err != nil {
+	providers := filepath.Join(lego, "providers", "dns")
+	if err := os.RemoveAll(providers); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(lego, providers, "dns.go"), []byte(noProviders), 0o644)
+	if err := os.Mkdir(providers, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(providers, "dns.go"), []byte(noProviders), 0o644)
 }
 
 // run runs go in a folder, and gives its output.
