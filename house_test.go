@@ -52,6 +52,7 @@ var house = []string{
 	"agent/hubclient",
 	"agent/registries",
 	"agent/sockets",
+	"agent/sockets/seccomptest",
 	"agent/hook",
 	"agent/guard",
 

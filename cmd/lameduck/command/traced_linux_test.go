@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/lameduck-dev/lameduck/agent/sockets/seccomptest"
 	"github.com/lameduck-dev/lameduck/check/render/rendertest"
 )
 
@@ -80,46 +82,16 @@ func TestCheckReachesOutNowhere(t *testing.T) {
 
 // confine is for good, and for all threads.
 func confine() error {
-	type instruction struct {
-		code   uint16
-		jt, jf uint8
-		k      uint32
-	}
-	type program struct {
-		length uint16
-		first  *instruction
-	}
-	const (
-		load, equal, give   = 0x20, 0x15, 0x06 // BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
-		number, argument    = 0, 16            // offsets in struct seccomp_data
-		allow, kill         = 0x7fff0000, 0x80000000
-		prSetNoNewPrivs     = 38
-		setModeFilter, sync = 1, 1
+	return seccomptest.Filter(
+		seccomptest.Number,
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_CONNECT, SkipTrue: 6},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_EXECVE, SkipTrue: 5},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_EXECVEAT, SkipTrue: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_SOCKET, SkipFalse: 4},
+		seccomptest.Argument,
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET, SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.AF_INET6, SkipFalse: 1},
+		bpf.RetConstant{Val: unix.SECCOMP_RET_KILL_PROCESS},
+		seccomptest.Allow,
 	)
-	numbers, known := map[string]struct{ seccomp, execveat uint32 }{"amd64": {317, 322}, "arm64": {277, 281}}[runtime.GOARCH]
-	if !known {
-		return fmt.Errorf("the number of seccomp(2) on %s is not known here", runtime.GOARCH)
-	}
-	instructions := []instruction{
-		{load, 0, 0, number},
-		{equal, 6, 0, syscall.SYS_CONNECT},
-		{equal, 5, 0, syscall.SYS_EXECVE},
-		{equal, 4, 0, numbers.execveat},
-		{equal, 0, 4, syscall.SYS_SOCKET},
-		{load, 0, 0, argument},
-		{equal, 1, 0, syscall.AF_INET},
-		{equal, 0, 1, syscall.AF_INET6},
-		{give, 0, 0, kill},
-		{give, 0, 0, allow},
-	}
-	filter := program{uint16(len(instructions)), &instructions[0]}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if _, _, errno := syscall.Syscall(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0); errno != 0 {
-		return fmt.Errorf("no new privileges: %w", errno)
-	}
-	if _, _, errno := syscall.Syscall(uintptr(numbers.seccomp), setModeFilter, sync, uintptr(unsafe.Pointer(&filter))); errno != 0 {
-		return fmt.Errorf("seccomp: %w", errno)
-	}
-	return nil
 }
