@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -85,14 +84,14 @@ func (l *Loader) readAll(ctx context.Context, paths []string, results []result) 
 	for range min(runtime.GOMAXPROCS(0), max(1, len(paths))) {
 		wg.Go(func() {
 			nodes := arena{aliased: &aliased}
-			buf := make([]byte, 64<<10)
+			texts := texts{buf: make([]byte, 64<<10)}
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(paths) {
 					return
 				}
 				if paths[i] != "" {
-					results[i] = l.read(paths[i], &nodes, buf)
+					results[i] = l.read(paths[i], &nodes, &texts)
 				}
 				if n := read.Add(1); l.Progress != nil && n%256 == 0 {
 					progress.Lock()
@@ -106,8 +105,8 @@ func (l *Loader) readAll(ctx context.Context, paths []string, results []result) 
 	return context.Cause(ctx)
 }
 
-func (l *Loader) read(path string, nodes *arena, buf []byte) result {
-	src, info, err := l.bytes(path, buf)
+func (l *Loader) read(path string, nodes *arena, texts *texts) result {
+	src, info, err := l.text(path, texts)
 	if err != nil {
 		return result{problems: []Problem{{Path: path, Text: reason(err)}}, info: info}
 	}
@@ -115,7 +114,7 @@ func (l *Loader) read(path string, nodes *arena, buf []byte) result {
 	return result{f, problems, info}
 }
 
-func (l *Loader) bytes(path string, buf []byte) (string, fs.FileInfo, error) {
+func (l *Loader) text(path string, texts *texts) (string, fs.FileInfo, error) {
 	if path == "-" {
 		data, err := io.ReadAll(io.LimitReader(l.Stdin, MaxBytes+1))
 		src, err := l.bounded(data, err)
@@ -133,20 +132,8 @@ func (l *Loader) bytes(path string, buf []byte) (string, fs.FileInfo, error) {
 	if info.Size() > MaxBytes {
 		return "", info, tooLarge(info.Size())
 	}
-	var text strings.Builder
-	text.Grow(int(info.Size()))
-	for {
-		n, err := file.Read(buf)
-		text.Write(buf[:n])
-		switch {
-		case err == io.EOF, err == nil && n > 0 && n < len(buf) && int64(text.Len()) == info.Size():
-			return text.String(), info, nil // the usual file needs one call
-		case err != nil:
-			return "", nil, err
-		case text.Len() > MaxBytes:
-			return "", info, tooLarge(int64(text.Len()))
-		}
-	}
+	src, err := texts.read(file, info.Size())
+	return src, info, err
 }
 
 func (l *Loader) bounded(data []byte, err error) (string, error) {

@@ -16,12 +16,10 @@ type Set struct {
 	HPAs      []*HPA
 
 	byKind map[string][]*manifest.Object
-	byName map[name][]*manifest.Object
+	byName names
 
 	byNamespace map[string][]*Workload
 }
-
-type name struct{ kind, namespace, name string }
 
 type label struct{ namespace, key, value string }
 
@@ -35,13 +33,13 @@ func Join(files []*manifest.File) *Set {
 	s := &Set{
 		Objects: make([]*manifest.Object, 0, count),
 		byKind:  map[string][]*manifest.Object{},
-		byName:  make(map[name][]*manifest.Object, count),
 	}
 	for _, f := range files {
 		for _, o := range f.Objects {
 			s.add(o)
 		}
 	}
+	s.byName = newNames(s.Objects)
 	index := newIndex(s.Workloads)
 	s.byNamespace = index.byNamespace
 	for _, service := range s.Services {
@@ -68,8 +66,6 @@ func Join(files []*manifest.File) *Set {
 func (s *Set) add(o *manifest.Object) {
 	s.Objects = append(s.Objects, o)
 	s.byKind[o.Kind] = append(s.byKind[o.Kind], o)
-	key := name{o.Kind, o.Namespace, o.Name}
-	s.byName[key] = append(s.byName[key], o)
 	switch o.Kind {
 	case "Service":
 		if o.APIVersion == "v1" {
@@ -135,7 +131,7 @@ func (s *Set) Kind(kind string) []*manifest.Object { return s.byKind[kind] }
 // Find is the object of that name nearest to the one that refers to it, nil if
 // it is not in the input.
 func (s *Set) Find(from *manifest.Object, kind, namespace, named string) *manifest.Object {
-	found := s.byName[name{kind, namespace, named}]
+	found := s.byName.of(name{kind, namespace, named})
 	if len(found) == 0 {
 		return nil
 	}

@@ -13,9 +13,12 @@ import (
 	"github.com/lameduck-dev/lameduck/manifest"
 )
 
+// kustomizations are the names that a kustomization's file may have.
+var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
 // kustomization is the path of a folder's kustomization, "" if it has none.
 func kustomization(dir string) string {
-	for _, name := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+	for _, name := range kustomizations {
 		if path := filepath.Join(dir, name); exists(path) {
 			return path
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lameduck-dev/lameduck/manifest"
@@ -37,14 +38,17 @@ func (r *Renderer) Scan(names []string) {
 	for _, name := range names {
 		// A folder that cannot be read is told when it is loaded.
 		_ = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.IsDir() {
+			switch {
+			case err != nil:
 				return nil //nolint:nilerr // see above
-			}
-			if path != name && strings.HasPrefix(entry.Name(), ".") {
+			case entry.IsDir() && path != name && strings.HasPrefix(entry.Name(), "."):
 				return filepath.SkipDir
+			case entry.IsDir() || !slices.Contains(kustomizations, entry.Name()):
+				return nil
 			}
-			for _, include := range includes(path) {
-				if real := realPath(filepath.Join(path, include)); real != realPath(path) {
+			dir := filepath.Dir(path)
+			for _, include := range includes(dir) {
+				if real := realPath(filepath.Join(dir, include)); real != realPath(dir) {
 					r.bases[real] = true
 				}
 			}
@@ -58,17 +62,17 @@ func (r *Renderer) Scan(names []string) {
 
 // Folder renders a folder if it is a chart or a kustomization.
 func (r *Renderer) Folder(dir string) (files []*manifest.File, problems []manifest.Problem, took bool) {
-	defer watch(dir, r.Exceeded)()
+	render := r.kustomize
 	switch {
 	case exists(filepath.Join(dir, "Chart.yaml")):
-		files, problems = r.chart(dir)
-	case kustomization(dir) != "":
-		if !r.bases[realPath(dir)] {
-			files, problems = r.kustomize(dir)
-		}
-	default:
+		render = r.chart
+	case kustomization(dir) == "":
 		return nil, nil, false
+	case r.bases[realPath(dir)]:
+		return nil, nil, true
 	}
+	defer watch(dir, r.Exceeded)()
+	files, problems = render(dir)
 	return files, problems, true
 }
 

@@ -18,10 +18,13 @@ var daemonsetMaxUnavailable = &check.Rule{
 	Remedy: "Set maxUnavailable to 1 or to a small part, or use maxSurge, which starts the new pod first.",
 	Source: "https://kubernetes.io/docs/tasks/manage-daemon/update-daemon-set/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
+		if w.Kind != "DaemonSet" || !serves(w) {
+			return
+		}
 		at := w.Spec("updateStrategy", "rollingUpdate", "maxUnavailable")
 		text, percent := strings.CutSuffix(at.Str(), "%")
 		share, err := strconv.Atoi(text)
-		if w.Kind == "DaemonSet" && percent && err == nil && share >= 50 && serves(w) {
+		if percent && err == nil && share >= 50 {
 			p.Report(w.Object, at, "an update of %s stops %s of its pods at once", w, at.Str())
 		}
 	},

@@ -43,8 +43,11 @@ var springImmediateShutdown = &check.Rule{
 // beforeGraceful reports whether a version is known and before 3.4.
 func beforeGraceful(version string) bool {
 	major, rest, ok := strings.Cut(version, ".")
+	if !ok {
+		return false
+	}
 	minor, _, _ := strings.Cut(rest, ".")
 	a, err1 := strconv.Atoi(major)
 	b, err2 := strconv.Atoi(minor)
-	return ok && err1 == nil && err2 == nil && (a < 3 || a == 3 && b < 4)
+	return err1 == nil && err2 == nil && (a < 3 || a == 3 && b < 4)
 }

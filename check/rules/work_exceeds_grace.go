@@ -22,10 +22,13 @@ var workExceedsGrace = &check.Rule{
 	Source: "https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		n := w.PodAnnotation(workAnnotation)
+		if n == nil {
+			return
+		}
 		work, err := strconv.ParseInt(n.Str(), 10, 64)
 		grace, at := w.Grace()
 		wait, _ := w.LongestWait()
-		if n == nil || err != nil || wait+work <= grace {
+		if err != nil || wait+work <= grace {
 			return
 		}
 		place := at

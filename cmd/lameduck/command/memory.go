@@ -10,7 +10,7 @@ import (
 
 // untilCollection is how much memory, in bytes, check takes before the first
 // garbage collection. Ten thousand files need less.
-const untilCollection = 160 << 20
+const untilCollection = 152 << 20
 
 // pace is how many times rarer than usual the later collections are. At the usual pace those of
 // 100,000 files cost an eighth of the time, and free nothing either.
