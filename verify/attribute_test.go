@@ -72,7 +72,7 @@ func (c *attributionCase) attribute() *report.Verify {
 	at := func(seconds float64) time.Time {
 		return c.Start.Add(time.Duration(seconds * float64(time.Second)))
 	}
-	w := &watch{lines: newPodLines(c.Start), ledger: newLedgers("run-")}
+	w := &watch{lines: newPodLines(c.Start), ledger: newLedgers("run-", func() int64 { return 1 << 20 })}
 	for _, see := range c.See {
 		now := at(see.At)
 		switch {

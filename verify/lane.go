@@ -24,6 +24,7 @@ type lane struct {
 	target  Target
 	pacer   pacer
 	tally   *tally
+	sent    *atomic.Int64 // by all lanes
 	limit   int           // requests in flight
 	timeout time.Duration // from the intended start
 	start   time.Time
@@ -120,6 +121,7 @@ func (l *lane) send(ctx context.Context, n int64, at time.Duration) {
 		l.tally.count(o)
 		return
 	}
+	l.sent.Add(1)
 	requestCtx, cancel := context.WithDeadline(ctx, l.start.Add(at+l.timeout))
 	o.err = l.target.Send(requestCtx, &o.shot)
 	cancel()

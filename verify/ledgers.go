@@ -16,10 +16,13 @@ type ledgers struct {
 	applied  int               // requests applied at least once
 	missing  int64             // lines that were written and not read
 	last     map[string]int64  // container -> sequence number of its last line
+
+	sent    func() int64 // requests sent so far: the most that a ledger can name
+	unknown int          // lines of requests beyond those
 }
 
-func newLedgers(prefix string) *ledgers {
-	return &ledgers{prefix: prefix, received: map[string]string{}, times: map[string]int{}, last: map[string]int64{}}
+func newLedgers(prefix string, sent func() int64) *ledgers {
+	return &ledgers{prefix: prefix, received: map[string]string{}, times: map[string]int{}, last: map[string]int64{}, sent: sent}
 }
 
 // add takes in a line; false: it was read before.
@@ -37,16 +40,27 @@ func (l *ledgers) add(c container, e ledger.Entry) bool {
 	}
 	switch e.Event {
 	case ledger.Received:
-		if l.received[e.ID] == "" {
+		if l.received[e.ID] == "" && l.room(len(l.received)) {
 			l.received[e.ID] = c.pod
 		}
 	case ledger.Applied:
-		l.times[e.ID]++
+		if l.times[e.ID] > 0 || l.room(len(l.times)) {
+			l.times[e.ID]++
+		}
 		if l.times[e.ID] == 1 {
 			l.applied++
 		}
 	}
 	return true
+}
+
+// room reports whether one more request can be true: a ledger that invents ids must not fill the memory.
+func (l *ledgers) room(have int) bool {
+	if int64(have) < l.sent() {
+		return true
+	}
+	l.unknown++
+	return false
 }
 
 // compare joins the ledgers with what the clients saw: answered requests, and the lost ones.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/report"
@@ -21,7 +22,8 @@ import (
 type run struct {
 	Options
 	url     *url.URL
-	prefix  string // of all request ids
+	prefix  string       // of all request ids
+	sent    atomic.Int64 // requests, by all lanes
 	start   time.Time
 	windows windows
 	lanes   []*lane
@@ -46,7 +48,11 @@ func Run(ctx context.Context, o Options) (*report.Verify, error) {
 		return nil, err
 	}
 	if o.Cluster != nil {
-		r.watch, err = startWatch(ctx, o.Cluster, r.prefix, probe.Ledgered)
+		var ledger *ledgers
+		if probe.Ledgered {
+			ledger = newLedgers(r.prefix, r.sent.Load)
+		}
+		r.watch, err = startWatch(ctx, o.Cluster, ledger)
 		if err != nil {
 			return nil, err
 		}
@@ -138,6 +144,7 @@ func (r *run) prepare(echo bool) {
 			prefix:  r.prefix + name + "-",
 			target:  newHTTP1(r.targetOptions(methodOf(name), name == LaneFresh, echo)),
 			pacer:   pacer{rate: rate, offset: time.Duration(float64(i) * float64(time.Second) / r.Rate)},
+			sent:    &r.sent,
 			tally:   newTally(name, r.start, &r.windows),
 			limit:   r.MaxInFlight,
 			timeout: r.Timeout,

@@ -51,15 +51,12 @@ type watch struct {
 }
 
 // startWatch returns when the present state is known.
-func startWatch(ctx context.Context, c *Cluster, prefix string, ledgered bool) (*watch, error) {
+func startWatch(ctx context.Context, c *Cluster, ledger *ledgers) (*watch, error) {
 	if err := mayWatch(ctx, c); err != nil {
 		return nil, err
 	}
 	watchCtx, stop := context.WithCancel(ctx)
-	w := &watch{cluster: c, lines: newPodLines(time.Now()), stop: stop}
-	if ledgered {
-		w.ledger = newLedgers(prefix)
-	}
+	w := &watch{cluster: c, ledger: ledger, lines: newPodLines(time.Now()), stop: stop}
 	w.logs = &logs{ctx: watchCtx, cluster: c, since: time.Now(), line: w.seeLogLine, ended: w.ended, following: map[string]bool{}}
 
 	pods := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(c.Namespace),
@@ -214,6 +211,9 @@ func (w *watch) finish(ctx context.Context, answered int) (pods []report.PodLine
 		if len(pod.Steps) > 0 && pod.Gone.IsZero() && pod.Steps[0].Phase == termination.LameDuck {
 			notes = append(notes, fmt.Sprintf("pod %s was still on its way out when the run ended", pod.Pod.Name))
 		}
+	}
+	if w.ledger != nil && w.ledger.unknown > 0 {
+		notes = append(notes, fmt.Sprintf("the ledgers have %d lines of requests that were never sent", w.ledger.unknown))
 	}
 	return pods, w.ledger, append(notes, w.logs.failures()...)
 }

@@ -126,7 +126,7 @@ func TestMayNotWatch(t *testing.T) {
 	client.PrependReactor("list", "events", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", nil)
 	})
-	_, err := startWatch(t.Context(), &Cluster{Client: client, Namespace: "shop"}, "run-", false)
+	_, err := startWatch(t.Context(), &Cluster{Client: client, Namespace: "shop"}, nil)
 	if err == nil || !strings.Contains(err.Error(), "watching namespace shop (needs list and watch of pods, endpointslices and events): events is forbidden") {
 		t.Errorf("error %v", err)
 	}
