@@ -52,7 +52,11 @@ func Run(ctx context.Context, o Options) (*report.Verify, error) {
 		if probe.Ledgered {
 			ledger = newLedgers(r.prefix, r.sent.Load)
 		}
+		said := r.sayLines(ctx, func() string {
+			return fmt.Sprintf("waiting for the lists of pods, EndpointSlices and events in namespace %s", o.Cluster.Namespace)
+		})
 		r.watch, err = startWatch(ctx, o.Cluster, ledger)
+		said()
 		if err != nil {
 			return nil, err
 		}
@@ -71,10 +75,13 @@ func runID() string {
 // probe sends one request in each way that the load will, so that a wrong URL is an error and not a
 // heap of lost requests, and learns whether answers carry the request's id.
 func (r *run) probe(ctx context.Context) (Shot, error) {
-	const tries = 20
+	const tries, between = 20, 250 * time.Millisecond
 	var seen Shot
 	for _, method := range r.methods() {
 		target := newHTTP1(r.targetOptions(method, true, false))
+		said := r.sayLines(ctx, func() string {
+			return fmt.Sprintf("waiting for %s %s to answer, at most %v", method, r.URL, tries*(r.Timeout+between))
+		})
 		var err error
 		for try := range tries {
 			shot := Shot{ID: fmt.Sprintf("probe-%s%s-%d", r.prefix, method, try)}
@@ -84,10 +91,12 @@ func (r *run) probe(ctx context.Context) (Shot, error) {
 			if seen = shot; err == nil {
 				break
 			}
-			if pauseErr := pause(ctx, 250*time.Millisecond); pauseErr != nil {
+			if pauseErr := pause(ctx, between); pauseErr != nil {
+				said()
 				return seen, pauseErr
 			}
 		}
+		said()
 		target.Close()
 		if err != nil {
 			return seen, fmt.Errorf("the target must answer before anything is done to it: %s %s: %w%s", method, r.URL, err, remedy(method, err))
@@ -102,6 +111,8 @@ func remedy(method string, err error) string {
 	switch {
 	case method == http.MethodPost:
 		return fmt.Sprintf("; the lane %s sends it: without it, --lanes %s,%s", LanePost, LaneFresh, LaneKeepAlive)
+	case errors.Is(err, context.DeadlineExceeded):
+		return "; it does not answer in time: see whether its pods are ready, or give it longer by --timeout"
 	case errors.As(err, &unknown) && unknown.IsNotFound:
 		return "; a Service's name is known only in the cluster: run verify there"
 	}
@@ -160,8 +171,7 @@ func (r *run) load(ctx context.Context) error {
 	for _, l := range r.lanes {
 		sending.Go(func() { l.run(ctx) })
 	}
-	progressCtx, quiet := context.WithCancel(ctx)
-	sending.Go(func() { r.progress(progressCtx) })
+	quiet := r.sayLines(ctx, r.progress)
 
 	err := r.script(ctx)
 	end := time.Since(r.start)
@@ -206,23 +216,36 @@ func (r *run) script(ctx context.Context) error {
 	return pause(ctx, r.After)
 }
 
-// progress writes a line every two seconds.
-func (r *run) progress(ctx context.Context) {
+// sayLines writes a line every two seconds, until it is told to stop.
+func (r *run) sayLines(ctx context.Context, line func() string) (stop func()) {
 	if r.Progress == nil {
-		return
+		return func() {}
 	}
-	for pause(ctx, 2*time.Second) == nil {
-		elapsed := time.Since(r.start)
-		var sum report.Counts
-		for _, l := range r.lanes {
-			sum.Add(l.tally.now())
+	ctx, cancel := context.WithCancel(ctx)
+	var saying sync.WaitGroup
+	saying.Go(func() {
+		for pause(ctx, 2*time.Second) == nil {
+			fmt.Fprintln(r.Progress, line())
 		}
-		line := fmt.Sprintf("%4.0fs  %-6s  %d requests, %d lost, %d masked", elapsed.Seconds(), r.windows.of(elapsed), sum.Requests, sum.Lost, sum.Masked)
-		if r.watch != nil {
-			if leaving, _ := r.watch.leaving(); len(leaving) > 0 {
-				line += "; leaving: " + strings.Join(leaving, ", ")
-			}
-		}
-		fmt.Fprintln(r.Progress, line)
+	})
+	return func() {
+		cancel()
+		saying.Wait()
 	}
+}
+
+// progress is how the load goes.
+func (r *run) progress() string {
+	elapsed := time.Since(r.start)
+	var sum report.Counts
+	for _, l := range r.lanes {
+		sum.Add(l.tally.now())
+	}
+	line := fmt.Sprintf("%4.0fs  %-6s  %d requests, %d lost, %d masked", elapsed.Seconds(), r.windows.of(elapsed), sum.Requests, sum.Lost, sum.Masked)
+	if r.watch != nil {
+		if leaving, _ := r.watch.leaving(); len(leaving) > 0 {
+			line += "; leaving: " + strings.Join(leaving, ", ")
+		}
+	}
+	return line
 }

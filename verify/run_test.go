@@ -250,6 +250,21 @@ func TestProgress(t *testing.T) {
 	})
 }
 
+// TestSilentTarget: the wait for a target's first answer is told, with its limit and what to do.
+func TestSilentTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		network := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		_, err := Run(t.Context(), Options{URL: "http://app", Dial: network.Dial, Timeout: time.Second, Progress: &lines})
+		if err == nil || !strings.Contains(err.Error(), "it does not answer in time: see whether its pods are ready, or give it longer by --timeout") {
+			t.Errorf("error %v", err)
+		}
+		if first, rest, _ := strings.Cut(lines.String(), "\n"); first != "waiting for GET http://app to answer, at most 25s" || strings.Count(rest, "\n") != 11 {
+			t.Errorf("progress:\n%s", lines.String())
+		}
+	})
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	tests := []struct {
 		name    string

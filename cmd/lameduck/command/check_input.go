@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -138,6 +139,14 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*manifest.Input, 
 		},
 		Progress: func(read, found int) { progress.say("read %d of %d files", read, found) },
 	}
+	sayStdin(progress, names)
 	in, err := l.Load(cmd.Context(), names...)
 	return in, &renderer, err
+}
+
+// sayStdin reports the wait for standard input, which ends when who writes it does.
+func sayStdin(progress *progress, names []string) {
+	if slices.Contains(names, "-") {
+		progress.say("reading standard input until it ends")
+	}
 }

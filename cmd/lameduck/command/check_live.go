@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,6 +44,9 @@ var liveResources = []schema.GroupVersionResource{
 // livePage is how many objects one answer of the API server holds.
 const livePage = 500
 
+// pageTimeout bounds the wait for one such answer.
+const pageTimeout = 30 * time.Second
+
 // liveFlags name the cluster to read.
 type liveFlags struct {
 	live                           bool
@@ -54,12 +58,15 @@ type liveFlags struct {
 func (l *liveFlags) load(cmd *cobra.Command) (*manifest.Input, check.Version, error) {
 	progress := startProgress(cmd.ErrOrStderr())
 	defer progress.stop()
-	progress.say("asking the cluster for its version")
 	config, _, err := findCluster(l.kubeconfig, l.context)
 	if err != nil {
 		return nil, 0, err
 	}
-	config.QPS, config.Burst = 50, 100
+	asker := asker{config.Host, progress}
+	if err := asker.reach(cmd.Context(), config); err != nil {
+		return nil, 0, err
+	}
+	config.QPS, config.Burst, config.Timeout = 50, 100, pageTimeout
 	asking, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return nil, 0, fmt.Errorf("connecting to the cluster: %w", err)
@@ -77,7 +84,7 @@ func (l *liveFlags) load(cmd *cobra.Command) (*manifest.Input, check.Version, er
 		return nil, 0, fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	in, err := readLive(cmd.Context(), client, l.namespace, progress.say)
-	return in, version, err
+	return in, version, asker.plain(err, pageTimeout)
 }
 
 func readLive(ctx context.Context, client dynamic.Interface, namespace string, say func(string, ...any)) (*manifest.Input, error) {
@@ -89,13 +96,15 @@ func readLive(ctx context.Context, client dynamic.Interface, namespace string, s
 		}
 		options := metav1.ListOptions{Limit: livePage}
 		for {
-			say("reading the cluster: %s, objects so far: %d", resource.GroupResource(), len(in.Files))
+			say("reading the cluster: %s, objects so far: %d; at most %v for the next", resource.GroupResource(), len(in.Files), pageTimeout)
 			list, err := client.Resource(resource).Namespace(within).List(ctx, options)
 			switch {
 			case apierrors.IsNotFound(err):
 				list = &unstructured.UnstructuredList{} // the cluster does not have it
 			case ctx.Err() != nil:
 				return nil, context.Cause(ctx)
+			case timedOut(err):
+				return nil, fmt.Errorf("listing %s: %w", resource.GroupResource(), err)
 			case err != nil:
 				in.Problems = append(in.Problems, manifest.Problem{Path: "cluster", Text: fmt.Sprintf("listing %s: %v", resource.GroupResource(), err)})
 				list = &unstructured.UnstructuredList{}

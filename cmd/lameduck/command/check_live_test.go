@@ -41,7 +41,7 @@ func TestReadLive(t *testing.T) {
 	if err != nil || len(in.Problems) > 0 {
 		t.Fatal(err, in.Problems)
 	}
-	if len(said) != len(liveResources) || said[1] != "reading the cluster: deployments.apps, objects so far: 1" {
+	if len(said) != len(liveResources) || said[1] != "reading the cluster: deployments.apps, objects so far: 1; at most 30s for the next" {
 		t.Errorf("progress: %q", said)
 	}
 	result, err := check.Run(context.Background(), in, check.Options{Rules: rules.All()})

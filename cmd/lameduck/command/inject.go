@@ -89,24 +89,7 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 	if err := checkHub(cmd, flags.settings); err != nil {
 		return &exitError{2, err}
 	}
-	loader := manifest.Loader{Stdin: cmd.InOrStdin(), Render: unrendered(flags.files)}
-	in, err := loader.Load(cmd.Context(), flags.files...)
-	if err != nil {
-		return &exitError{1, err}
-	}
-	if len(in.Problems) > 0 {
-		var errs []error
-		for _, p := range in.Problems {
-			errs = append(errs, p)
-		}
-		return &exitError{1, errors.Join(errs...)}
-	}
-	progress := startProgress(cmd.ErrOrStderr())
-	texts, reports, err := files.Inject(in.Files, files.Options{
-		Settings: flags.settings, Namespace: flags.namespace, All: flags.all, Warn: unwithdrawn(in.Files),
-		Progress: func(done, total int) { progress.say("injecting: %d of %d documents", done, total) },
-	})
-	progress.stop()
+	texts, reports, err := flags.inject(cmd)
 	if err != nil {
 		return &exitError{1, err}
 	}
@@ -130,6 +113,29 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		fmt.Fprintln(cmd.ErrOrStderr(), "no --hub-key: the agents will not ask the hub, and go by local evidence only")
 	}
 	return nil
+}
+
+// inject reads the input and injects into it, and reports its progress once that takes over 2 s.
+func (flags *injectFlags) inject(cmd *cobra.Command) ([]string, []files.Report, error) {
+	progress := startProgress(cmd.ErrOrStderr())
+	defer progress.stop()
+	sayStdin(progress, flags.files)
+	loader := manifest.Loader{Stdin: cmd.InOrStdin(), Render: unrendered(flags.files)}
+	in, err := loader.Load(cmd.Context(), flags.files...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(in.Problems) > 0 {
+		var errs []error
+		for _, p := range in.Problems {
+			errs = append(errs, p)
+		}
+		return nil, nil, errors.Join(errs...)
+	}
+	return files.Inject(in.Files, files.Options{
+		Settings: flags.settings, Namespace: flags.namespace, All: flags.all, Warn: unwithdrawn(in.Files),
+		Progress: func(done, total int) { progress.say("injecting: %d of %d documents", done, total) },
+	})
 }
 
 // unrendered refuses folders that are no manifests yet: injection writes files back, and these are

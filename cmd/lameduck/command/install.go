@@ -64,7 +64,11 @@ func newInstall(build Build) *cobra.Command {
 		Example: "  lameduck install --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 | kubectl apply -f -\n  lameduck install --offline --image registry.example/lameduck:v1 --agent-image registry.example/lameduck-agent:v1 > lameduck.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runInstall(cmd, flags, flags.lookBefore)
+			return runInstall(cmd, flags, func(ctx context.Context, namespace string) (earlier, error) {
+				progress := startProgress(cmd.ErrOrStderr())
+				defer progress.stop()
+				return flags.lookBefore(ctx, namespace, progress)
+			})
 		},
 	}
 	f := cmd.Flags()
@@ -100,10 +104,8 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 	namespace := flags.options.Namespace
 	var before earlier
 	if !flags.offline {
-		ctx, cancel := context.WithTimeout(cmd.Context(), askTimeout)
-		defer cancel()
 		var err error
-		if before, err = stored(ctx, namespace); err != nil {
+		if before, err = stored(cmd.Context(), namespace); err != nil {
 			return &exitError{1, fmt.Errorf("asking the cluster for the keys of an earlier installation: %w: fix that, or add --offline for new keys", err)}
 		}
 		if before.other != "" {
@@ -142,20 +144,25 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 	return nil
 }
 
-// askTimeout bounds one small GET; client-go retries within it.
-const askTimeout = 15 * time.Second
-
 // lookBefore looks for an earlier installation by the user's kubeconfig.
-func (f installFlags) lookBefore(ctx context.Context, namespace string) (earlier, error) {
+func (f installFlags) lookBefore(ctx context.Context, namespace string, progress *progress) (before earlier, err error) {
 	config, _, err := findCluster(f.kubeconfig, f.context)
 	if err != nil {
+		return earlier{}, err
+	}
+	asker := asker{config.Host, progress}
+	if err := asker.reach(ctx, config); err != nil {
 		return earlier{}, err
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return earlier{}, err
 	}
-	return lookBefore(ctx, client, namespace)
+	err = asker.ask(ctx, answerTimeout, "the keys of an earlier installation", func(ctx context.Context) error {
+		before, err = lookBefore(ctx, client, namespace)
+		return err
+	})
+	return before, err
 }
 
 func lookBefore(ctx context.Context, client kubernetes.Interface, namespace string) (earlier, error) {

@@ -72,7 +72,9 @@ func TestInstallKeepsKeys(t *testing.T) {
 
 func TestInstallWithoutKubeconfig(t *testing.T) {
 	t.Setenv("KUBECONFIG", t.TempDir()+"/none")
-	_, _, err := install(t, installFlags{options: deploy.Options{Namespace: "ns", Image: "a", AgentImage: "b", Replicas: 2}}, installFlags{}.lookBefore)
+	_, _, err := install(t, installFlags{options: deploy.Options{Namespace: "ns", Image: "a", AgentImage: "b", Replicas: 2}}, func(ctx context.Context, namespace string) (earlier, error) {
+		return installFlags{}.lookBefore(ctx, namespace, nil)
+	})
 	if err == nil || !strings.Contains(err.Error(), "which does not exist") {
 		t.Errorf("error %v", err)
 	}

@@ -61,16 +61,11 @@ func newStatus() *cobra.Command {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("--output %q: must be text or json", output)
 			}
-			ctx, cancel := context.WithTimeoutCause(cmd.Context(), statusTimeout, fmt.Errorf("it took longer than %v", statusTimeout))
-			defer cancel()
 			rest, _, err := findCluster(kubeconfig, contextName)
 			if err != nil {
 				return &exitError{3, err}
 			}
-			if err := askAs(rest, &config); err != nil {
-				return &exitError{3, err}
-			}
-			report, err := status.Make(ctx, config)
+			report, err := makeReport(cmd, rest, config)
 			if err != nil {
 				return &exitError{3, fmt.Errorf("asking the cluster: %w", err)}
 			}
@@ -99,6 +94,24 @@ func newStatus() *cobra.Command {
 	f.StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
 	f.StringVar(&contextName, "context", "", "context of the kubeconfig (default: its current one)")
 	return cmd
+}
+
+// makeReport asks the cluster, and reports its progress once that takes over 2 s.
+func makeReport(cmd *cobra.Command, rest *rest.Config, config status.Config) (report status.Report, err error) {
+	progress := startProgress(cmd.ErrOrStderr())
+	defer progress.stop()
+	asker := asker{rest.Host, progress}
+	if err := asker.reach(cmd.Context(), rest); err != nil {
+		return report, err
+	}
+	if err := askAs(rest, &config); err != nil {
+		return report, err
+	}
+	err = asker.ask(cmd.Context(), statusTimeout, "all that the report needs", func(ctx context.Context) error {
+		report, err = status.Make(ctx, config)
+		return err
+	})
+	return report, err
 }
 
 // askAs fills in what asks the cluster.

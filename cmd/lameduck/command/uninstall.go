@@ -52,13 +52,17 @@ func newUninstall() *cobra.Command {
 		Example: "  lameduck uninstall | kubectl delete -f -\n  lameduck uninstall --policies | kubectl delete -f -",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), uninstallTimeout)
-			defer cancel()
 			config, _, err := findCluster(flags.kubeconfig, flags.context)
 			if err != nil {
 				return &exitError{1, err}
 			}
-			config.QPS, config.Burst = 50, 100
+			progress := startProgress(cmd.ErrOrStderr())
+			defer progress.stop()
+			asker := asker{config.Host, progress}
+			if err := asker.reach(cmd.Context(), config); err != nil {
+				return &exitError{1, err}
+			}
+			config.QPS, config.Burst, config.Timeout = 50, 100, answerTimeout
 			discoverer, err := discovery.NewDiscoveryClientForConfig(config)
 			if err != nil {
 				return &exitError{1, err}
@@ -70,10 +74,13 @@ func newUninstall() *cobra.Command {
 			u := remover{client: client, namespace: flags.namespace, policies: flags.policies, note: func(format string, args ...any) {
 				fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
 			}}
-			if u.kinds, err = namespacedKinds(discoverer); err != nil {
-				return &exitError{1, err}
-			}
-			if err := u.run(ctx); err != nil {
+			err = asker.ask(cmd.Context(), uninstallTimeout, "what is in the cluster", func(ctx context.Context) error {
+				if u.kinds, err = namespacedKinds(discoverer); err != nil {
+					return err
+				}
+				return u.run(ctx)
+			})
+			if err != nil {
 				return &exitError{1, err}
 			}
 			if u.out.Len() == 0 {

@@ -109,7 +109,10 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) error {
 	if errors.Is(err, verify.ErrOptions) {
 		return &exitError{verifyUsage, err}
 	}
-	if result == nil {
+	switch {
+	case result == nil && errors.Is(err, context.Canceled):
+		return &exitError{verifyFailed, errors.New("interrupted before the load began: nothing was proved")}
+	case result == nil:
 		return &exitError{verifyFailed, err}
 	}
 	write := report.VerifyText

@@ -31,7 +31,9 @@ func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
 	if f.do == "" && f.noWatch {
 		return nil
 	}
-	client, namespace, err := connect(f.kubeconfig, f.context, f.namespace)
+	progress := startProgress(cmd.ErrOrStderr())
+	defer progress.stop()
+	client, namespace, asker, err := f.reach(cmd.Context(), progress)
 	if err != nil {
 		return fmt.Errorf("%w%s", err, f.withoutCluster())
 	}
@@ -39,7 +41,11 @@ func (f *verifyFlags) connect(cmd *cobra.Command, args []string) error {
 	if f.noWatch {
 		return nil
 	}
-	selector, err := f.watched(cmd.Context(), client, namespace, todo)
+	var selector string
+	err = asker.ask(cmd.Context(), answerTimeout, "which pods to watch", func(ctx context.Context) error {
+		selector, err = f.watched(ctx, client, namespace, todo)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -65,20 +71,24 @@ func (f *verifyFlags) parse(actor *action.Actor, args []string) (*action.Action,
 	return nil, nil
 }
 
-// connect makes a client from the kubeconfig, or from the pod that this runs in.
-func connect(kubeconfig, contextName, namespace string) (kubernetes.Interface, string, error) {
-	config, configured, err := findCluster(kubeconfig, contextName)
+// reach makes a client from the kubeconfig, or from the pod that this runs in, of a cluster that
+// answers.
+func (f *verifyFlags) reach(ctx context.Context, progress *progress) (client kubernetes.Interface, namespace string, by asker, err error) {
+	config, namespace, err := findCluster(f.kubeconfig, f.context)
 	if err != nil {
-		return nil, "", err
+		return nil, "", by, err
 	}
-	if namespace == "" {
-		namespace = configured
+	if f.namespace != "" {
+		namespace = f.namespace
 	}
-	client, err := kubernetes.NewForConfig(unthrottled(config))
-	if err != nil {
-		return nil, "", fmt.Errorf("connecting to the cluster: %w", err)
+	by = asker{config.Host, progress}
+	if err := by.reach(ctx, config); err != nil {
+		return nil, "", by, err
 	}
-	return client, namespace, nil
+	if client, err = kubernetes.NewForConfig(unthrottled(config)); err != nil {
+		return nil, "", by, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	return client, namespace, by, nil
 }
 
 // unthrottled keeps the waits of an action and the logs of many pods from waiting for each other.
