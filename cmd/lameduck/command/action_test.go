@@ -77,7 +77,7 @@ func TestAction(t *testing.T) {
 	}
 
 	clean := strings.Replace(flawed, "seconds: 30\n", "seconds: 10\n", 1)
-	files := map[string]string{"a/bad.yaml": flawed, "b c.yaml": clean, "good/web.yaml": clean, "good/broken.yaml": ""}
+	files := map[string]string{"a/bad.yaml": flawed, "b c.yaml": clean, "good/web.yaml": clean, "good/broken.yaml": "", "pictures/a.png": "x"}
 	for _, tt := range []struct {
 		name   string
 		inputs map[string]string
@@ -90,6 +90,8 @@ func TestAction(t *testing.T) {
 		{"never", map[string]string{"paths": "a", "fail-on": "never"}, 0, "::error file=a/bad.yaml"},
 		{"old cluster", map[string]string{"paths": "good", "kubernetes-version": "1.28"}, 1, "sleep-action-unsupported"},
 		{"sarif", map[string]string{"paths": "a", "sarif": "out.sarif"}, 1, "::error"},
+		{"changed files without an object", map[string]string{"paths": "good/broken.yaml", "allow-empty": "true"}, 0, "no Kubernetes object in good/broken.yaml"},
+		{"a folder without an object", map[string]string{"paths": "pictures"}, 2, "no Kubernetes object in pictures"},
 		{"wrong", map[string]string{"fail-on": "loud; touch owned"}, 3, "want one of"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,7 +162,7 @@ func TestPreCommitHooks(t *testing.T) {
 				name, text string
 				code       int
 				changes    bool
-			}{{"bad.yaml", flawed, want.code, want.changes}, {"good.yaml", clean, 0, false}} {
+			}{{"bad.yaml", flawed, want.code, want.changes}, {"good.yaml", clean, 0, false}, {"values.yaml", "a: 1\n", 0, false}} {
 				dir := t.TempDir()
 				path := filepath.Join(dir, file.name)
 				if err := os.WriteFile(path, []byte(file.text), 0o644); err != nil {

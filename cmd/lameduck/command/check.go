@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -38,7 +39,8 @@ out the findings that were there before.
 Exit codes:
   0  nothing found at or above --fail-on
   1  findings at or above --fail-on
-  2  some input could not be read; the rest was checked
+  2  some input could not be read, and the rest was checked; or nothing that was named holds a
+     Kubernetes object (--allow-empty makes that 0)
   3  wrong usage`
 
 // The exit codes of check and fix.
@@ -114,8 +116,9 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 	if err != nil {
 		return err
 	}
+	nothing := flags.empty(cmd, in, args)
 	if flags.fix {
-		return flags.mending.run(cmd, in, options)
+		return cmp.Or(nothing, flags.mending.run(cmd, in, options))
 	}
 	progress := startProgress(cmd.ErrOrStderr())
 	progress.say("checking %d files against the rules", len(in.Files))
@@ -137,12 +140,25 @@ func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
 		return err
 	}
 	switch {
+	case nothing != nil:
+		return nothing
 	case len(result.Unreadable) > 0:
 		return &exitError{code: exitUnreadable}
 	case failOn >= 0 && slices.ContainsFunc(result.Findings, func(f findings.Finding) bool { return int(f.Severity) >= failOn }):
 		return &exitError{code: exitFound}
 	}
 	return nil
+}
+
+// empty tells of what holds no object.
+func (c *checkFlags) empty(cmd *cobra.Command, in *manifest.Input, names []string) error {
+	if !c.live.live {
+		return c.input.nothing(cmd, in, names)
+	}
+	if len(in.Files) > 0 || len(in.Problems) > 0 || c.input.empty.allowed {
+		return nil
+	}
+	return &exitError{exitUnreadable, fmt.Errorf("the cluster has no object in namespace %s: name another by --namespace", c.live.namespace)}
 }
 
 // load reads the named files, or the cluster, and completes the options with what it learns.

@@ -31,6 +31,7 @@ type inputFlags struct {
 	imageFacts string
 	archives   []string
 	values     []string
+	empty      emptiness
 }
 
 func (i *inputFlags) add(f *pflag.FlagSet) {
@@ -38,6 +39,7 @@ func (i *inputFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.config, "config", "", "config file (default "+configFile+" if it is there)")
 	f.StringSliceVar(&i.only, "rules", nil, "apply these rules only, comma-separated")
 	f.StringArrayVar(&i.values, "values", nil, "values file for Helm charts, repeatable")
+	i.empty.add(f)
 	f.StringVar(&i.imageFacts, "image-facts", "", "`FILE` with facts about images: NAME: {entrypoint, cmd, stopSignal, shell, programs, labels}")
 	f.StringArrayVar(&i.archives, "image-archive", nil, "`[NAME=]PATH` of an image on this disk, to read these facts from: an OCI layout, an archive of one, or the output of docker save; repeatable")
 }
@@ -149,4 +151,12 @@ func sayStdin(progress *progress, names []string) {
 	if slices.Contains(names, "-") {
 		progress.say("reading standard input until it ends")
 	}
+}
+
+// nothing tells of what holds no object, with the exit code if nothing does.
+func (i *inputFlags) nothing(cmd *cobra.Command, in *manifest.Input, names []string) error {
+	if err := i.empty.tellNames(cmd.ErrOrStderr(), in, names); err != nil {
+		return &exitError{exitUnreadable, err}
+	}
+	return nil
 }

@@ -31,7 +31,8 @@ named; they were found by rendering the chart with them.
 Exit codes:
   0  done, or nothing to fix
   1  a fix could not be made; the others were
-  2  some input could not be read; the rest was fixed
+  2  some input could not be read, and the rest was fixed; or nothing that was named holds a
+     Kubernetes object (--allow-empty makes that 0)
   3  wrong usage`
 
 type fixFlags struct {
@@ -59,6 +60,9 @@ func newFix() *cobra.Command {
 			}
 			in, renderer, err := input.load(cmd, args)
 			if err != nil {
+				return err
+			}
+			if err := input.nothing(cmd, in, args); err != nil {
 				return err
 			}
 			options.NameValue = renderer.NameValue

@@ -41,13 +41,15 @@ What was done is told on standard error. Injecting twice changes nothing more.
 Exit codes:
   0  written, whether anything was changed or not
   1  the input can't be used: one line for each bad document, nothing written
-  2  wrong usage`
+  2  wrong usage, or nothing that was named holds a Kubernetes object (--allow-empty makes that
+     0); nothing written`
 
 type injectFlags struct {
 	files     []string
 	namespace string
 	all       bool
 	quiet     bool
+	empty     emptiness
 	settings  inject.Settings
 	pull      string
 }
@@ -72,6 +74,7 @@ func newInject(build Build) *cobra.Command {
 	f.StringArrayVarP(&flags.files, "filename", "f", nil, "the same as an argument, as kubectl has it; can be repeated")
 	f.StringVarP(&flags.namespace, "namespace", "n", "default", "namespace of objects that name none")
 	f.BoolVar(&flags.all, "all", false, "opt in every pod that does not opt out")
+	flags.empty.add(f)
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "print warnings and errors only")
 	f.StringVar(&flags.settings.AgentImage, "agent-image", build.agentImage(), "image that holds the agent")
 	f.StringVar(&flags.pull, "pull-policy", "", "imagePullPolicy of the agent's image (default: the cluster's)")
@@ -90,7 +93,10 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		return &exitError{2, err}
 	}
 	texts, reports, err := flags.inject(cmd)
-	if err != nil {
+	switch coded := (*exitError)(nil); {
+	case errors.As(err, &coded):
+		return err
+	case err != nil:
 		return &exitError{1, err}
 	}
 	if _, err := io.WriteString(dataOut(cmd), joined(texts)); err != nil {
@@ -131,6 +137,9 @@ func (flags *injectFlags) inject(cmd *cobra.Command) ([]string, []files.Report, 
 			errs = append(errs, p)
 		}
 		return nil, nil, errors.Join(errs...)
+	}
+	if err := flags.empty.tellNames(cmd.ErrOrStderr(), in, flags.files); err != nil {
+		return nil, nil, &exitError{2, err}
 	}
 	return files.Inject(in.Files, files.Options{
 		Settings: flags.settings, Namespace: flags.namespace, All: flags.all, Warn: unwithdrawn(in.Files),

@@ -22,7 +22,8 @@ verify measures there.
 
 Exit codes:
   0  drawn
-  2  some input could not be read; the rest was drawn
+  2  some input could not be read, and the rest was drawn; or nothing that was named holds a
+     Kubernetes object (--allow-empty makes that 0)
   3  wrong usage`
 
 func newTimeline() *cobra.Command {
@@ -34,6 +35,9 @@ func newTimeline() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, _, err := input.load(cmd, args)
 			if err != nil {
+				return err
+			}
+			if err := input.nothing(cmd, in, args); err != nil {
 				return err
 			}
 			budgets := budgetsOf(in.Files)
@@ -60,6 +64,7 @@ func newTimeline() *cobra.Command {
 		},
 	}
 	cmd.SetFlagErrorFunc(usage)
+	input.empty.add(cmd.Flags())
 	return cmd
 }
 
