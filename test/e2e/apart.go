@@ -12,15 +12,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 )
 
 // All pods of a Service leave, a second apart. The first are out and confirmed while the last is
-// still ready; then that leaves too, and kube-proxy falls back to all of them. Whoever asks must be
-// told what is so then. Three hubs are asked the same: the one that is installed, one whose watch is
-// behind, and one whose watch is behind and which does not ask how far it is.
+// still ready; then the last leaves too, and kube-proxy falls back to all of them. Each answer must
+// say what holds at that moment. Three hubs are asked: the installed one, one whose watch is behind,
+// and one whose watch is behind and that does not check how far.
 const (
 	apartRounds  = 6
 	apartPods    = 3
@@ -33,8 +32,8 @@ const (
 	barrierNaive = "zzzz-property-naive"
 )
 
-// heard is what one hub's answers were worth.
-type heard struct {
+// answers counts what one hub answered, and how often it was wrong.
+type answers struct {
 	name       string
 	asked      int
 	confirmed  int
@@ -47,22 +46,22 @@ type Apart struct {
 	hubs   []*hubClient
 	random *rand.Rand
 
-	mu    sync.Mutex
-	heard []heard
-	// kept counts the pods that an answer given once would have called out while a node's rules
+	mu      sync.Mutex
+	answers []answers // by hub
+	// stale are the pods that a remembered "confirmed" would have called out while a node's rules
 	// sent to them: the control for judging each answer when it is given.
-	kept map[string]bool
+	stale map[string]bool
 }
 
-// CheckApart has all pods of a Service leave a second apart, time and again, and looks at every node's
+// CheckApart has all pods of a Service leave a second apart, in several rounds, and reads every node's
 // rules before and after each answer.
 func (e *Env) CheckApart(ctx context.Context, rounds int, seed uint64) (_ *Apart, err error) {
-	e.say("property: all pods a second apart, %d times, seed %d", rounds, seed)
+	e.say("property: all pods leave a second apart, %d rounds, seed %d", rounds, seed)
 	installed, err := newHubClient(ctx, e.Client)
 	if err != nil {
 		return nil, err
 	}
-	r := &Apart{env: e, hubs: []*hubClient{installed}, random: rand.New(rand.NewPCG(seed, 2<<32)), kept: map[string]bool{}}
+	r := &Apart{env: e, hubs: []*hubClient{installed}, random: rand.New(rand.NewPCG(seed, 2<<32)), stale: map[string]bool{}}
 	for _, own := range []struct {
 		namespace string
 		credulous bool
@@ -74,10 +73,9 @@ func (e *Env) CheckApart(ctx context.Context, rounds int, seed uint64) (_ *Apart
 		defer func() { err = errors.Join(err, h.end(context.WithoutCancel(ctx))) }()
 		r.hubs = append(r.hubs, h.hubClient)
 	}
-	r.heard = []heard{{name: "installed"}, {name: "behind"}, {name: "behind and credulous"}}
+	r.answers = []answers{{name: "installed"}, {name: "behind"}, {name: "behind and credulous"}}
 	namespace := propertyNamespaces[0]
-	_, err = e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := ensureNamespace(ctx, e.Client, namespace); err != nil {
 		return nil, fmt.Errorf("preparing the property: %w", err)
 	}
 	app := App{Namespace: namespace, Name: "apart", Protection: Sleep35}
@@ -98,14 +96,14 @@ func (e *Env) CheckApart(ctx context.Context, rounds int, seed uint64) (_ *Apart
 }
 
 func (r *Apart) line() string {
-	text := fmt.Sprintf("an answer kept: %d violations", len(r.kept))
-	for _, h := range r.heard {
-		text += fmt.Sprintf("; %s: %d asked, %d confirmed, %d violations", h.name, h.asked, h.confirmed, len(h.violations))
+	text := fmt.Sprintf("an answer kept: %d violations", len(r.stale))
+	for _, a := range r.answers {
+		text += fmt.Sprintf("; %s: %d asked, %d confirmed, %d violations", a.name, a.asked, a.confirmed, len(a.violations))
 	}
 	return text
 }
 
-// round has pods of no controller leave: nobody puts others in their place.
+// round has pods leave that no controller owns, so that nobody replaces them.
 func (r *Apart) round(ctx context.Context, app App, number int) (err error) {
 	all := r.env.Client.CoreV1().Pods(app.Namespace)
 	defer func() {
@@ -132,7 +130,7 @@ func (r *Apart) round(ctx context.Context, app App, number int) (err error) {
 	var agents sync.WaitGroup
 	for i := range list.Items {
 		leaves := began.Add(time.Duration(i) * apartGap)
-		first := leaves // the first pod's agent asks at once, those of the others may be late
+		first := leaves // the first pod's agent asks at once; the others may be late
 		if i > 0 {
 			first = leaves.Add(time.Duration(r.random.Int64N(int64(apartLatest))))
 		}
@@ -177,7 +175,7 @@ func (r *Apart) leave(ctx context.Context, pod *corev1.Pod, leaves, first, end t
 		return err
 	}
 	time.Sleep(time.Until(first))
-	told := false // by the installed hub, that it is confirmed
+	told := false // that the pod is confirmed, by the installed hub
 	for time.Now().Before(end) && ctx.Err() == nil {
 		confirmed, sending, err := r.look(ctx, pod, ip, token)
 		if err != nil {
@@ -185,7 +183,7 @@ func (r *Apart) leave(ctx context.Context, pod *corev1.Pod, leaves, first, end t
 		}
 		r.mu.Lock()
 		if told && sending {
-			r.kept[pod.Name] = true
+			r.stale[pod.Name] = true
 		}
 		r.mu.Unlock()
 		told = told || confirmed
@@ -194,8 +192,8 @@ func (r *Apart) leave(ctx context.Context, pod *corev1.Pod, leaves, first, end t
 	return ctx.Err()
 }
 
-// look asks every hub, without a wait, between two looks at the rules. A node that sends in both
-// sent when the answers were given.
+// look asks every hub, without waiting, between two reads of the rules. A node whose rules send in both
+// reads was sending when the answers were given.
 func (r *Apart) look(ctx context.Context, pod *corev1.Pod, ip netip.Addr, token string) (confirmed, sending bool, err error) {
 	before, err := r.env.senders(ctx, ip)
 	if err != nil {
@@ -217,23 +215,23 @@ func (r *Apart) look(ctx context.Context, pod *corev1.Pod, ip netip.Addr, token 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, confirmed := range confirms {
-		h := &r.heard[i]
-		if h.asked++; confirmed {
-			h.confirmed++
+		a := &r.answers[i]
+		if a.asked++; confirmed {
+			a.confirmed++
 		}
 		if confirmed && len(still) > 0 {
-			h.violations = append(h.violations, fmt.Sprintf("%s at %s: the hub (%s) confirmed, and %v send to it", pod.Name, ip, h.name, still))
+			a.violations = append(a.violations, fmt.Sprintf("%s at %s: the hub (%s) confirmed, but %v still send to it", pod.Name, ip, a.name, still))
 		}
 	}
 	return confirms[0], len(still) > 0, nil
 }
 
-// outcomes counts answers as requests, and violations as what was lost.
+// outcomes counts answers as requests, and violations as losses.
 func (r *Apart) outcomes(name string) []Outcome {
-	installed, behind, credulous := r.heard[0], r.heard[1], r.heard[2]
+	installed, behind, credulous := r.answers[0], r.answers[1], r.answers[2]
 	return []Outcome{{
 		Name: join(name, "apart"), Requests: uint64(installed.asked), Lost: uint64(len(installed.violations)), Faults: installed.violations,
-		Control: "answer kept", ControlLost: uint64(len(r.kept)),
+		Control: "answer kept", ControlLost: uint64(len(r.stale)),
 	}, {
 		Name: join(name, "behind"), Requests: uint64(behind.asked), Lost: uint64(len(behind.violations)), Faults: behind.violations,
 		Control: "view not asked", ControlLost: uint64(len(credulous.violations)),

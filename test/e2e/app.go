@@ -37,7 +37,7 @@ type App struct {
 	Replicas   int32
 	Protection Protection
 	Work       time.Duration // how long a request takes
-	// StopTimeout is what it gives its requests when it is told to stop; zero: its default.
+	// StopTimeout is how long it lets its requests run after SIGTERM; zero: its default.
 	StopTimeout time.Duration
 	Image       string   // instead of the test application's
 	Command     []string // instead of the test application
@@ -75,12 +75,8 @@ func (a App) deployment() *appsv1.Deployment {
 				Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("10m"), corev1.ResourceMemory: resource.MustParse("16Mi")},
 				Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("128Mi")},
 			},
-			SecurityContext: &corev1.SecurityContext{
-				AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true), RunAsNonRoot: ptr.To(true),
-				Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-			},
-			Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: appPort}},
+			SecurityContext: restricted(),
+			Ports:           []corev1.ContainerPort{{Name: "http", ContainerPort: appPort}},
 			ReadinessProbe: &corev1.Probe{
 				ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/readyz", Port: intstr.FromString("http")}},
 				PeriodSeconds: 1,
@@ -115,6 +111,15 @@ func (a App) deployment() *appsv1.Deployment {
 	}
 }
 
+// restricted is what Pod Security "restricted" asks of a container.
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true), RunAsNonRoot: ptr.To(true),
+		Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
 func (a App) service() *corev1.Service {
 	address := ""
 	if a.Headless {
@@ -130,7 +135,7 @@ func (a App) service() *corev1.Service {
 	}
 }
 
-// Deploy makes the application anew, waits until all of it is available, and gives the URL
+// Deploy creates the application, waits until all of it is available, and returns the URL
 // of its Service.
 func (a App) Deploy(ctx context.Context, client kubernetes.Interface) (string, error) {
 	if _, err := client.AppsV1().Deployments(a.Namespace).Create(ctx, a.deployment(), metav1.CreateOptions{}); err != nil {
@@ -146,7 +151,7 @@ func (a App) Deploy(ctx context.Context, client kubernetes.Interface) (string, e
 	return "http://" + inURL(service.Spec.ClusterIP), nil
 }
 
-// inURL writes an address as URLs have it.
+// inURL writes an address as it stands in a URL.
 func inURL(ip string) string {
 	if strings.Contains(ip, ":") {
 		return "[" + ip + "]"
@@ -160,7 +165,7 @@ func (a App) available(ctx context.Context, client kubernetes.Interface) error {
 	})
 }
 
-// deployed says what a Deployment still lacks; nothing once all of it is available.
+// deployed says what a Deployment still lacks: nothing once all of it is available.
 func deployed(ctx context.Context, client kubernetes.Interface, namespace, name string) (lacks string, err error) {
 	d, err := client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -173,8 +178,8 @@ func deployed(ctx context.Context, client kubernetes.Interface, namespace, name 
 	return "", nil
 }
 
-// await waits until lacks has nothing to say. Errors are taken to pass: an API server may be
-// away for a moment; the last one is told when the time is over.
+// await waits until nothing is lacking. Errors do not end it, since an API server may be away
+// for a moment; the last one is part of the error when the time is over.
 func await(ctx context.Context, what string, lacks func(ctx context.Context) (string, error)) error {
 	return awaitFor(ctx, 2*time.Minute, what, lacks)
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/lameduck-dev/lameduck/verify"
 )
 
-// errNotThere is an answer 404.
+// errNotThere is a 404.
 var errNotThere = errors.New("not there")
 
-// get asks from the first node, and reads the answer's JSON into answer unless that is nil.
+// get sends a GET from the first node, and decodes the JSON into answer unless that is nil.
 func (e *Env) get(ctx context.Context, url string, answer any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

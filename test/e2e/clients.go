@@ -13,16 +13,16 @@ import (
 
 const clients = "clients" // the pod
 
-// client is the node whose view of the Services the load has.
+// client is the node that the load comes from.
 func (e *Env) client() *cluster.Node { return e.Cluster.Nodes()[0] }
 
 // dial connects from a pod on the clients' node, so that the load reaches the application as a
-// cluster's own clients do: from a pod's address. From the node's own it would look like a router.
+// cluster's own clients do: from a pod's address. From the node's address it would look like a router.
 func (e *Env) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return e.clients.DialContext(ctx, network, address)
 }
 
-// startClients makes the pod that the load comes from. The pod itself does nothing.
+// startClients creates the pod that the load comes from. The pod itself does nothing.
 func (e *Env) startClients(ctx context.Context) error {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: clients},
@@ -30,7 +30,7 @@ func (e *Env) startClients(ctx context.Context) error {
 	}
 	pod.Spec.NodeName = e.client().Name()
 	if _, err := e.Client.CoreV1().Pods(Namespace).Create(ctx, pod, metav1.CreateOptions{}); err != nil {
-		return fmt.Errorf("making the clients' pod: %w", err)
+		return fmt.Errorf("creating the clients' pod: %w", err)
 	}
 	var container string
 	err := await(ctx, "the clients' pod", func(ctx context.Context) (string, error) {
@@ -44,7 +44,7 @@ func (e *Env) startClients(ctx context.Context) error {
 				return "", nil
 			}
 		}
-		return "it does not run yet", nil
+		return "it is not running yet", nil
 	})
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (e *Env) startClients(ctx context.Context) error {
 	return err
 }
 
-// stopClients gives the pod's network back, if there is one.
+// stopClients closes the pod's network, if there is one.
 func (e *Env) stopClients() error {
 	if e.clients == nil {
 		return nil

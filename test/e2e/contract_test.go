@@ -8,7 +8,7 @@ import (
 	"github.com/lameduck-dev/lameduck/verify"
 )
 
-// What the agent writes is what verify reads: when the drain began.
+// verify reads from the agent's line when the drain began.
 func TestVerifyReadsTheAgentsLine(t *testing.T) {
 	written := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	const ms = time.Millisecond

@@ -9,13 +9,13 @@ import (
 	"github.com/lameduck-dev/lameduck/report"
 )
 
-// site is where a demo runs: the embedded cluster or one that was there before.
+// site is where a demo runs: the embedded cluster or an existing one.
 type site interface {
 	Run(ctx context.Context, t Trial) (*Seen, error)
 }
 
-// Demo does one rollout three times and tells what each lost: as most pods are today, with
-// the sleep that most teams paste, and with lameduck. A stall hits the last two alike.
+// Demo does one rollout three times and writes what each lost: as most pods are today, with
+// the sleep that most teams paste, and with lameduck. The last two meet the same stall.
 func Demo(ctx context.Context, s site, stall func(context.Context, *Env) (func() error, error), out io.Writer) error {
 	runs := []struct {
 		name       string
@@ -48,12 +48,12 @@ func Demo(ctx context.Context, s site, stall func(context.Context, *Env) (func()
 	if err := rows.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "\nthe pods' ways with lameduck:")
+	fmt.Fprintln(out, "\nthe pods' timelines with lameduck:")
 	if err := report.Timelines(out, last.Pods); err != nil {
 		return err
 	}
 	if lost := last.Totals.Lost + last.Totals.Masked; lost > 0 {
-		return fmt.Errorf("lameduck lost %d requests: this must not be; please report it with the output above", lost)
+		return fmt.Errorf("lameduck lost %d requests, which must not happen: please report it with the output above", lost)
 	}
 	return nil
 }

@@ -30,9 +30,9 @@ const (
 // Namespace is where the proofs' applications run.
 const Namespace = "lameduck-proof"
 
-// strictNamespace is as narrow as namespaces get, so that every proof also shows that what
-// injection adds is accepted there: Pod Security "restricted", a quota that demands requests
-// and limits of every container, and a range that refuses unset or large ones.
+// strictNamespace is as strict as namespaces get, so that every proof also shows that such a
+// namespace accepts what injection adds: Pod Security "restricted", a quota that demands requests
+// and limits of every container, and a LimitRange that refuses unset or large ones.
 const strictNamespace = `
 apiVersion: v1
 kind: Namespace
@@ -72,15 +72,15 @@ type Env struct {
 	Client  kubernetes.Interface
 	Config  *rest.Config
 
-	clients  *cluster.PodNetwork // that the load comes from
-	dir      string              // the binaries and archives
+	clients  *cluster.PodNetwork // where the load comes from
+	dir      string              // of the binaries and archives
 	progress io.Writer
 	loaded   map[string]bool // images brought to the nodes on demand
 	began    time.Time
 }
 
 // Up starts an embedded cluster, builds the images from this repository, and puts them on
-// every node. Close takes all of it away again.
+// every node. Close removes all of it.
 func Up(ctx context.Context, options cluster.Options) (*Env, error) {
 	e := &Env{progress: options.Progress, began: time.Now(), loaded: map[string]bool{}}
 	var err error
@@ -88,7 +88,7 @@ func Up(ctx context.Context, options cluster.Options) (*Env, error) {
 		return nil, fmt.Errorf("making a folder for the images: %w", err)
 	}
 	if err := e.up(ctx, options); err != nil {
-		// The caller's context may be what ended it: cleaning up has its own.
+		// The caller's context may be what ended it, so cleaning up has its own.
 		return nil, errors.Join(err, e.Close(context.WithoutCancel(ctx)))
 	}
 	return e, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 )
 
-// havoc disturbs the kube-proxies of all nodes, each on its own, until it is ended. What comes
-// when follows from the seed; how it meets with what else happens does not.
+// havoc disturbs the kube-proxies of all nodes, each independently, until it is ended. The seed
+// determines what happens when, but not what it coincides with.
 type havoc struct {
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -22,7 +22,7 @@ type havoc struct {
 	err    error
 }
 
-// A disturbance lasts for a while and then mends what it did.
+// A disturbance lasts for a while and then undoes what it did.
 type disturbance struct {
 	name string
 	do   func(ctx context.Context, node *cluster.Node, wait func(atMost time.Duration)) error
@@ -62,7 +62,7 @@ var disturbances = []disturbance{
 	}},
 }
 
-func wreak(ctx context.Context, nodes []*cluster.Node, seed uint64) *havoc {
+func wreakHavoc(ctx context.Context, nodes []*cluster.Node, seed uint64) *havoc {
 	ctx, stop := context.WithCancel(ctx)
 	h := &havoc{stop: stop, counts: map[string]int{}}
 	for i, node := range nodes {
@@ -97,7 +97,7 @@ func (h *havoc) run(ctx context.Context, node *cluster.Node, random *rand.Rand) 
 	}
 }
 
-// end waits until all is mended.
+// end waits until everything is undone.
 func (h *havoc) end() (map[string]int, error) {
 	h.stop()
 	h.working.Wait()

@@ -24,20 +24,20 @@ import (
 )
 
 const (
-	// attackFor is for how long the hostile pod goes on; rollouts follow each other meanwhile.
+	// attackFor is how long the hostile pod goes on, while one rollout follows another.
 	attackFor = 5 * time.Minute
 	// stalledCalls is how many connections it holds at the webhook, each a byte short of a review.
 	stalledCalls = 120
 	reviewSize   = 7 << 20
-	// callers make each kind of call to the hub, one after the other.
+	// callers is how many goroutines make each kind of call to the hub, one call after the other.
 	callers = 4
-	// mostMemory is what a controller may take meanwhile, in bytes.
+	// mostMemory is how much memory a controller may use meanwhile, in bytes.
 	mostMemory = 300 << 20
 )
 
-// hostile has one pod attack the controller, with all that it can reach, while applications are
-// rolled out: it stalls reviews at the webhook, and floods the hub with tokens that are none, with
-// calls and reports by its own token, and with connections that say nothing.
+// hostile has one pod attack the controller in every way it can while applications are
+// rolled out: it stalls reviews at the webhook, and floods the hub with false tokens, with
+// calls and reports under its own token, and with silent connections.
 func hostile(ctx context.Context, e *Env, name string) (_ []Outcome, err error) {
 	attack, err := e.attack(ctx)
 	if err != nil {
@@ -71,20 +71,20 @@ func hostile(ctx context.Context, e *Env, name string) (_ []Outcome, err error) 
 		fault("%d of %d honest pods were not confirmed", pods-confirmed, pods)
 	}
 	if watched.most > mostMemory {
-		fault("a controller took %d MiB", watched.most>>20)
+		fault("a controller used %d MiB", watched.most>>20)
 	}
 	if restarts, err := e.controllerRestarts(ctx); err != nil || restarts > 0 {
-		fault("the controllers were started anew %d times: %v", restarts, err)
+		fault("the controllers restarted %d times: %v", restarts, err)
 	}
 	for what, count := range attack.tried() {
 		if count == 0 {
-			fault("the hostile pod made no %s, so nothing was shown", what)
+			fault("the hostile pod made no %s: this run proves nothing", what)
 		}
 	}
 	return outcomes, nil
 }
 
-// addUp adds each lane's outcome to what there is of it.
+// addUp adds each lane's outcome to its sum so far.
 func addUp(all, more []Outcome) []Outcome {
 	if all == nil {
 		return more
@@ -101,11 +101,11 @@ func addUp(all, more []Outcome) []Outcome {
 }
 
 func (e *Env) controllerRestarts(ctx context.Context) (sum int32, err error) {
-	pods, err := e.Client.CoreV1().Pods(controlNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=lameduck"})
+	pods, err := e.controllers(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for _, pod := range pods.Items {
+	for _, pod := range pods {
 		for _, status := range pod.Status.ContainerStatuses {
 			sum += status.RestartCount
 		}
@@ -113,7 +113,7 @@ func (e *Env) controllerRestarts(ctx context.Context) (sum int32, err error) {
 	return sum, nil
 }
 
-// attack is what the hostile pod does.
+// attack is what the hostile pod is doing.
 type attack struct {
 	env     *Env
 	app     App
@@ -204,7 +204,7 @@ func (a *attack) begin(ctx context.Context) {
 	each(stalledCalls, a.beSilent)
 }
 
-// stall posts a review but for its last byte, and waits until the connection is closed.
+// stall posts a review without its last byte, and waits until the connection is closed.
 func (a *attack) stall(ctx context.Context, body []byte) {
 	conn, err := a.network.DialContext(ctx, "tcp", a.address["lameduck-webhook"])
 	if err != nil {
@@ -224,7 +224,7 @@ func (a *attack) stall(ctx context.Context, body []byte) {
 	if err != nil {
 		a.refused.Add(1)
 	}
-	pause(ctx) // this machine runs the cluster, too
+	pause(ctx) // the cluster runs on this machine too
 }
 
 // beSilent opens a connection to the hub and says nothing until it is closed.
@@ -240,7 +240,7 @@ func (a *attack) beSilent(ctx context.Context) {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// call seals a request and sends it; what is answered does not count.
+// call seals a request and sends it, and ignores the answer.
 func (a *attack) call(ctx context.Context, client *http.Client, path string, request any) {
 	plain, err := json.Marshal(request)
 	if err != nil {
@@ -274,7 +274,7 @@ func pause(ctx context.Context) {
 	}
 }
 
-// falseToken looks like one of the cluster's, so that it has to be checked.
+// falseToken looks like one of the cluster's tokens, so that it has to be checked.
 func falseToken() string {
 	part := func(bytes []byte) string { return base64.RawURLEncoding.EncodeToString(bytes) }
 	signature := make([]byte, 256)
@@ -296,7 +296,7 @@ func (a *attack) counts() string {
 		a.stalled.Load(), a.falseTokens.Load(), a.ownCalls.Load(), a.silent.Load(), a.refused.Load())
 }
 
-// watched is what the controllers took.
+// watched is how much memory the controllers used.
 func (a *attack) watched() (*memoryWatch, error) { return a.memory, a.memory.end() }
 
 // end stops the attack and removes the pod.

@@ -24,7 +24,7 @@ import (
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
-// hubClient asks the hub as a pod's agent does: with a token bound to the pod, in sealed bodies.
+// hubClient asks the hub as a pod's agent does: in sealed bodies, with a token bound to the pod.
 type hubClient struct {
 	client  kubernetes.Interface
 	key     hpke.PublicKey
@@ -64,12 +64,12 @@ func (h *hubClient) token(ctx context.Context, pod *corev1.Pod) (string, error) 
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return "", fmt.Errorf("making a token for %s: %w", pod.Name, err)
+		return "", fmt.Errorf("creating a token for %s: %w", pod.Name, err)
 	}
 	return made.Status.Token, nil
 }
 
-// confirm asks until the hub has confirmed, or has said that it won't.
+// confirm asks until the hub has confirmed, or has said that it can't.
 func (h *hubClient) confirm(ctx context.Context, token string) (hubapi.ConfirmResponse, error) {
 	var last error
 	for ctx.Err() == nil {

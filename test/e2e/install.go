@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
@@ -19,8 +20,8 @@ const (
 	controller       = "lameduck-controller" // the Deployment
 )
 
-// Install does what the README says: lameduck install | kubectl apply -f -, with further
-// arguments of install. It returns when every replica is ready and one of them leads.
+// Install does what the README says: lameduck install | kubectl apply -f -, with args added
+// to install. It returns when every replica is ready and one of them leads.
 func (e *Env) Install(ctx context.Context, args ...string) error {
 	e.say("installing lameduck %s", strings.Join(args, " "))
 	manifests, err := installManifests(ctx, e.dir, append([]string{"--kubeconfig", e.Cluster.Kubeconfig()}, args...)...)
@@ -33,7 +34,7 @@ func (e *Env) Install(ctx context.Context, args ...string) error {
 	return waitInstalled(ctx, e.Client)
 }
 
-// installManifests runs the lameduck that Build left in dir.
+// installManifests runs the lameduck binary that Build left in dir.
 func installManifests(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(dir, "lameduck"),
 		append([]string{"install", "--image", ControllerImage, "--agent-image", AgentImage}, args...)...)
@@ -81,7 +82,7 @@ func leader(ctx context.Context, client kubernetes.Interface) (string, error) {
 	return "", nil
 }
 
-// KillLeader ends the leading controller's pod without any grace.
+// KillLeader deletes the leading controller's pod with no grace period.
 func (e *Env) KillLeader(ctx context.Context) error {
 	leader, err := leader(ctx, e.Client)
 	if err != nil {
@@ -93,8 +94,17 @@ func (e *Env) KillLeader(ctx context.Context) error {
 	return e.Client.CoreV1().Pods(controlNamespace).Delete(ctx, leader, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})
 }
 
-// Scale sets the number of controllers; zero takes hub and webhook away. It returns when
-// that many are there, and the others gone.
+// controllers lists the controller's pods.
+func (e *Env) controllers(ctx context.Context) ([]corev1.Pod, error) {
+	pods, err := e.Client.CoreV1().Pods(controlNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=lameduck"})
+	if err != nil {
+		return nil, fmt.Errorf("listing the controllers: %w", err)
+	}
+	return pods.Items, nil
+}
+
+// Scale sets the number of controllers; zero removes hub and webhook. It returns when
+// that many are there and the others are gone.
 func (e *Env) Scale(ctx context.Context, replicas int) error {
 	if _, err := e.Cluster.Kubectl(ctx, "-n", controlNamespace, "scale", "deploy/"+controller, fmt.Sprintf("--replicas=%d", replicas)); err != nil {
 		return fmt.Errorf("scaling the controller: %w", err)
@@ -103,10 +113,10 @@ func (e *Env) Scale(ctx context.Context, replicas int) error {
 		return waitInstalled(ctx, e.Client)
 	}
 	return await(ctx, "the controllers to leave", func(ctx context.Context) (string, error) {
-		pods, err := e.Client.CoreV1().Pods(controlNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=lameduck"})
-		if err != nil || len(pods.Items) == 0 {
+		pods, err := e.controllers(ctx)
+		if err != nil || len(pods) == 0 {
 			return "", err
 		}
-		return fmt.Sprintf("%d of them are there", len(pods.Items)), nil
+		return fmt.Sprintf("%d of them are still there", len(pods)), nil
 	})
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // RegistryNamespace is where registries and their applications run: a JVM does not fit into the
-// other proofs' ranges. It is as restricted otherwise.
+// LimitRange of the other proofs' namespace. Otherwise it is as restricted.
 const RegistryNamespace = "lameduck-registry"
 
 const registryNamespace = `
@@ -29,7 +29,7 @@ metadata:
   labels: {pod-security.kubernetes.io/enforce: restricted}
 `
 
-// javaStart is how long a JVM may take until it serves: several start at once on two processors.
+// javaStart is how long a JVM may take to start serving: several start at once on two processors.
 const javaStart = 5 * time.Minute
 
 // javaApp is a Deployment of a Java program and its Service, both called Name.
@@ -42,8 +42,8 @@ type javaApp struct {
 	PreStop     *corev1.LifecycleHandler
 	Grace       int64  // seconds; 0: the default
 	Live        string // the path of the liveness probe; empty: none
-	Peer        bool   // its name is its host name, and leads to it before it is ready
-	Node        string // that it runs on; empty: any
+	Peer        bool   // its host name is its name, which resolves before it is ready
+	Node        string // where it runs; empty: any
 }
 
 func (a javaApp) selector() string { return "app=" + a.Name }
@@ -109,11 +109,7 @@ func (a javaApp) container() corev1.Container {
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m"), corev1.ResourceMemory: resource.MustParse("256Mi")},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
 		},
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false), ReadOnlyRootFilesystem: ptr.To(true), RunAsNonRoot: ptr.To(true),
-			Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
+		SecurityContext: restricted(),
 	}
 	if a.Live != "" {
 		live := corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: a.Live, Port: main}}
@@ -136,7 +132,7 @@ func (a javaApp) service() *corev1.Service {
 	return service
 }
 
-// deployJava makes the application and waits until all of it is available. It gives the address
+// deployJava creates the application, waits until all of it is available, and returns the address
 // of its Service.
 func (e *Env) deployJava(ctx context.Context, a javaApp) (string, error) {
 	address, err := e.createJava(ctx, a)

@@ -16,14 +16,14 @@ import (
 	"github.com/lameduck-dev/lameduck/deploy"
 )
 
-// memoryWatch asks the controllers for what they take, twice a second.
+// memoryWatch asks the controllers twice a second how much memory they use.
 type memoryWatch struct {
 	env     *Env
 	client  *http.Client
 	targets []string
 
-	most  uint64 // resident bytes of one, at any time
-	seen  int
+	most  uint64 // the most resident bytes of any one
+	seen  int    // answers
 	err   error
 	stop  context.CancelFunc
 	ended chan struct{}
@@ -83,7 +83,7 @@ func (w *memoryWatch) resident(ctx context.Context, target string) (uint64, erro
 	return 0, fmt.Errorf("%s has no process_resident_memory_bytes", target)
 }
 
-// end stops watching. It is an error if a controller was never heard of.
+// end stops watching. It returns an error if too few answers came.
 func (w *memoryWatch) end() error {
 	w.once.Do(func() {
 		w.stop()
@@ -91,7 +91,7 @@ func (w *memoryWatch) end() error {
 		w.client.CloseIdleConnections()
 	})
 	if w.seen < len(w.targets) || len(w.targets) == 0 {
-		return fmt.Errorf("asking the controllers what they take: %d answers of %d controllers: %w", w.seen, len(w.targets), w.err)
+		return fmt.Errorf("asking the controllers how much memory they use: %d answers from %d controllers: %w", w.seen, len(w.targets), w.err)
 	}
 	return nil
 }

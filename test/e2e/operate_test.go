@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -22,7 +21,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 )
 
-// restoreRole is what an installation of an earlier version left in a namespace of its users.
+// restoreRole is what an installation of an earlier version left in a user's namespace.
 const restoreRole = `
 {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: lameduck-restore-nacos, namespace: shop, labels: {app.kubernetes.io/name: lameduck}}, rules: []}
 ---
@@ -30,8 +29,8 @@ const restoreRole = `
  roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: lameduck-restore-nacos}, subjects: []}
 `
 
-// TestAnInstallationsLife goes through what operators do and what befalls them: status, objects
-// that somebody deletes, an API server that is away, a second installation, taking it out.
+// TestAnInstallationsLife goes through what operators do and what happens to them: status, objects
+// that somebody deletes, an API server that is away, a second installation, uninstalling.
 func TestAnInstallationsLife(t *testing.T) {
 	e, err := Up(t.Context(), cluster.Options{Name: "life", Nodes: 2, Proxy: cluster.NFTables, Progress: os.Stderr})
 	if err != nil {
@@ -55,7 +54,7 @@ func TestAnInstallationsLife(t *testing.T) {
 		name string
 		run  func(*testing.T, *Env)
 	}{
-		{"status", sound}, {"kept", kept}, {"API server away", apiServerAway}, {"dead node", deadNode}, {"second installation", second}, {"uninstall", uninstall},
+		{"status", statusOK}, {"reconciled", reconciled}, {"API server away", apiServerAway}, {"dead node", deadNode}, {"second installation", secondInstallation}, {"uninstall", uninstall},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.run(t, e) }) {
 			if text, err := e.Cluster.Kubectl(context.Background(), "-n", controlNamespace, "logs", "-l", "app.kubernetes.io/name=lameduck", "--tail=60", "--prefix"); err == nil {
@@ -80,11 +79,11 @@ func (e *Env) lameduck(ctx context.Context, args ...string) (stdout, stderr stri
 	return out.String(), errs.String(), code
 }
 
-// awaitStatus waits until a check comes out at a level.
+// awaitStatus waits until status reports a check at a level.
 func awaitStatus(t *testing.T, e *Env, check, level string) {
 	t.Helper()
 	var last string
-	err := awaitFor(t.Context(), 90*time.Second, "status to say "+level+" of "+check, func(ctx context.Context) (string, error) {
+	err := awaitFor(t.Context(), 90*time.Second, "status to report "+check+" as "+level, func(ctx context.Context) (string, error) {
 		out, errs, _ := e.lameduck(ctx, "status", "-o", "json")
 		last = out + errs
 		var report struct {
@@ -105,7 +104,7 @@ func awaitStatus(t *testing.T, e *Env, check, level string) {
 	}
 }
 
-func sound(t *testing.T, e *Env) {
+func statusOK(t *testing.T, e *Env) {
 	awaitStatus(t, e, "barrier", "ok")
 	out, errs, code := e.lameduck(t.Context(), "status")
 	t.Log("\n" + out)
@@ -114,8 +113,8 @@ func sound(t *testing.T, e *Env) {
 	}
 }
 
-// kept deletes and overwrites what the leader keeps.
-func kept(t *testing.T, e *Env) {
+// reconciled deletes and overwrites the objects that the leader reconciles.
+func reconciled(t *testing.T, e *Env) {
 	leads, err := leader(t.Context(), e.Client)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +145,7 @@ func kept(t *testing.T, e *Env) {
 			}
 			again, err := e.Client.CoreV1().Services(controlNamespace).Get(ctx, deploy.HubService, metav1.GetOptions{})
 			if err != nil || again.Spec.ClusterIP != service.Spec.ClusterIP {
-				return "the Service is not there as it was", err
+				return "the Service is not back as it was", err
 			}
 			return "", nil
 		})
@@ -163,7 +162,7 @@ func kept(t *testing.T, e *Env) {
 	if err := barriers.Delete(t.Context(), there.Items[0].Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := awaitFor(t.Context(), 15*time.Second, "the barrier's Service to be made anew", func(ctx context.Context) (string, error) {
+	if err := awaitFor(t.Context(), 15*time.Second, "the barrier's Service to be recreated", func(ctx context.Context) (string, error) {
 		now, err := barriers.List(ctx, metav1.ListOptions{})
 		if err != nil || len(now.Items) != len(there.Items) {
 			return "not as many as before", err
@@ -175,7 +174,7 @@ func kept(t *testing.T, e *Env) {
 	awaitStatus(t, e, "barrier", "ok")
 }
 
-// apiServerAway: the hub's port stays open, and the same replica leads when it is back.
+// apiServerAway: the hub's port stays open, and the same replica leads when the API server is back.
 func apiServerAway(t *testing.T, e *Env) {
 	leads, err := leader(t.Context(), e.Client)
 	if err != nil {
@@ -208,14 +207,18 @@ func apiServerAway(t *testing.T, e *Env) {
 		t.Errorf("the hub's port was closed at %d of %d looks", tries-open, tries)
 	}
 	awaitStatus(t, e, "leader", "ok")
-	for _, pod := range e.controllers(t) {
+	pods, err := e.controllers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pod := range pods {
 		if restarts := pod.Status.ContainerStatuses[0].RestartCount; restarts > 0 {
-			t.Errorf("pod %s was started anew %d times", pod.Name, restarts)
+			t.Errorf("pod %s restarted %d times", pod.Name, restarts)
 		}
 	}
 }
 
-// deadNode is named, and left out once somebody says that it is off.
+// deadNode: a dead node is named, and left out once somebody declares it off.
 func deadNode(t *testing.T, e *Env) {
 	node := e.Cluster.Nodes()[1]
 	if err := node.KubeProxy.Stop(t.Context()); err != nil {
@@ -243,8 +246,8 @@ func deadNode(t *testing.T, e *Env) {
 	}
 }
 
-// second: it is refused by install, and by the controllers when it is applied all the same.
-func second(t *testing.T, e *Env) {
+// secondInstallation: install refuses it, and so do the controllers if it is applied all the same.
+func secondInstallation(t *testing.T, e *Env) {
 	out, errs, code := e.lameduck(t.Context(), "install", "--namespace", "other")
 	if code != 1 || out != "" || !strings.Contains(errs, "lameduck is already installed in namespace lameduck-system") {
 		t.Errorf("install: exit code %d, %s", code, errs)
@@ -256,10 +259,14 @@ func second(t *testing.T, e *Env) {
 	}
 	label("other")
 	awaitStatus(t, e, "installation", "problem")
-	if err := await(t.Context(), "the controllers to end", func(context.Context) (string, error) {
-		for _, pod := range e.controllers(t) {
+	if err := await(t.Context(), "the controllers to end", func(ctx context.Context) (string, error) {
+		pods, err := e.controllers(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, pod := range pods {
 			if ended := pod.Status.ContainerStatuses[0].LastTerminationState.Terminated; ended == nil {
-				return pod.Name + " runs on", nil
+				return pod.Name + " is still running", nil
 			}
 		}
 		return "", nil
@@ -272,7 +279,7 @@ func second(t *testing.T, e *Env) {
 	}
 }
 
-// uninstall leaves nothing of lameduck, and takes nothing of others.
+// uninstall removes everything of lameduck and nothing of others.
 func uninstall(t *testing.T, e *Env) {
 	if err := e.Cluster.Apply(t.Context(), `
 apiVersion: lameduck.dev/v1alpha1
@@ -314,14 +321,4 @@ spec: {selector: {}}
 	if out, _, code = e.lameduck(t.Context(), "status"); code != 1 || !strings.Contains(out, "lameduck is not installed") {
 		t.Errorf("status: exit code %d, %s", code, out)
 	}
-}
-
-// controllers are the controller's pods.
-func (e *Env) controllers(t *testing.T) []corev1.Pod {
-	t.Helper()
-	pods, err := e.Client.CoreV1().Pods(controlNamespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=lameduck"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pods.Items
 }

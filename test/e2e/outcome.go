@@ -20,8 +20,8 @@ type Outcome struct {
 	Hook        []time.Duration `json:"hookNanos,omitempty"`   // per pod: deletion to SIGTERM
 	Unconfirmed uint64          `json:"unconfirmed,omitempty"` // terminations that the hub could not confirm, and said so
 	Beyond      []time.Duration `json:"beyondNanos,omitempty"` // per pod: last router stopped to SIGTERM
-	Where       []Where         `json:"where,omitempty"`       // per pod: what its time went to, in ns
-	Faults      []string        `json:"faults,omitempty"`      // what failed besides: a killed pod, an overrun grace period, an error
+	Where       []Where         `json:"where,omitempty"`       // per pod: where its time went, in ns
+	Faults      []string        `json:"faults,omitempty"`      // what else failed: a killed pod, an overrun grace period, an error
 }
 
 // Pass tells whether the treatment lost nothing, kept every promise, and the control lost.
@@ -29,12 +29,15 @@ func (o Outcome) Pass() bool {
 	return o.Lost == 0 && o.Masked == 0 && len(o.Faults) == 0 && (o.Control == "" || o.ControlLost > 0)
 }
 
+func (o Outcome) mark() string {
+	if o.Pass() {
+		return "pass"
+	}
+	return "FAIL"
+}
+
 // Line is the outcome for machines and logs.
 func (o Outcome) Line() string {
-	verdict := "FAIL"
-	if o.Pass() {
-		verdict = "pass"
-	}
 	line := fmt.Sprintf("PROOF %s requests=%d control_lost=%d lost=%d masked=%d hook_p50=%s hook_p99=%s",
 		o.Name, o.Requests, o.ControlLost, o.Lost, o.Masked, seconds(o.Hook, 0.5), seconds(o.Hook, 0.99))
 	if len(o.Beyond) > 0 {
@@ -43,7 +46,7 @@ func (o Outcome) Line() string {
 	if o.Unconfirmed > 0 {
 		line += fmt.Sprintf(" unconfirmed=%d", o.Unconfirmed)
 	}
-	line += " " + verdict
+	line += " " + o.mark()
 	if len(o.Where) > 0 {
 		line += "\n  a stop's time (p50..most): " + whereLine(o.Where)
 	}
@@ -61,21 +64,17 @@ func WriteTable(w io.Writer, outcomes []Outcome) error {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "proof\tcontrol\trequests\tlost by control\tlost\tmasked\thook p50\thook p99\tbeyond p50\tbeyond p99\t")
 	for _, o := range outcomes {
-		verdict := "pass"
-		if !o.Pass() {
-			verdict = "FAIL"
-		}
 		control, lost := o.Control, fmt.Sprint(o.ControlLost)
 		if control == "" {
 			control, lost = "-", "-"
 		}
 		fmt.Fprintf(tab, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\n", o.Name, control, o.Requests, lost, o.Lost, o.Masked,
-			seconds(o.Hook, 0.5), seconds(o.Hook, 0.99), seconds(o.Beyond, 0.5), seconds(o.Beyond, 0.99), verdict)
+			seconds(o.Hook, 0.5), seconds(o.Hook, 0.99), seconds(o.Beyond, 0.5), seconds(o.Beyond, 0.99), o.mark())
 	}
 	return tab.Flush()
 }
 
-// quantile is the smallest of the durations that at least the share q of them do not exceed.
+// quantile is the smallest of the durations that at least a share q of them does not exceed.
 func quantile(durations []time.Duration, q float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(durations))
 	index := int(q*float64(len(sorted))+0.999999) - 1
@@ -89,5 +88,5 @@ func seconds(durations []time.Duration, q float64) string {
 	return fmt.Sprintf("%.2fs", quantile(durations, q).Seconds())
 }
 
-// join names what came together, for a proof's name.
+// join joins the parts of a proof's name.
 func join(parts ...string) string { return strings.Join(parts, "/") }

@@ -24,7 +24,7 @@ func TestPass(t *testing.T) {
 			if got := tt.o.Pass(); got != tt.want {
 				t.Errorf("Pass() = %v for %s", got, tt.o.Line())
 			}
-			if verdict := strings.Contains(tt.o.Line(), " pass"); verdict != tt.want {
+			if got := strings.Contains(tt.o.Line(), " pass"); got != tt.want {
 				t.Errorf("the line says otherwise: %s", tt.o.Line())
 			}
 		})

@@ -13,7 +13,6 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/informers"
@@ -27,32 +26,31 @@ import (
 	"github.com/lameduck-dev/lameduck/controller/view"
 )
 
-// ownHub is a hub in this process: the controller's packages, and a watch of EndpointSlices that is
-// late. It has a barrier of its own.
+// ownHub is a hub in this process, made of the controller's packages, with a late watch of
+// EndpointSlices and a barrier of its own.
 type ownHub struct {
 	*hubClient
 	namespace string // of its barrier
 	view      *view.View
 	pods      cache.Store
 	late      chan lateEvent
-	// credulous takes out a condition, as the control: the hub's view counts as having taken in
-	// each write of the barrier at once, as if nobody had asked how far it is.
+	// credulous drops a condition, as the control: the hub's view counts as having received each
+	// write of the barrier at once, as if nobody checked how far behind it is.
 	credulous bool
 
 	stop    context.CancelFunc
 	working sync.WaitGroup
 }
 
-// lateEvent is what the watch has brought, and when the hub is to hear of it.
+// lateEvent is a change that the watch brought, and when the view gets it.
 type lateEvent struct {
-	due  time.Time
-	tell func()
+	due   time.Time
+	apply func()
 }
 
-// startHub gives a hub that hears of slices so much later; end ends it.
+// startHub starts a hub that learns of slices later than the watch, by behind.
 func (e *Env) startHub(ctx context.Context, namespace string, behind time.Duration, credulous bool) (_ *ownHub, err error) {
-	_, err = e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	if err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := ensureNamespace(ctx, e.Client, namespace); err != nil {
 		return nil, fmt.Errorf("preparing a hub: %w", err)
 	}
 	private, _, err := seal.GenerateKey()
@@ -72,14 +70,14 @@ func (e *Env) startHub(ctx context.Context, namespace string, behind time.Durati
 	o.hubClient = &hubClient{client: e.Client, key: key.PublicKey(), http: http.Client{Timeout: hubapi.MaxWait}}
 	o.address = func(context.Context) (string, error) { return listener.Addr().String(), nil }
 
-	lanes, asker, err := o.startBarrier(ctx)
+	tracks, asker, err := o.startBarrier(ctx)
 	if err != nil {
 		stop()
 		return nil, errors.Join(err, listener.Close())
 	}
 	h := hub.New(hub.Config{
 		View:     o.view,
-		Barriers: func(corev1.IPFamily) hub.Barrier { return lanes },
+		Barriers: func(corev1.IPFamily) hub.Barrier { return tracks },
 		Late:     func(of string) bool { return propagation.Late(namespace, of) },
 		Cluster:  o,
 		Observer: o,
@@ -144,7 +142,7 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 		return cache.NewSharedIndexInformer(o.view.Lists(source), &discoveryv1.EndpointSlice{}, resync, cache.Indexers{})
 	})
 	o.pods = pods.GetStore()
-	later := func(tell func()) { o.late <- lateEvent{time.Now().Add(behind), tell} }
+	later := func(apply func()) { o.late <- lateEvent{time.Now().Add(behind), apply} }
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
 		factory.Core().V1().Services().Informer(): view.OnChange(o.view.SetService, func(service *corev1.Service) { o.view.DropService(service.Namespace, service.Name) }),
 		slices: view.OnChange(
@@ -167,7 +165,7 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 				return
 			case event := <-o.late:
 				time.Sleep(time.Until(event.due))
-				event.tell()
+				event.apply()
 			}
 		}
 	})
@@ -177,7 +175,7 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 	return ctx.Err()
 }
 
-// Pod, Read and Event are the hub's Cluster.
+// Pod, Read and Event implement hub.Cluster.
 
 func (o *ownHub) Pod(namespace, name string) *corev1.Pod {
 	object, there, err := o.pods.GetByKey(namespace + "/" + name)
@@ -193,7 +191,7 @@ func (o *ownHub) Read(ctx context.Context, namespace, name string) (*corev1.Pod,
 
 func (o *ownHub) Event(*corev1.Pod, string, string, string) {}
 
-// Began, Settled and Gone are its Observer.
+// Began, Found and Gone implement hub.Observer.
 
 func (o *ownHub) Began()                           {}
 func (o *ownHub) Found(hub.Outcome, time.Duration) {}

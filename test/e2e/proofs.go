@@ -11,23 +11,23 @@ import (
 	"github.com/lameduck-dev/lameduck/verify"
 )
 
-// Proof is one claim with what shows it.
+// Proof is one claim and the run that shows it.
 type Proof struct {
 	Name  string
 	Proxy string // the kube-proxy mode that it needs
 	Run   func(ctx context.Context, e *Env, name string) ([]Outcome, error)
 }
 
-// rate is low enough for a loaded machine with two cores and high enough that a control loses:
-// requests a second, all lanes together. conns is how many connections each keep-alive lane
-// goes round: each is used twice a second, so that none is closed for idleness.
+// rate is in requests a second, all lanes together: low enough for a loaded machine with two cores,
+// and high enough that a control loses. conns is how many connections each keep-alive lane
+// rotates through: each is used twice a second, so that none is closed for idleness.
 const (
 	rate  = 90
 	conns = 15
 )
 
-// Proofs lists every proof. Those of one proxy mode stand together, so that they can share a
-// cluster.
+// Proofs lists every proof. Those of one proxy mode are next to each other, so that they can share
+// a cluster.
 func Proofs() []Proof {
 	var all []Proof
 	for _, proxy := range []string{cluster.NFTables, cluster.IPTables} {
@@ -82,8 +82,8 @@ var stops = []struct {
 	{"scale-down", Trial{Replicas: 4, Rate: rate, Action: "scale deploy/APP 1"}},
 }
 
-// spreadFor is how much later the clients' node hears of slices than the others. Idle nodes of
-// one machine hear within milliseconds, which no larger cluster's do; a second is little there.
+// spreadFor is how much later than the others the clients' node learns of slices. Idle nodes on
+// one machine learn within milliseconds, unlike those of a larger cluster, where a second is little.
 const spreadFor = time.Second
 
 // spread gives the trial the propagation of a larger cluster.
@@ -131,11 +131,11 @@ var leaderKilled = Trial{Replicas: 3, Rate: rate, Action: rollout,
 	}}
 
 // controlTries is how often a control run may be repeated until every lane has lost something.
-// A keep-alive lane has to connect anew in the moment before the rules change, and be sent to
+// A keep-alive lane loses only if it reconnects in the moment before the rules change, and reaches
 // that very pod.
 const controlTries = 8
 
-// against runs the trial with the control's protection and then with lameduck, and gives an
+// against runs the trial with the control's protection and then with lameduck, and returns an
 // outcome for each lane.
 func against(control Protection, t Trial) func(context.Context, *Env, string) ([]Outcome, error) {
 	return func(ctx context.Context, e *Env, name string) ([]Outcome, error) {
@@ -164,7 +164,7 @@ func alone(t Trial) func(context.Context, *Env, string) ([]Outcome, error) {
 	}
 }
 
-// beside puts what the control lost in each lane beside the outcomes.
+// beside adds what the control lost in each lane to the outcomes.
 func beside(outcomes []Outcome, control Protection, lost map[string]uint64) []Outcome {
 	for i := range outcomes {
 		outcomes[i].Control, outcomes[i].ControlLost = string(control), lost[path.Base(outcomes[i].Name)]
@@ -172,7 +172,7 @@ func beside(outcomes []Outcome, control Protection, lost map[string]uint64) []Ou
 	return outcomes
 }
 
-// control counts by lane what is lost without lameduck.
+// control counts what is lost without lameduck, by lane.
 func (e *Env) control(ctx context.Context, control Protection, t Trial) (map[string]uint64, error) {
 	t.Protection = control
 	lost := map[string]uint64{}
@@ -193,9 +193,9 @@ func (e *Env) control(ctx context.Context, control Protection, t Trial) (map[str
 	return lost, nil
 }
 
-// perLane gives an outcome for each lane that was run.
+// perLane returns an outcome for each lane.
 func perLane(name string, seen *Seen) (outcomes []Outcome) {
-	where := seen.Where // told once, with the first
+	where := seen.Where // reported once, with the first lane
 	for _, lane := range seen.Lanes {
 		outcomes = append(outcomes, Outcome{
 			Name: join(name, lane.Name), Hook: seen.Hook, Beyond: seen.Beyond, Where: where, Faults: seen.Faults,
@@ -206,7 +206,7 @@ func perLane(name string, seen *Seen) (outcomes []Outcome) {
 	return outcomes
 }
 
-// The streams of the proof last as long as a sleep that most teams paste: what was begun before the
+// The proof's streams last as long as the sleep that most teams paste: one that begins before the
 // routers have stopped outlives it. streamRate is in streams a second.
 const (
 	streamFor  = 10 * time.Second
@@ -231,12 +231,12 @@ func streams(ctx context.Context, e *Env, name string) (outcomes []Outcome, err 
 	return append(outcomes, beside(perLane(name, seen), Sleep10, lost)...), nil
 }
 
-// behind puts a router before the application.
+// behind puts a router in front of the application.
 func behind(router Router) Trial {
 	return Trial{Replicas: 3, Rate: rate, Action: rollout, Router: router}
 }
 
-// hubAbsent stops pods that were injected when hub and webhook are gone: local evidence has to do.
+// hubAbsent stops injected pods while hub and webhook are gone: local evidence has to do.
 func hubAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	t := Trial{Replicas: 3, Rate: rate, Action: rollout}
 	lost, err := e.control(ctx, Bare, t)
@@ -255,7 +255,7 @@ func hubAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	return beside(perLane(name, seen), Bare, lost), nil
 }
 
-// webhookAbsent deploys while nobody answers the webhook: pods have to start as they are.
+// webhookAbsent deploys while no webhook answers: pods have to start as they are.
 func webhookAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	if err := e.Scale(ctx, 0); err != nil {
 		return nil, err
@@ -271,12 +271,12 @@ func webhookAbsent(ctx context.Context, e *Env, name string) ([]Outcome, error) 
 	return []Outcome{outcome}, e.Scale(ctx, 2)
 }
 
-// costRate gives each pod 12 new connections a second: with few, it is the quiet window that lasts.
+// costRate gives each pod 12 new connections a second: with few, the quiet window dominates.
 const costRate = 360
 
-// cost compares what a stop takes with lameduck and with the usual sleeps, and tells what of it is
-// lameduck's. It asserts nothing of that: how long it takes is the machine's, too. What an idle
-// kube-proxy makes of it: docs/decisions/0041-cost-of-an-acknowledgement.md.
+// cost compares what a stop takes with lameduck and with the usual sleeps, and shows lameduck's part of
+// it. It asserts none of these times, since they depend on the machine. What an idle kube-proxy adds:
+// docs/decisions/0041-cost-of-an-acknowledgement.md.
 func cost(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	var outcomes []Outcome
 	for _, protection := range []Protection{Lameduck, Sleep10, Sleep35} {

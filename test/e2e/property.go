@@ -15,11 +15,12 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 )
 
-// Where the property's pods run: one namespace before that of the barrier and one after, whose
-// slices a kube-proxy that lists anew takes in later than the barrier's.
+// Where the property's pods run: one namespace sorts before the barrier's and one after it, whose
+// slices a kube-proxy that relists receives later than the barrier's.
 var propertyNamespaces = []string{"lameduck-property", "zzzzz-property"}
 
 const (
@@ -33,15 +34,15 @@ const (
 type Property struct {
 	Seed        uint64
 	Confirmed   []time.Duration // per pod: deletion to the hub's confirmation
-	Unconfirmed []string        // pods for which the hub named what kept it from confirming
+	Unconfirmed []string        // pods that the hub could not confirm, with its reason
 	Violations  []string        // confirmed, and yet a node's rules sent to the pod
-	// Control counts the pods to which a node's rules sent when a watch showed them out of
+	// Control counts the pods to which a node's rules still sent when a watch showed them out of
 	// their slice: what a confirmation without the barrier would have missed.
 	Control int
 	Havoc   map[string]int
 }
 
-// Check stops count pods and looks, at the moment each is confirmed, at every node's rules.
+// Check stops count pods, and reads every node's rules at the moment each is confirmed.
 func (e *Env) Check(ctx context.Context, count int, seed uint64) (*Property, error) {
 	e.say("property: %d terminations, seed %d", count, seed)
 	run, err := e.newPropertyRun(ctx, count, seed)
@@ -50,7 +51,7 @@ func (e *Env) Check(ctx context.Context, count int, seed uint64) (*Property, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	disturbed := wreak(ctx, e.Cluster.Nodes(), seed)
+	disturbed := wreakHavoc(ctx, e.Cluster.Nodes(), seed)
 	var workers sync.WaitGroup
 	for range propertyWorkers {
 		workers.Go(func() {
@@ -89,8 +90,7 @@ func (e *Env) newPropertyRun(ctx context.Context, count int, seed uint64) (*prop
 		return nil, err
 	}
 	for _, namespace := range propertyNamespaces {
-		_, err := e.Client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-		if err != nil && !apierrors.IsAlreadyExists(err) {
+		if err := ensureNamespace(ctx, e.Client, namespace); err != nil {
 			return nil, fmt.Errorf("preparing the property: %w", err)
 		}
 		if _, err := propertyApp(namespace).Deploy(ctx, e.Client); err != nil {
@@ -104,7 +104,16 @@ func (e *Env) newPropertyRun(ctx context.Context, count int, seed uint64) (*prop
 	}, nil
 }
 
-// propertyApp holds its pods long enough for the hub's answer; the test is their agent.
+// ensureNamespace creates the namespace unless it is there.
+func ensureNamespace(ctx context.Context, client kubernetes.Interface, name string) error {
+	_, err := client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return err
+}
+
+// propertyApp has pods that stay long enough for the hub's answer; the test plays their agent.
 func propertyApp(namespace string) App {
 	return App{Namespace: namespace, Name: "property", Replicas: propertyReplicas, Protection: Sleep35}
 }
@@ -140,7 +149,7 @@ func (r *propertyRun) work(ctx context.Context) error {
 	return nil
 }
 
-// progress tells every 15 s how far the property is.
+// progress reports every 15 s how far the run is.
 func (r *propertyRun) progress(ctx context.Context) {
 	ticker := time.NewTicker(15 * time.Second)
 	defer ticker.Stop()
@@ -157,7 +166,7 @@ func (r *propertyRun) progress(ctx context.Context) {
 	}
 }
 
-// claim takes a random ready pod, of which enough others are left to be ready in its place.
+// claim picks a random ready pod from a namespace where enough other pods are ready.
 func (r *propertyRun) claim(ctx context.Context) (*corev1.Pod, error) {
 	for {
 		r.mu.Lock()
@@ -236,7 +245,7 @@ func (r *propertyRun) terminate(ctx context.Context, pod *corev1.Pod) error {
 	case err = <-naive:
 	case <-time.After(5 * time.Second): // the watch was cut, or the pod never left a slice
 		stop()
-		<-naive //nolint:errcheck // it says that it was stopped
+		<-naive //nolint:errcheck // only that it was stopped
 	}
 	if err != nil {
 		return err
@@ -258,7 +267,7 @@ func (r *propertyRun) terminate(ctx context.Context, pod *corev1.Pod) error {
 	return err
 }
 
-// watchOut gives a channel that is closed when a slice shows the pod to be no longer ready.
+// watchOut returns a channel that is closed when a slice shows that the pod is no longer ready.
 func (r *propertyRun) watchOut(ctx context.Context, pod *corev1.Pod) (<-chan struct{}, error) {
 	watch, err := r.env.Client.DiscoveryV1().EndpointSlices(pod.Namespace).Watch(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=property"})
 	if err != nil {
@@ -299,8 +308,8 @@ func (r *propertyRun) lookNaively(ctx context.Context, out <-chan struct{}, ip n
 	return err
 }
 
-// property is the proof for `make prove`. LAMEDUCK_PROPERTY sets another number of
-// terminations for each proxy mode, LAMEDUCK_SEED the seed.
+// property is the proof for `make prove`. LAMEDUCK_PROPERTY sets the number of terminations
+// for each proxy mode, LAMEDUCK_SEED the seed.
 func property(ctx context.Context, e *Env, name string) ([]Outcome, error) {
 	count, err := number("LAMEDUCK_PROPERTY", provenTerminations)
 	if err != nil {
@@ -333,14 +342,14 @@ func number(variable string, otherwise uint64) (uint64, error) {
 	return n, nil
 }
 
-// outcome counts terminations as requests, and violations as what was lost.
+// outcome counts terminations as requests, and violations as losses.
 func (p *Property) outcome(name string) Outcome {
 	all := len(p.Confirmed) + len(p.Unconfirmed) + len(p.Violations)
 	o := Outcome{
 		Name: name, Requests: uint64(all), Control: "slice seen", ControlLost: uint64(p.Control),
 		Lost: uint64(len(p.Violations)), Unconfirmed: uint64(len(p.Unconfirmed)), Hook: p.Confirmed, Faults: p.Violations,
 	}
-	// A kube-proxy that is disturbed for some seconds has to be waited for, not given up.
+	// The hub has to wait for a kube-proxy that is disturbed for some seconds, not give up on it.
 	if 10*len(p.Confirmed) < 8*all {
 		o.Faults = append(o.Faults, fmt.Sprintf("only %d of %d terminations were confirmed; not %q", len(p.Confirmed), all, p.Unconfirmed))
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 )
 
-// TestProperty: at the moment a pod is confirmed, no node's rules send to it, whatever befell
+// TestProperty: at the moment a pod is confirmed, no node's rules send to it, whatever happened to
 // the kube-proxies meanwhile. `make prove` does the same with many more pods.
 func TestProperty(t *testing.T) {
 	e := up(t, cluster.NFTables)

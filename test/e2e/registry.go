@@ -10,7 +10,7 @@ import (
 	"github.com/lameduck-dev/lameduck/verify/action"
 )
 
-// Article is the hook that the articles about a registry print: one HTTP request that shall take
+// Article is the hook that articles about a registry recommend: one HTTP request that should take
 // the instance out, and a sleep of 35 s.
 const Article Protection = "article"
 
@@ -31,7 +31,7 @@ func registryProof(s stack) func(context.Context, *Env, string) ([]Outcome, erro
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, stop()) }()
-		var lost map[string]uint64 // by the last control: the better one
+		var lost map[string]uint64 // by the last control, the best one
 		for _, control := range s.controls {
 			seen, err := e.runRegistry(ctx, s, control)
 			if err != nil {
@@ -52,7 +52,7 @@ func registryProof(s stack) func(context.Context, *Env, string) ([]Outcome, erro
 	}
 }
 
-// runRegistry restarts a provider of its own with the load on a consumer of its own.
+// runRegistry restarts a new provider while the load runs against a new consumer.
 func (e *Env) runRegistry(ctx context.Context, s stack, protection Protection) (_ *Seen, err error) {
 	name := fmt.Sprintf("orders%d", trials.Add(1))
 	provider := s.provider(name, protection)
@@ -85,8 +85,8 @@ func (e *Env) runRegistry(ctx context.Context, s stack, protection Protection) (
 	return judge(result, nil), nil
 }
 
-// awaitProviders waits until the consumer sends to that many providers: at Eureka's defaults it
-// takes up to 95 s until it knows one.
+// awaitProviders waits until the consumer sends to n providers: at Eureka's defaults it
+// takes up to 95 s to find one.
 func (e *Env) awaitProviders(ctx context.Context, url string, n int32) error {
 	pods := map[string]bool{}
 	return awaitFor(ctx, javaStart, "the consumer to know its providers", func(ctx context.Context) (string, error) {

@@ -27,25 +27,25 @@ import (
 // those of lameduck itself.
 const RemoteNamespace = "lameduck-demo"
 
-// Remote is a cluster that was there before: the load runs in a pod of it.
+// Remote is an existing cluster; the load runs in one of its pods.
 type Remote struct {
 	client    kubernetes.Interface
 	context   string
 	dir       string
 	brought   bool   // the demo's namespace is ours to delete
-	installed string // the manifests that Close takes out again; empty if lameduck was there before
+	installed string // the manifests that Close deletes again; empty if lameduck was there before
 	progress  io.Writer
 }
 
 // RemoteOptions say which cluster, and how images get there.
 type RemoteOptions struct {
 	Context  string // of the kubeconfig
-	Loaded   bool   // the images are on the nodes already
+	Loaded   bool   // the images are already on the nodes
 	Progress io.Writer
 }
 
 // Connect prepares a demo on an existing cluster: images, lameduck itself unless it is there,
-// and a namespace for the application. Close takes out what Connect brought.
+// and a namespace for the application. Close removes what Connect brought.
 func Connect(ctx context.Context, options RemoteOptions) (*Remote, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(),
 		&clientcmd.ConfigOverrides{CurrentContext: options.Context}).ClientConfig()
@@ -69,7 +69,7 @@ func Connect(ctx context.Context, options RemoteOptions) (*Remote, error) {
 func (r *Remote) prepare(ctx context.Context, options RemoteOptions) error {
 	if _, err := r.client.CoreV1().Namespaces().Get(ctx, RemoteNamespace, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		if err == nil {
-			return fmt.Errorf("namespace %s is there already, from an earlier demo or of your own: delete it first", RemoteNamespace)
+			return fmt.Errorf("namespace %s already exists, from an earlier demo or your own: delete it first", RemoteNamespace)
 		}
 		return fmt.Errorf("context %q: %w", r.context, err)
 	}
@@ -90,7 +90,7 @@ func (r *Remote) prepare(ctx context.Context, options RemoteOptions) error {
 	return r.apply(ctx, remoteManifests)
 }
 
-// load brings the images to the nodes of the clusters for which there is a common way.
+// load puts the images on the nodes of kind and minikube clusters.
 func (r *Remote) load(ctx context.Context, archives []string) error {
 	for _, archive := range archives {
 		var cmd *exec.Cmd
@@ -99,7 +99,7 @@ func (r *Remote) load(ctx context.Context, archives []string) error {
 		} else if r.context == "minikube" {
 			cmd = exec.CommandContext(ctx, "minikube", "image", "load", archive)
 		} else {
-			return fmt.Errorf("context %q is neither kind nor minikube: bring the images of %s to its nodes yourself (archives: make images), then add IMAGES=loaded", r.context, strings.Join(imageTags(), ", "))
+			return fmt.Errorf("context %q is neither kind nor minikube: load the images %s on its nodes yourself (archives: make images), then add IMAGES=loaded", r.context, strings.Join(imageTags(), ", "))
 		}
 		fmt.Fprintf(r.progress, "loading %s\n", filepath.Base(archive))
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -116,11 +116,11 @@ func imageTags() (tags []string) {
 	return tags
 }
 
-// install brings lameduck in, unless it is there: then the demo uses it as it is.
+// install installs lameduck unless it is there: then the demo uses it as it is.
 func (r *Remote) install(ctx context.Context) error {
 	_, err := r.client.AppsV1().Deployments(controlNamespace).Get(ctx, controller, metav1.GetOptions{})
 	if err == nil {
-		fmt.Fprintln(r.progress, "lameduck is installed there; using it as it is")
+		fmt.Fprintln(r.progress, "lameduck is already installed; using it as it is")
 		return nil
 	}
 	if !apierrors.IsNotFound(err) {
@@ -151,7 +151,7 @@ func (r *Remote) kubectl(ctx context.Context, stdin string, args ...string) erro
 	return nil
 }
 
-// remoteManifests allow the load's pod what verify needs, in the demo's namespace only.
+// remoteManifests give the load's pod the rights that verify needs, in the demo's namespace only.
 const remoteManifests = `
 apiVersion: v1
 kind: Namespace
@@ -176,8 +176,8 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: verify}
 subjects: [{kind: ServiceAccount, name: verify}]
 `
 
-// Run does the trial with the load in a pod of the cluster. Faults of nodes are not to be
-// had there: the trial must have none.
+// Run does the trial with the load in a pod of the cluster. Nodes there can't be made to fail,
+// so the trial's Before is not run.
 func (r *Remote) Run(ctx context.Context, t Trial) (*Seen, error) {
 	app, words := t.app(RemoteNamespace)
 	if _, err := app.Deploy(ctx, r.client); err != nil {

@@ -11,31 +11,31 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// revival is a way in which an instance comes back at the address of one that was withdrawn.
+// revival is a way for an instance to come back at the address of one that was withdrawn.
 type revival struct {
 	name  string
 	stack stack
-	// within is how soon after it is ready it has to be offered.
+	// within is how soon the next instance has to be offered once it is ready.
 	within time.Duration
-	// again has the provider's next instance come, and returns when that is ready.
+	// again brings up the provider's next instance, and returns when that is ready.
 	again func(ctx context.Context, e *Env, r revival, provider javaApp) error
 }
 
-// Eureka's server caches for 30 s what it offers.
+// Eureka's server caches its answers for 30 s.
 var revivals = []revival{
 	{"nacos-restarted", nacos2, 10 * time.Second, restarted},
 	{"nacos-readdressed", nacos2, 10 * time.Second, readdressed},
 	{"eureka-killed", eurekaPeers, 45 * time.Second, killed},
 }
 
-// watchedFor is for how long the registry is asked: what a withdrawal leaves lasts for a minute
-// and more, and for as long as an instance is registered that came meanwhile.
+// watchedFor is how long the registry is asked: what a withdrawal leaves behind lasts for a minute
+// or more, and for an instance that registered meanwhile as long as it is registered.
 const watchedFor = 90 * time.Second
 
-// revivalProof shows that the next instance at the address of one that was withdrawn is offered.
-// The control is an installation that may not clear what the withdrawal left. The outcome counts
-// instances; lost are those that were not offered in time, and the hook's columns are the time
-// from ready to offered.
+// revivalProof shows that the next instance at the address of a withdrawn one is offered. The
+// control is an installation that may not clear what the withdrawal left behind. The outcome counts
+// instances; those not offered in time are lost, and the hook's columns are the time from ready
+// to offered.
 func revivalProof(r revival) func(context.Context, *Env, string) ([]Outcome, error) {
 	return func(ctx context.Context, e *Env, name string) (_ []Outcome, err error) {
 		var known []string
@@ -61,7 +61,7 @@ func revivalProof(r revival) func(context.Context, *Env, string) ([]Outcome, err
 		if err != nil {
 			return nil, err
 		}
-		e.say("offered %s after it was ready, and %s with the restorer", control.Round(time.Millisecond), treatment.Round(time.Millisecond))
+		e.say("offered %s after it was ready without the restorer, %s with it", control.Round(time.Millisecond), treatment.Round(time.Millisecond))
 		return []Outcome{{
 			Name: name, Requests: 1, Control: "no restore", ControlLost: r.late(control), Lost: r.late(treatment), Hook: []time.Duration{treatment},
 		}}, nil
@@ -75,12 +75,12 @@ func (r revival) late(after time.Duration) uint64 {
 	return 0
 }
 
-// revive tells how long after the next instance was ready the registry offered it: watchedFor, if
-// it did not.
+// revive measures how long after the next instance was ready the registry offered it: watchedFor
+// if it did not.
 func (e *Env) revive(ctx context.Context, r revival) (after time.Duration, err error) {
 	provider := r.stack.provider(fmt.Sprintf("orders%d", trials.Add(1)), Lameduck)
 	provider.Replicas, provider.Live, provider.Node = 1, "/actuator/health/liveness", e.Cluster.Nodes()[1].Name()
-	if text := provider.Annotations["lameduck.dev/registry"]; text != "" { // nobody consumes: there is nothing to wait for
+	if text := provider.Annotations["lameduck.dev/registry"]; text != "" { // there are no consumers to wait for
 		provider.Annotations["lameduck.dev/registry"] = text + " stale=3s quiet=1s"
 	}
 	e.say("%s: %s", r.name, provider.Name)
@@ -112,30 +112,30 @@ func (e *Env) awaitOffered(ctx context.Context, r revival, provider javaApp, wan
 	})
 }
 
-// restarted has the kubelet start the provider's container anew after a failed liveness probe.
+// restarted has the kubelet restart the provider's container after a failed liveness probe.
 func restarted(ctx context.Context, e *Env, _ revival, provider javaApp) error {
-	if err := e.tell(ctx, provider, "/break"); err != nil {
+	if err := e.getFromPod(ctx, provider, "/break"); err != nil {
 		return err
 	}
 	return e.awaitRestart(ctx, provider)
 }
 
-// killed does so, and ends the container without a word once it is withdrawn, as a lack of memory
+// killed does the same, but kills the container once it is withdrawn, as running out of memory
 // would.
 func killed(ctx context.Context, e *Env, r revival, provider javaApp) error {
-	if err := e.tell(ctx, provider, "/break"); err != nil {
+	if err := e.getFromPod(ctx, provider, "/break"); err != nil {
 		return err
 	}
 	if err := e.awaitOffered(ctx, r, provider, false, javaStart); err != nil {
 		return err
 	}
-	if err := e.tell(ctx, provider, "/halt"); err == nil {
-		return fmt.Errorf("%s answered when it was to halt", provider.Name)
+	if err := e.getFromPod(ctx, provider, "/halt"); err == nil {
+		return fmt.Errorf("%s answered when it was told to halt", provider.Name)
 	}
 	return e.awaitRestart(ctx, provider)
 }
 
-// readdressed deletes the provider's pod and has the next pod get its address.
+// readdressed deletes the provider's pod and gives its address to the next pod.
 func readdressed(ctx context.Context, e *Env, _ revival, provider javaApp) error {
 	before, err := e.onePod(ctx, provider)
 	if err != nil {
@@ -151,7 +151,7 @@ func readdressed(ctx context.Context, e *Env, _ revival, provider javaApp) error
 	err = await(ctx, "the pod to be gone", func(ctx context.Context) (string, error) {
 		pods, err := e.Client.CoreV1().Pods(RegistryNamespace).List(ctx, metav1.ListOptions{LabelSelector: provider.selector()})
 		if err != nil || len(pods.Items) > 0 {
-			return "it is there", err
+			return "it is still there", err
 		}
 		return "", nil
 	})
@@ -178,8 +178,8 @@ func readdressed(ctx context.Context, e *Env, _ revival, provider javaApp) error
 	return err
 }
 
-// tell asks the provider's one pod itself.
-func (e *Env) tell(ctx context.Context, provider javaApp, path string) error {
+// getFromPod sends a GET to the provider's only pod.
+func (e *Env) getFromPod(ctx context.Context, provider javaApp, path string) error {
 	pod, err := e.onePod(ctx, provider)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (e *Env) tell(ctx context.Context, provider javaApp, path string) error {
 }
 
 func (e *Env) awaitRestart(ctx context.Context, provider javaApp) error {
-	return awaitFor(ctx, javaStart, provider.Name+" to be started anew", func(ctx context.Context) (string, error) {
+	return awaitFor(ctx, javaStart, provider.Name+" to restart", func(ctx context.Context) (string, error) {
 		pod, err := e.onePod(ctx, provider)
 		if err != nil {
 			return "", err
@@ -206,7 +206,7 @@ func (e *Env) onePod(ctx context.Context, a javaApp) (*corev1.Pod, error) {
 		return nil, err
 	}
 	if len(pods.Items) != 1 || len(pods.Items[0].Status.ContainerStatuses) == 0 {
-		return nil, fmt.Errorf("%s has %d pods, or one that has no container yet", a.Name, len(pods.Items))
+		return nil, fmt.Errorf("%s has %d pods, or one without a container yet", a.Name, len(pods.Items))
 	}
 	return &pods.Items[0], nil
 }

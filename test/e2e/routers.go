@@ -16,18 +16,18 @@ import (
 )
 
 // Router stands between the load and the application: it sends to the pods' own addresses over
-// connections that it keeps.
+// kept connections.
 type Router interface {
-	// deploy puts the router before the application and gives its URL.
+	// deploy puts the router in front of the application and returns its URL.
 	deploy(ctx context.Context, e *Env, app App) (string, error)
-	// remove takes it away again.
+	// remove removes it.
 	remove(ctx context.Context, e *Env, app App) error
 }
 
-// routerName is that of the router's Deployment, Service, ServiceAccount and Role.
+// routerName is the name of the router's Deployment, Service, ServiceAccount and Role.
 func routerName(app App) string { return app.Name + "-router" }
 
-// loadOnce has write make an image's archive, and brings the image to the nodes, unless it is there.
+// loadOnce has write make an image's archive, and loads it on the nodes, unless that was done before.
 func (e *Env) loadOnce(ctx context.Context, tag string, write func(archive string) error) error {
 	if e.loaded[tag] {
 		return nil
@@ -44,8 +44,8 @@ func (e *Env) loadOnce(ctx context.Context, tag string, write func(archive strin
 	return nil
 }
 
-// lateRouter learns of each change so much later, and exactly so: a program of ours, or with proxy a real
-// one whose controller that program is.
+// lateRouter learns of each change late, by exactly that time: a program of ours, or with proxy a real
+// proxy whose controller that program is.
 type lateRouter struct {
 	late  time.Duration
 	proxy string // nginx, haproxy or envoy
@@ -91,8 +91,8 @@ func (r lateRouter) remove(ctx context.Context, e *Env, app App) error {
 	)
 }
 
-// resolver is a client of a headless Service: it keeps its connections, and looks the Service's name up
-// every so often.
+// resolver is a client of a headless Service: it keeps its connections, and looks up the Service's name
+// at an interval.
 type resolver struct{ every time.Duration }
 
 func (r resolver) deploy(ctx context.Context, e *Env, app App) (string, error) {

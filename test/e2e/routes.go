@@ -11,16 +11,16 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// router reads where a node's own rules send new connections to.
-type router interface {
+// rulesReader reads where a node's own rules send new connections.
+type rulesReader interface {
 	NodeNames() []string
 	Targets(ctx context.Context, node string) (map[netip.Addr]bool, error)
 }
 
-// routeWatch reads the rules of every node for every pod that is terminating, and keeps the
-// moment at which the last of them was seen to send there.
+// routeWatch reads the rules of every node for every terminating pod, and remembers when
+// any of them was last seen to send there.
 type routeWatch struct {
-	router router
+	rules  rulesReader
 	client kubernetes.Interface
 	app    App
 
@@ -29,12 +29,12 @@ type routeWatch struct {
 	err  error
 }
 
-// lookEvery bounds how exactly the last moment is known. It is counted in favour of nobody:
-// a route seen at one look and gone at the next is taken to have ended at the former.
+// lookEvery bounds how exactly the last moment is known. A route that one look sees and the
+// next does not counts as ended at the first, which is never in lameduck's favour.
 const lookEvery = 50 * time.Millisecond
 
-func watchRoutes(ctx context.Context, router router, client kubernetes.Interface, app App) *routeWatch {
-	w := &routeWatch{router: router, client: client, app: app, last: map[string]time.Time{}}
+func watchRoutes(ctx context.Context, rules rulesReader, client kubernetes.Interface, app App) *routeWatch {
+	w := &routeWatch{rules: rules, client: client, app: app, last: map[string]time.Time{}}
 	go w.run(ctx)
 	return w
 }
@@ -71,9 +71,9 @@ func (w *routeWatch) look(ctx context.Context) error {
 	if len(leaving) == 0 {
 		return nil
 	}
-	for _, node := range w.router.NodeNames() {
+	for _, node := range w.rules.NodeNames() {
 		at := time.Now()
-		targets, err := w.router.Targets(ctx, node)
+		targets, err := w.rules.Targets(ctx, node)
 		if err != nil {
 			return err
 		}
@@ -92,7 +92,7 @@ func done(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// lastRouted is the moment at which some node was last seen to send to the pod.
+// lastRouted is when some node was last seen to send to the pod.
 func (w *routeWatch) lastRouted(pod string) (time.Time, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 )
 
-// up gives a cluster with lameduck in it, for the time of the test.
+// up starts a cluster with lameduck in it, for the duration of the test.
 func up(t *testing.T, proxy string) *Env {
 	t.Helper()
 	ctx := context.Background()
@@ -29,7 +29,7 @@ func up(t *testing.T, proxy string) *Env {
 	return e
 }
 
-// lostNothing runs the trial with lameduck. What it asserts holds at any speed of the machine.
+// lostNothing runs the trial with lameduck. What it asserts holds on a machine of any speed.
 func lostNothing(t *testing.T, e *Env, trial Trial) {
 	t.Helper()
 	trial.Protection = Lameduck

@@ -21,22 +21,22 @@ type stack struct {
 	hosts     []string // the names of the servers' Services
 	container func(hosts []string) []registries.Container
 	framework registries.Framework
-	// spec is what lameduck is told, SERVERS and SERVICE being for the addresses and the provider:
-	// by annotation, or with a login by a DrainPolicy and a Secret.
+	// spec is what lameduck is given, with SERVERS and SERVICE in place of the addresses and the
+	// provider: in an annotation, or with a login in a DrainPolicy and a Secret.
 	spec  string
 	login *registries.Login
-	// article is the articles' hook request for a service; nil: no article has one.
+	// article is the request that the articles' hook makes for a service; nil: no article has one.
 	article  func(service string) (method, url string)
 	controls []Protection // the best one last
-	// What differs from the usual load: the applications' settings, requests a second (registryRate), and the
-	// timeout of one (patience).
+	// What differs from the usual load: the applications' settings, the requests a second (registryRate),
+	// and their timeout (patience).
 	properties []string
 	rate       float64
 	patience   time.Duration
 	// stale is how long after a pod's end a consumer may still send to it.
 	stale time.Duration
-	// settle does what is left to do when the servers answer; nil: nothing.
-	settle func(ctx context.Context, e *Env, s stack) error
+	// setUp does what is left to do once the servers answer; nil: nothing.
+	setUp func(ctx context.Context, e *Env, s stack) error
 	// offered asks the first server whether it offers an instance of the service.
 	offered func(ctx context.Context, e *Env, s stack, service string) (bool, error)
 }
@@ -53,18 +53,18 @@ var nacos2 = stack{
 	stale: 40 * time.Second, offered: offeredByNacos,
 }
 
-// nacosTwo has what is older: applications that are kept by HTTP beats, which put back what was deleted.
+// nacosTwo has older applications, which stay registered by HTTP beats that put back what was deleted.
 var nacosTwo = stack{
 	name: "nacos-two-nodes", hosts: []string{"nacos-a", "nacos-b"}, container: nacos2.container,
 	framework: registries.Boot27Nacos, spec: nacos2.spec, controls: []Protection{Sleep10},
-	// This client polls each 10 s what is not pushed to it, before the balancer's own cache of 35 s.
+	// This client polls every 10 s for what is not pushed to it, and the balancer caches for 35 s on top.
 	stale: 50 * time.Second, offered: offeredByNacos,
 }
 
 var nacos3 = stack{
 	name: "nacos3", hosts: []string{"nacos3"}, container: func([]string) []registries.Container { return []registries.Container{registries.Nacos3Container()} },
 	framework: registries.Boot3Nacos, spec: "nacos server=SERVERS", login: &registries.Login{User: "nacos", Password: "test-password"},
-	controls: []Protection{Sleep10}, stale: 40 * time.Second, settle: setNacosPassword,
+	controls: []Protection{Sleep10}, stale: 40 * time.Second, setUp: setNacosPassword,
 }
 
 var eureka = stack{
@@ -82,15 +82,15 @@ var eurekaPeers = stack{
 	stale: 95 * time.Second, offered: offeredByEureka,
 }
 
-// dubbo has calls that last longer than the 20 s after which Dubbo, told to stop, interrupts them. What is shorter it
-// loses none of by itself: it tells its registry and its consumers.
+// dubbo has calls that last longer than the 20 s after which Dubbo, told to stop, interrupts them. It loses no shorter
+// ones by itself: it tells its registry and its consumers.
 var dubbo = stack{
 	name: "dubbo", hosts: []string{"zookeeper"}, container: func([]string) []registries.Container { return []registries.Container{registries.ZooKeeperContainer()} },
 	framework: registries.Dubbo3, spec: "dubbo", controls: []Protection{Sleep10}, stale: 15 * time.Second,
 	properties: []string{"work=24000", "timeout=40000"}, rate: 6, patience: 45 * time.Second,
 }
 
-// addresses are the servers', as pods write them.
+// addresses are those of the servers, as pods write them.
 func (s stack) addresses() (all []string) {
 	for i, c := range s.container(s.hosts) {
 		all = append(all, fmt.Sprintf("%s.%s:%d", s.hosts[i], RegistryNamespace, c.Ports[0]))
@@ -98,7 +98,7 @@ func (s stack) addresses() (all []string) {
 	return all
 }
 
-// settings is the spec for a service; the servers of Eureka are written as its clients write them.
+// settings is the spec for a service, with Eureka's servers written as its clients write them.
 func (s stack) settings(service string) string {
 	servers := s.addresses()
 	if strings.HasPrefix(s.spec, "eureka ") {
@@ -109,8 +109,8 @@ func (s stack) settings(service string) string {
 	return strings.NewReplacer("SERVERS", strings.Join(servers, ","), "SERVICE", service).Replace(s.spec)
 }
 
-// installed are the arguments by which lameduck is installed for the stack: a policy may name its
-// servers and its Secret, and the controller clears there what withdrawals left, if it may log in.
+// installed are the arguments to install lameduck with for the stack: a policy may name its
+// servers and its Secret, and if clears, the controller may log in there to clear what withdrawals left.
 func (s stack) installed(clears bool) []string {
 	registry := strings.TrimSpace(s.settings(""))
 	if at := strings.Index(registry, " service="); at >= 0 {
@@ -132,12 +132,12 @@ func (s stack) servers() (all []javaApp) {
 	return all
 }
 
-// app is an application of the stack; a provider unless it has an upstream.
+// app is an application of the stack: a provider unless it has an upstream.
 func (s stack) app(name, upstream string) registries.App {
 	return registries.App{Framework: s.framework, Servers: s.addresses(), Login: s.login, Name: name, Upstream: upstream, Properties: s.properties}
 }
 
-// provider is the stack's provider under the name, protected in that way.
+// provider is the stack's provider under a name, with a protection.
 func (s stack) provider(name string, protection Protection) javaApp {
 	app := s.app(name, "")
 	p := javaApp{Name: name, Container: app.Container(), Replicas: 2}
@@ -160,7 +160,7 @@ func (s stack) provider(name string, protection Protection) javaApp {
 	return p
 }
 
-// startRegistry brings the stack's images to the nodes, and its servers up.
+// startRegistry loads the stack's images on the nodes and starts its servers.
 func (e *Env) startRegistry(ctx context.Context, s stack) (stop func() error, err error) {
 	e.say("building and loading the images of %s", s.name)
 	archive := filepath.Join(e.dir, s.name+".tar")
@@ -186,7 +186,7 @@ func (e *Env) startRegistry(ctx context.Context, s stack) (stop func() error, er
 		}
 		return err
 	}
-	// All before any is waited for: the members of a cluster wait for each other.
+	// Create all before waiting for any: the members of a cluster wait for each other.
 	for _, server := range servers {
 		if _, err := e.createJava(ctx, server); err != nil {
 			return nil, err
@@ -202,15 +202,15 @@ func (e *Env) startRegistry(ctx context.Context, s stack) (stop func() error, er
 			return nil, err
 		}
 	}
-	if s.settle != nil {
-		if err := s.settle(ctx, e, s); err != nil {
+	if s.setUp != nil {
+		if err := s.setUp(ctx, e, s); err != nil {
 			return nil, fmt.Errorf("starting %s: %w", s.name, err)
 		}
 	}
 	return stop, nil
 }
 
-// policy is what tells lameduck of a registry behind a login. The service is found in the
+// policy tells lameduck about a registry behind a login. The service is found in the
 // application's own settings.
 func (s stack) policy() string {
 	kind, settings, _ := strings.Cut(s.settings(""), " ")
@@ -239,7 +239,7 @@ spec:
 `, RegistryNamespace, s.login.User, s.login.Password, kind, name, value, controlNamespace)
 }
 
-// setNacosPassword gives a fresh Nacos 3 its administrator, and waits until it knows him.
+// setNacosPassword creates the administrator of a fresh Nacos 3, and waits until the login works.
 func setNacosPassword(ctx context.Context, e *Env, s stack) error {
 	base, err := e.registryURL(ctx, s)
 	if err != nil {
@@ -248,7 +248,7 @@ func setNacosPassword(ctx context.Context, e *Env, s stack) error {
 	if err := e.post(ctx, base+"/nacos/v3/auth/user/admin", url.Values{"password": {s.login.Password}}); err != nil {
 		return err
 	}
-	return await(ctx, "the administrator to be known", func(ctx context.Context) (string, error) {
+	return await(ctx, "the administrator's login to work", func(ctx context.Context) (string, error) {
 		return "", e.post(ctx, base+"/nacos/v3/auth/user/login", url.Values{"username": {s.login.User}, "password": {s.login.Password}})
 	})
 }
@@ -263,7 +263,7 @@ func offeredByNacos(ctx context.Context, e *Env, s stack, service string) (bool,
 	return len(answer.Hosts) > 0 && answer.Hosts[0].Enabled, err
 }
 
-// offeredByEureka asks by the view that is cached for 30 s, which is what consumers are offered.
+// offeredByEureka reads the view that is cached for 30 s, which is what consumers get.
 func offeredByEureka(ctx context.Context, e *Env, s stack, service string) (bool, error) {
 	base, err := e.registryURL(ctx, s)
 	if err != nil {
@@ -281,7 +281,7 @@ func offeredByEureka(ctx context.Context, e *Env, s stack, service string) (bool
 	return len(instances) > 0 && instances[0].Status == "UP", err
 }
 
-// registryURL is where the stack's first server answers on the first node.
+// registryURL is where the stack's first server answers the first node.
 func (e *Env) registryURL(ctx context.Context, s stack) (string, error) {
 	address, err := e.serviceAddress(ctx, s.hosts[0], s.container(s.hosts)[0].Ports[0])
 	return "http://" + address, err

@@ -12,11 +12,11 @@ import (
 	"github.com/lameduck-dev/lameduck/test/routers"
 )
 
-// routerNamespace is where routers run that people use: apart from the applications, as they do.
+// routerNamespace is where real routers run: apart from the applications, as in real clusters.
 const routerNamespace = "lameduck-router"
 
 // traefik is Traefik with its Kubernetes Ingress provider and its defaults. It watches slices through a
-// relay in its pod that holds every event back for so long; Traefik itself applies changes no more than
+// relay in its pod that delays every event by late; Traefik itself applies changes no more than
 // once in 2 s.
 type traefik struct{ late time.Duration }
 
@@ -29,7 +29,7 @@ func (r traefik) deploy(ctx context.Context, e *Env, app App) (string, error) {
 	manifests := strings.NewReplacer("NAMESPACE", routerNamespace, "NAME", name, "APPS", app.Namespace, "SERVICE", app.Name,
 		"TRAEFIK", routers.TraefikImage, "IMAGE", AppImage, "LATE", r.late.String()).Replace(traefikManifests)
 	if err := e.Cluster.Apply(ctx, manifests); err != nil {
-		return "", fmt.Errorf("deploying traefik before %s: %w", app.Name, err)
+		return "", fmt.Errorf("deploying traefik in front of %s: %w", app.Name, err)
 	}
 	if err := (App{Namespace: routerNamespace, Name: name}).available(ctx, e.Client); err != nil {
 		return "", err

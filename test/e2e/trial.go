@@ -19,11 +19,11 @@ type Trial struct {
 	Replicas   int32
 	Rate       float64 // requests a second, all lanes together
 	Action     string  // in verify's words; APP stands for the application's name
-	// Before runs when the load is up and the action about to begin, and may leave something
-	// to be undone at the end.
+	// Before runs when the load is up and the action is about to begin; undo, unless nil, runs at
+	// the end.
 	Before func(ctx context.Context, e *Env) (undo func() error, err error)
-	// Stream is for how long each answer is streamed, to clients with a connection a request, by an
-	// application that soon cuts what it still has when it is told to stop. Zero: answers are short.
+	// Stream is how long each answer streams, to clients that open a connection per request, from an
+	// application that cuts its streams soon after SIGTERM. Zero: answers are short.
 	Stream time.Duration
 	Routes bool   // watch the nodes' rules, to know when the last router stopped
 	Router Router // between the load and the application; nil: its Service alone
@@ -32,11 +32,11 @@ type Trial struct {
 // workTime is how long a request takes: long enough that each pod always has some in flight.
 const workTime = 50 * time.Millisecond
 
-// patience is the timeout of a request: so long that a machine which is merely slow loses
-// nothing, and short of what a hanging connection takes.
+// patience is the timeout of a request: long enough that a merely slow machine loses nothing,
+// and shorter than a connection hangs.
 const patience = 15 * time.Second
 
-// cutAfter is what an application gives streams that it can't wait for: theirs may never end.
+// cutAfter is how long an application waits for streams, which may never end.
 const cutAfter = 500 * time.Millisecond
 
 // load is what the trial sends to the URL.
@@ -61,7 +61,7 @@ type Seen struct {
 
 var trials atomic.Int64
 
-// app is the trial's application, under a name of its own, and the words of the action on it.
+// app returns the trial's application, under a new name, and the words of the action on it.
 func (t Trial) app(namespace string) (App, string) {
 	name := fmt.Sprintf("app%d", trials.Add(1))
 	app := App{Namespace: namespace, Name: name, Replicas: t.Replicas, Protection: t.Protection, Work: workTime}
@@ -128,11 +128,11 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	return judge(result, routes), nil
 }
 
-// sayLosses says of the first losses what they were, and what the agents of their pods wrote: a proof
-// that fails has to show where to look.
+// sayLosses prints the first losses, and what the agents of their pods wrote: a proof that fails has
+// to show where to look.
 func (e *Env) sayLosses(result *report.Verify) {
-	const said = 8
-	for _, loss := range result.Losses[:min(len(result.Losses), said)] {
+	const most = 8
+	for _, loss := range result.Losses[:min(len(result.Losses), most)] {
 		e.say("lost: %s %s, %s of %v (%s), due %s, seen %s: %s", loss.Lane, loss.Kind, loss.Phase, loss.Pods, loss.Confidence,
 			loss.Intended.Format("05.000"), loss.Seen.Format("05.000"), loss.Detail)
 	}
@@ -146,7 +146,7 @@ func (e *Env) sayLosses(result *report.Verify) {
 	}
 }
 
-// judge reads from the result what else a termination has to keep besides its requests.
+// judge checks in the result what a termination has to respect besides its requests.
 func judge(result *report.Verify, routes *routeWatch) *Seen {
 	seen := &Seen{Verify: result}
 	fault := func(format string, args ...any) { seen.Faults = append(seen.Faults, fmt.Sprintf(format, args...)) }
@@ -188,7 +188,7 @@ func judge(result *report.Verify, routes *routeWatch) *Seen {
 }
 
 // overrun is by how much the pod's last container outlived the grace period. The kubelet may
-// take 2 s more after a long preStop, and its times have full seconds only.
+// take 2 s more after a long preStop, and its times are in whole seconds.
 func overrun(pod report.PodLine) time.Duration {
 	const kubelet = 3 * time.Second
 	if pod.DeletionTimestamp.IsZero() {

@@ -9,7 +9,7 @@ import (
 	"github.com/lameduck-dev/lameduck/report"
 )
 
-// part is one of the parts that a stop's time goes to.
+// part is a part of a stop's time.
 type part string
 
 // In the order in which they come.
@@ -17,20 +17,20 @@ const (
 	toHook   part = "to the hook" // deletion seen to the agent's start: API server, kubelet, runtime
 	inSlices part = "slices"      // until no slice offered the pod
 	barrier  part = "barrier"     // until the last node had passed
-	hubLate  part = "hub late"    // until the agent had heard of it
+	hubLate  part = "hub late"    // until the agent knew
 	registry part = "registry"    // its consumers, beyond the confirmation
 	quiet    part = "quiet"       // routers that were not asked, beyond the confirmation
 	drain    part = "drain"       // what was in flight
 	ownHook  part = "own hook"
 	toStop   part = "to SIGTERM" // the agent's last line to SIGTERM: report, kubelet, runtime
-	// agentLate is no part of the whole: the longest that the agent did not look, which is how late it
-	// may have been with any of its decisions.
+	// agentLate is not a part of the whole: it is the longest pause between two looks of the agent, and
+	// so how late any of its decisions may have been.
 	agentLate part = "agent late"
 )
 
 var parts = []part{toHook, inSlices, barrier, hubLate, registry, quiet, drain, ownHook, toStop, agentLate}
 
-// Where says what the time of one stop, or of several, went to.
+// Where says where the time of one stop, or of several, went.
 type Where map[part]time.Duration
 
 const lineSeconds = `([0-9.]+)s`
@@ -44,20 +44,20 @@ var (
 	lineTotal     = regexp.MustCompile(`total ` + lineSeconds + ` of`)
 )
 
-// whereOf reads it from what verify saw of the pod and what its agent wrote. ok is false where the
-// agent wrote nothing.
+// whereOf derives it from what verify saw of the pod and what the pod's agent wrote. ok is false if
+// the agent wrote nothing.
 func whereOf(pod report.PodLine) (w Where, ok bool) {
-	total, ok := reads(lineTotal, pod.HookLog)
+	total, ok := durations(lineTotal, pod.HookLog)
 	if !ok || pod.HookEnd == nil {
 		return nil, false
 	}
 	w = Where{}
-	drained, _ := reads(lineDrained, pod.HookLog)
+	drained, _ := durations(lineDrained, pod.HookLog)
 	w[drain] = drained[0]
-	if hook, ok := reads(lineOwnHook, pod.HookLog); ok {
+	if hook, ok := durations(lineOwnHook, pod.HookLog); ok {
 		w[ownHook] = hook[0]
 	}
-	if apart, ok := reads(lineApart, pod.HookLog); ok {
+	if apart, ok := durations(lineApart, pod.HookLog); ok {
 		w[agentLate] = apart[0]
 	}
 	waited := max(total[0]-w[drain]-w[ownHook], 0)
@@ -65,11 +65,11 @@ func whereOf(pod report.PodLine) (w Where, ok bool) {
 	if lineRegistry.MatchString(pod.HookLog) {
 		rest = registry
 	}
-	confirmed, ok := reads(lineConfirmed, pod.HookLog)
+	confirmed, ok := durations(lineConfirmed, pod.HookLog)
 	switch {
 	case !ok:
 		w[rest] = waited
-	case confirmed[2] == 0: // no word of when
+	case confirmed[2] == 0: // the line has no times
 		w[barrier], w[rest] = confirmed[0], max(waited-confirmed[0], 0)
 	default:
 		w[inSlices], w[barrier], w[hubLate] = confirmed[1], confirmed[2]-confirmed[1], confirmed[0]-confirmed[2]
@@ -84,8 +84,8 @@ func whereOf(pod report.PodLine) (w Where, ok bool) {
 	return w, true
 }
 
-// reads gives the durations of a line; one that is absent is zero.
-func reads(pattern *regexp.Regexp, line string) (found [3]time.Duration, ok bool) {
+// durations returns the durations that the pattern finds in a line; absent ones are zero.
+func durations(pattern *regexp.Regexp, line string) (found [3]time.Duration, ok bool) {
 	match := pattern.FindStringSubmatch(line)
 	for i := 1; i < len(match); i++ {
 		found[i-1], _ = time.ParseDuration(match[i] + "s") // empty where absent
@@ -93,7 +93,7 @@ func reads(pattern *regexp.Regexp, line string) (found [3]time.Duration, ok bool
 	return found, match != nil
 }
 
-// whereLine says of each part what it took of a stop in the middle, and at the most.
+// whereLine gives the median and the maximum of each part.
 func whereLine(stops []Where) string {
 	var texts []string
 	for _, p := range parts {

@@ -9,8 +9,8 @@ import (
 	"github.com/lameduck-dev/lameduck/report"
 )
 
-// TestWhereOfTheAgentsLine is the contract between the agent's line and what is read of it: the
-// texts that the agent puts together are its own.
+// TestWhereOfTheAgentsLine is the contract between the agent's line and its reader: the agent itself
+// writes the lines.
 func TestWhereOfTheAgentsLine(t *testing.T) {
 	const ms, s = time.Millisecond, time.Second
 	deleted := time.Unix(1_700_000_000, 0)
@@ -22,7 +22,7 @@ func TestWhereOfTheAgentsLine(t *testing.T) {
 	}{
 		{"confirmed", agent.Summary{Hub: confirmed, Waited: 1500 * ms, Drained: 500 * ms, Total: 2 * s},
 			Where{inSlices: 250 * ms, barrier: 500 * ms, hubLate: 250 * ms, quiet: 500 * ms, drain: 500 * ms}},
-		{"a hub that tells no times", agent.Summary{Hub: "routers confirmed after 1.00s (3 nodes)", Total: 2 * s},
+		{"a hub that gives no times", agent.Summary{Hub: "routers confirmed after 1.00s (3 nodes)", Total: 2 * s},
 			Where{barrier: s, quiet: s, drain: 0}},
 		{"with a registry", agent.Summary{Hub: confirmed, Registries: "dubbo left after 1.22s (consumers silent after 6.05s of at most 16.2s)", Drained: 19 * s, Total: 25 * s},
 			Where{inSlices: 250 * ms, barrier: 500 * ms, hubLate: 250 * ms, registry: 5 * s, drain: 19 * s}},

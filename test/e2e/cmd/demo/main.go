@@ -19,7 +19,7 @@ const instance = "demo"
 
 func main() {
 	existing := flag.String("context", "", "use the existing cluster of this kubeconfig `context` (kind, minikube, a real one)")
-	loaded := flag.Bool("images-loaded", false, "with --context: the images are on its nodes already")
+	loaded := flag.Bool("images-loaded", false, "with --context: the images are already on its nodes")
 	keep := flag.Bool("keep", false, "leave the embedded cluster up")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "demo restarts a Deployment under load three times: as it is, with sleep 10, with lameduck.\n"+
@@ -52,7 +52,7 @@ func remote(ctx context.Context, options e2e.RemoteOptions) error {
 
 func embedded(ctx context.Context, keep bool) error {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
-		return errors.New("the embedded cluster needs root on Linux; on this machine run the demo on a cluster of yours: make demo CONTEXT=name (kind, minikube or a real one)")
+		return errors.New("the embedded cluster needs root on Linux; on this machine run the demo on a cluster of your own: make demo CONTEXT=name (kind, minikube or a real one)")
 	}
 	env, err := e2e.Up(ctx, cluster.Options{Name: instance, Nodes: 3, Proxy: cluster.NFTables, Progress: os.Stderr})
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command images builds lameduck's images from this repository, as archives in a folder.
+// Command images builds lameduck's images from this repository, as archives in a directory.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command prove runs the proofs on embedded clusters and ends non-zero if one fails.
+// Command prove runs the proofs on embedded clusters and exits non-zero if one fails.
 package main
 
 import (
@@ -20,18 +20,18 @@ import (
 const (
 	exitFailed = 1 // a proof failed: a treatment lost something, or a control did not
 	exitUsage  = 2
-	exitBroken = 3 // a proof could not be run
+	exitBroken = 3 // a proof could not run
 )
 
 func main() {
 	run := flag.String("run", "", "only the proofs whose name matches this `regexp`")
 	file := flag.String("json", "", "write the figures to this `file` as JSON")
-	name := flag.String("name", "prove", "`name` of the cluster that is started; several can be up side by side")
-	ipv6 := flag.Bool("ipv6", false, "give the clusters addresses of IPv6 alone")
-	list := flag.Bool("list", false, "list the proofs that --run matches and stop")
+	name := flag.String("name", "prove", "`name` of the cluster to start; several can run side by side")
+	ipv6 := flag.Bool("ipv6", false, "make the clusters IPv6-only")
+	list := flag.Bool("list", false, "list the proofs that --run matches and exit")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "prove runs lameduck's proofs, each with its control run, on a real three-node cluster.\n"+
-			"Exit codes: 0 all passed, %d one failed, %d wrong usage, %d one could not be run.\n\n", exitFailed, exitUsage, exitBroken)
+			"Exit codes: 0 all passed, %d one failed, %d wrong usage, %d one could not run.\n\n", exitFailed, exitUsage, exitBroken)
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -48,7 +48,7 @@ func main() {
 	}
 	if len(proofs) == 0 {
 		show(e2e.Proofs())
-		fmt.Fprintf(os.Stderr, "prove: no proof matches %q; above are all\n", *run)
+		fmt.Fprintf(os.Stderr, "prove: no proof matches %q; all of them are listed above\n", *run)
 		os.Exit(exitUsage)
 	}
 	if *list {
@@ -82,8 +82,8 @@ func show(proofs []e2e.Proof) {
 	}
 }
 
-// prove runs the proofs, one cluster for all that share a proxy mode. A proof that could not
-// be run does not keep the others from running.
+// prove runs the proofs, with one cluster for all that share a proxy mode. A proof that can't
+// run does not keep the others from running.
 func prove(ctx context.Context, options cluster.Options, proofs []e2e.Proof) (outcomes []e2e.Outcome, err error) {
 	var env *e2e.Env
 	closeEnv := func() {
