@@ -31,6 +31,7 @@ func Run(ctx context.Context, config Config, parts Parts) (summary Summary, err 
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			r.answers, r.leaving = nil, nil // one of them may be the cause; the eyes are closed
 			sleepUntil(ctx, earlier(r.start.Add(r.fallback()), r.drainBy()))
 			err = errors.Join(err, r.ownHook(ctx))
 			sleepUntil(ctx, r.start.Add(r.fallback()))
@@ -62,6 +63,7 @@ type run struct {
 	draining  time.Time       // when the drain began
 	blindness error           // of the last look that failed
 	hooking   chan hookResult // of the pod's own hook, once started
+	hooked    *hookResult     // once it has ended
 	stopHook  context.CancelFunc
 	summary   Summary
 }
@@ -103,19 +105,20 @@ func (r *run) sequence(ctx context.Context) error {
 	// The pod's own hook.
 	var hookErr error
 	if err == nil || r.hooking != nil { // when the agent is cut short, a running hook must end with it
-		known := r.hub.now(time.Now())
+		known, left := r.hub.now(time.Now()), r.consumersStopped(time.Now())
 		hookErr = r.ownHook(ctx)
-		if err == nil && known == confirmed && r.hub.now(time.Now()) != confirmed { // taken back meanwhile
-			hookErr = errors.Join(hookErr, r.untilDrained(ctx))
-		}
 		if err == nil {
 			hookErr = errors.Join(hookErr, r.untilFallback(ctx))
+		}
+		if now := time.Now(); err == nil && (known == confirmed && r.hub.now(now) != confirmed || left && !r.consumersStopped(now)) { // taken back meanwhile
+			hookErr = errors.Join(hookErr, r.untilDrained(ctx))
 		}
 	}
 
 	// Report.
 	r.summary.Apart, r.summary.Total = r.watch.apart, time.Since(r.start)
 	r.summary.Limit = max(r.budget.Hook(), r.fallback())
+	r.summary.Registries = r.describeRegistries() // one may have taken the pod back
 	if ctx.Err() != nil {
 		return ErrCut
 	}
@@ -180,9 +183,9 @@ func (r *run) servicesStopped(now time.Time) bool {
 func (r *run) drained(now time.Time) bool {
 	took := now.Sub(r.draining)
 	// A confirmation that was taken back: kube-proxy sends to the pod again. Without one the fallback
-	// holds, as before the drain.
-	known := r.hub.now(now)
-	if !r.summary.Late && now.Before(r.confirmBy()) && (known == waiting || known != confirmed && now.Sub(r.start) < r.fallback()) {
+	// holds, as before the drain. A registry that has taken it back tells its consumers again.
+	known, left := r.hub.now(now), r.consumersStopped(now)
+	if !r.summary.Late && now.Before(r.confirmBy()) && (!left || known == waiting || known != confirmed && now.Sub(r.start) < r.fallback()) {
 		return false
 	}
 	if r.blind(now) {

@@ -37,10 +37,11 @@ type look struct {
 
 // openEyes starts at once. A look that hangs outlives close, and ends with the process.
 func openEyes(source Sockets) *eyes {
-	e := &eyes{ask: make(chan struct{}, 1), looks: make(chan look, 1), next: time.NewTimer(0)}
+	ask, looks := make(chan struct{}, 1), make(chan look, 1)
+	e := &eyes{ask: ask, looks: looks, next: time.NewTimer(0)}
 	guard.Go(func() {
-		for range e.ask {
-			e.looks <- lookOnce(source)
+		for range ask {
+			looks <- lookOnce(source)
 		}
 	}, func(error) {}) // lookOnce recovers by itself; without looks the agent is blind
 	return e
@@ -69,7 +70,9 @@ func (e *eyes) done() {
 	e.next.Reset(min(max(lookEvery, costShare*time.Since(e.started)), longestPause))
 }
 
+// close ends the looking; what was seen last is not told any more.
 func (e *eyes) close() {
 	e.next.Stop()
 	close(e.ask)
+	e.looks = nil
 }

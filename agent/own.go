@@ -52,22 +52,17 @@ func (r *run) ownHook(ctx context.Context) error {
 	return nil
 }
 
+// hookEnd waits for the end of the pod's own hook. What happens meanwhile is taken in: the grace period
+// may become shorter, and what was confirmed be taken back.
 func (r *run) hookEnd(ctx context.Context) hookResult {
 	defer r.stopHook()
-	for over := false; !over; {
-		timer := time.NewTimer(time.Until(r.hookBy()))
-		select {
-		case result := <-r.hooking:
-			timer.Stop()
-			return result
-		case a := <-r.answers: // the grace period may have become shorter
-			r.hearAnswer(a)
-		case <-timer.C:
-			over = true
-		case <-ctx.Done():
-			over = true
+	for r.hooked == nil {
+		if late, err := r.awaitNext(ctx, r.hookBy()); late || err != nil {
+			break
 		}
-		timer.Stop()
+	}
+	if r.hooked != nil {
+		return *r.hooked
 	}
 	r.stopHook()
 	select {

@@ -75,16 +75,19 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 // cache, and bring the address back. Then it has unknownQuiet to look the name up once more.
 func (p *peer) forgot(now, dnsForgot time.Time) bool {
 	if p.class != termination.PeerResolver {
-		return p.silent(now, peerFloor)
+		return p.silent(now, peerFloor, time.Time{})
 	}
 	return !dnsForgot.IsZero() && now.Sub(dnsForgot) >= unknownQuiet && now.Sub(p.last) >= unknownQuiet
 }
 
-func (p *peer) silent(now time.Time, floor time.Duration) bool {
+// silent reports whether the peer has been silent for its window, which is at least floor. Silence
+// counts from the given time on at the earliest.
+func (p *peer) silent(now time.Time, floor time.Duration, from time.Time) bool {
+	silence := now.Sub(later(p.last, from))
 	if p.requests < peerKnown {
-		return p.earlier > 0 && now.Sub(p.last) >= max(unknownQuiet, peerArrivals*p.earlier, 2*p.pause)
+		return p.earlier > 0 && silence >= max(unknownQuiet, peerArrivals*p.earlier, 2*p.pause)
 	}
-	return now.Sub(p.last) >= max(floor, p.window())
+	return silence >= max(floor, p.window())
 }
 
 // sentBefore notes what the first look shows of a peer's connection: a router that learns at once sends
@@ -160,15 +163,15 @@ func (p *peers) request(from netip.Addr, at time.Time) {
 	known.requests++
 }
 
-// silent reports whether every peer that was seen has been silent for its window, which is at least
-// floor. Where no peer was seen, or the pace of one is not known, it is false: their silence is no
+// silent reports whether every peer that was seen has been silent for its window, from the given time
+// on. Where no peer was seen, or the pace of one is not known, it is false: their silence is no
 // evidence.
-func (p *peers) silent(now time.Time, floor time.Duration) bool {
+func (p *peers) silent(now time.Time, floor time.Duration, from time.Time) bool {
 	if p.many || len(p.seen) == 0 {
 		return false
 	}
 	for _, one := range p.seen {
-		if !one.silent(now, floor) {
+		if !one.silent(now, floor, from) {
 			return false
 		}
 	}
@@ -196,7 +199,7 @@ func (p *peers) describe(now time.Time) string {
 	switch {
 	case len(p.seen) == 0:
 		return "no peer has sent"
-	case p.silent(now, unknownQuiet):
+	case p.silent(now, unknownQuiet, time.Time{}):
 		return fmt.Sprintf("%d peers silent for %s", len(p.seen), seconds(now.Sub(last)))
 	}
 	return fmt.Sprintf("NOT ALL of %d peers SILENT, the last request %s ago", len(p.seen), seconds(now.Sub(last)))

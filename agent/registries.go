@@ -37,8 +37,10 @@ type registryState struct {
 	name         string
 	stale, quiet time.Duration
 	settled      bool // nothing more is to be waited for in the registry itself: the pod is out, or will not be
+	in           bool // the pod has been in it
 	absent       bool // the pod was never in it
 	since        time.Time
+	back         time.Time // when the pod was last seen in it again; zero: never
 	failure      string
 	stopped      time.Duration // since the start: when its consumers had stopped
 	seen         bool          // by their silence, not by the time alone
@@ -80,14 +82,24 @@ func (r *run) hearRegistry(e wire.Event, open bool) {
 		}
 	case wire.Plan:
 		s.stale, s.quiet = e.Stale(), e.Quiet()
+	case wire.Withdrawn:
+		if s.absent {
+			s.takeBack() // it was registered only now
+		}
+		s.in = true
 	case wire.Back:
-		s.settled = false
+		s.takeBack()
+		s.in, s.back, s.failure = true, time.Now(), detail
 		r.addFact(termination.StillOffered, s.name, detail)
 	case wire.Out:
+		if s.failure != "" {
+			s.takeBack() // its consumers could learn of the pod until now
+		}
+		s.in = true
 		r.addFact(termination.RegistryOut, s.name, detail)
 		r.settleRegistry(s, time.Now(), "")
 	case wire.Absent:
-		s.absent = true
+		s.absent = !s.in
 		r.addFact(termination.RegistryOut, s.name, "was not registered: "+detail)
 		r.settleRegistry(s, time.Now(), "")
 	case wire.Failed:
@@ -131,6 +143,11 @@ func (r *run) settleRegistry(s *registryState, now time.Time, failure string) {
 	}
 }
 
+// takeBack forgets what was known of the pod's absence: consumers may learn of it again.
+func (s *registryState) takeBack() {
+	s.settled, s.absent, s.seen, s.sending, s.stopped = false, false, false, false, 0
+}
+
 func (r *run) registry(name string) *registryState {
 	r.registriesUnheard = false
 	for _, s := range r.registries {
@@ -169,13 +186,25 @@ func (r *run) stopped(s *registryState, now time.Time) bool {
 		if s.sending = !r.blind(now) && r.watch.exact && r.watch.peers.sending(now, s.quiet); s.sending {
 			return false
 		}
-	case r.blind(now) || !r.watch.exact || !r.watch.peers.silent(now, s.quiet):
+	case r.blind(now) || !r.watch.exact || !r.watch.peers.silent(now, s.quiet, s.learnt()):
 		return false
 	default:
 		s.seen = true
 	}
 	s.stopped = now.Sub(r.start)
+	if !r.draining.IsZero() { // until now they have gone on asking
+		r.watch.mark(now)
+	}
 	return true
+}
+
+// learnt is when consumers may have learnt of the pod anew; zero: not since the hook began. Silence
+// before that is of consumers that had forgotten it.
+func (s *registryState) learnt() time.Time {
+	if s.back.IsZero() {
+		return time.Time{}
+	}
+	return s.since
 }
 
 // describeRegistries puts into words what became of the registries; empty without any.
@@ -193,6 +222,8 @@ func (r *run) describeRegistries() string {
 func (s *registryState) describe(start time.Time) string {
 	text := s.name
 	switch {
+	case !s.settled && !s.back.IsZero():
+		return text + fmt.Sprintf(" BACK IN after %s: %s", seconds(s.back.Sub(start)), s.failure)
 	case !s.settled && s.failure != "":
 		return text + " STILL IN: " + s.failure
 	case !s.settled:

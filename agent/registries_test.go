@@ -170,7 +170,63 @@ func TestPeersAreBounded(t *testing.T) {
 			p.request(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), at)
 		}
 	}
-	if p.silent(at.Add(time.Hour), time.Second) {
+	if p.silent(at.Add(time.Hour), time.Second, time.Time{}) {
 		t.Error("more peers than can be told apart, and yet all are silent")
+	}
+}
+
+// TestRegistryTakesBack: what a registry takes back has not been forgotten, in whatever order it comes,
+// until the process may stop.
+func TestRegistryTakesBack(t *testing.T) {
+	plan := wire.Event{Event: wire.Plan, StaleSeconds: 5, QuietSeconds: 1}
+	patient := wire.Event{Event: wire.Plan, StaleSeconds: 40, QuietSeconds: 5}
+	out, back := wire.Event{Event: wire.Out, Detail: "disabled"}, wire.Event{Event: wire.Back, Detail: "a beat"}
+	absent, withdrawn := wire.Event{Event: wire.Absent}, wire.Event{Event: wire.Withdrawn}
+	gaveUp := wire.Event{Event: wire.Failed, Detail: "wrong password", GivenUp: true}
+	asking, once := pod{busy: 7 * s}, pod{busy: ms} // without the registry asking leaves after 12 s
+	for _, tt := range []struct {
+		name      string
+		confirmed time.Duration
+		pod       Sockets
+		hook      Hook
+		script    script
+		from      time.Duration
+		says      string
+	}{
+		{"before its consumers have stopped", 50 * ms, &once, nil, script{{0, plan}, {s, out}, {3 * s, back}, {4 * s, out}}, 9 * s, "left after 4.00s"},
+		{"after they have", 7 * s, &once, nil, script{{0, plan}, {s, out}, {6500 * ms, back}, {7500 * ms, out}}, 12500 * ms, "left after 7.50s"},
+		{"after they were seen to: silence from before says nothing", 8 * s, &consumers{each: []consumer{{100 * ms, 1500 * ms, 0}}}, nil,
+			script{{0, patient}, {s, out}, {7500 * ms, back}, {8500 * ms, out}}, 13500 * ms, "left after 8.50s (consumers silent after 13.5s of at most 48.5s)"},
+		{"twice", 7 * s, &once, nil, script{{0, plan}, {s, out}, {6500 * ms, back}, {7 * s, out}, {8 * s, back}, {9 * s, out}}, 14 * s, "left after 9.00s"},
+		{"in the drain", 50 * ms, &asking, nil, script{{0, plan}, {s, out}, {9 * s, back}, {10 * s, out}}, 15 * s, "left after 10.0s"},
+		{"in the drain, for good", 50 * ms, &asking, nil, script{{0, plan}, {s, out}, {9 * s, back}}, 33 * s, "nacos orders BACK IN after 9.00s: a beat"},
+		{"in the own hook", 50 * ms, &once, ownHook{takes: 4 * s}, script{{0, plan}, {s, out}, {8 * s, back}, {9 * s, out}}, 14 * s, "left after 9.00s"},
+		{"in the own hook, for good", 50 * ms, &once, ownHook{takes: 4 * s}, script{{0, plan}, {s, out}, {8 * s, back}}, 33 * s, "nacos orders BACK IN after 8.00s: a beat"},
+		{"in the own hook, and its consumers stop in it", 50 * ms, &once, ownHook{takes: 14 * s}, script{{0, plan}, {s, out}, {8 * s, back}, {9 * s, out}}, 20 * s, "left after 9.00s"},
+		{"gone from it when it is to be withdrawn anew", 50 * ms, &asking, nil, script{{0, plan}, {s, out}, {9 * s, back}, {10 * s, absent}}, 15 * s, "left after 10.0s"},
+		{"registered only in the drain", 50 * ms, &asking, nil, script{{0, plan}, {s, absent}, {9 * s, withdrawn}, {10 * s, out}}, 15 * s, "left after 10.0s"},
+		{"out after it was given up", 50 * ms, &asking, nil, script{{0, plan}, {s, gaveUp}, {9 * s, out}}, 14 * s, "left after 9.00s"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				switch sockets := tt.pod.(type) {
+				case *pod:
+					sockets.start = start
+				case *consumers:
+					sockets.start = start
+				}
+				outcome, err := Run(t.Context(), config(), Parts{
+					Hub: &hub{start: start, confirm: says(yes, tt.confirmed)}, Sockets: tt.pod, Registries: tt.script, Hook: tt.hook,
+				})
+				took := time.Since(start)
+				if err != nil || took < tt.from || took > tt.from+300*ms {
+					t.Errorf("took %v (%v), want %v\n%s", took, err, tt.from, outcome)
+				}
+				if !strings.Contains(outcome.String(), tt.says) {
+					t.Errorf("%q does not say %q", outcome, tt.says)
+				}
+			})
+		})
 	}
 }

@@ -21,7 +21,7 @@ const (
 // peersForgot reports whether no peer sends to the pod's address any more, not even over a
 // connection that it keeps; or a careful sleep has passed.
 func (r *run) peersForgot(now time.Time) bool {
-	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.exact && r.watch.peers.silent(now, unknownQuiet)
+	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.exact && r.watch.peers.silent(now, unknownQuiet, time.Time{})
 }
 
 // knowersForgot reports whether no peer that may know the pod's address sends to it any more, or each
@@ -80,6 +80,8 @@ func (r *run) awaitNext(ctx context.Context, by time.Time) (late bool, err error
 		r.hearAnswer(a)
 	case e, open := <-r.leaving:
 		r.hearRegistry(e, open)
+	case result := <-r.hooking:
+		r.hooked = &result
 	case <-timer.C:
 	}
 	return !time.Now().Before(by), nil
