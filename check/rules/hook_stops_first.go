@@ -75,7 +75,15 @@ var stopWords = map[string][]string{
 	"apachectl": {"graceful-stop", "stop"}, "apache2ctl": {"graceful-stop", "stop"}, "httpd": {"graceful-stop", "stop"},
 	"supervisorctl": {"stop", "shutdown"}, "systemctl": {"stop"}, "service": {"stop"}, "sv": {"stop", "down"}, "pm2": {"stop", "kill", "delete"},
 	"catalina.sh": {"stop"}, "catalina": {"stop"}, "jboss-cli.sh": {"shutdown", ":shutdown", "--command=:shutdown", "--command=shutdown"},
-	"caddy": {"stop"}, "uwsgi": {"--stop"}, "kong": {"quit", "stop"}, "varnishadm": {"stop"}, "asadmin": {"stop-domain"},
+	"redis-cli": {"shutdown", "SHUTDOWN"}, "mysqladmin": {"shutdown"}, "rabbitmqctl": {"stop", "stop_app", "shutdown"},
+	"rc-service": {"stop"}, "caddy": {"stop"}, "uwsgi": {"--stop"}, "kong": {"quit", "stop"}, "varnishadm": {"stop"}, "asadmin": {"stop-domain"},
+}
+
+// stopOptions are programs that stop a server when they are given one of the options.
+var stopOptions = map[string][]string{
+	"s6-svscanctl": {"t", "q", "i", "b", "h", "0", "6", "7", "8"}, // of s6-svscan's manual: all that ends it
+	"s6-svc":       {"d", "D", "t", "q", "i", "b", "k", "x", "X"}, "svc": {"d", "t", "k", "x"},
+	"s6-rc": {"d"},
 }
 
 // stopPaths are requests to the server itself that make it stop.
@@ -88,11 +96,14 @@ func stopsServer(command shell.Command) (stops, own bool) {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(args, func(a string) bool { return slices.Contains(words, a) })
 	}
+	if len(args) > 0 && strings.Contains(args[0], "/init.d/") {
+		return has("stop"), true
+	}
 	name := command.Name()
 	switch name {
 	case "nginx", "openresty":
 		return has("-s") && has("quit", "stop"), true
-	case "shutdown.sh":
+	case "shutdown.sh", "halt", "poweroff":
 		return true, true
 	case "kill", "pkill", "killall":
 		return stopsBySignal(name, args[1:]), false
@@ -101,7 +112,7 @@ func stopsServer(command shell.Command) (stops, own bool) {
 		asks := slices.ContainsFunc(stopPaths, func(p string) bool { return strings.Contains(text, p) })
 		return asks && isPost.MatchString(text) && !contains(text, "graceful") && contains(text, "localhost", "127.0.0.1", "[::1]"), true
 	}
-	return has(stopWords[name]...), true
+	return has(stopWords[name]...) || command.Options().Has(stopOptions[name]...), true
 }
 
 // harmless signals make a server reload, reopen its logs or do nothing.

@@ -43,12 +43,6 @@ var livenessOutside = &check.Rule{
 	},
 }
 
-// hostFlags are the flags by which clients are told where to ask.
-var hostFlags = map[string][]string{
-	"pg_isready": {"-h", "--host"}, "psql": {"-h", "--host"}, "redis-cli": {"-h"}, "valkey-cli": {"-h"},
-	"mysqladmin": {"-h", "--host"}, "mysql": {"-h", "--host"}, "mongo": {"--host"}, "mongosh": {"--host"},
-}
-
 // asksHost is the other host that a probe's command asks, "" if it asks none
 // for certain.
 func asksHost(probe *workload.Probe) string {
@@ -59,31 +53,8 @@ func asksHost(probe *workload.Probe) string {
 		if command.Runs == shell.No {
 			continue
 		}
-		if host := targetHost(command.Name(), command.Args()); elsewhere(host) {
+		if host := hostOf(command); elsewhere(host) {
 			return host
-		}
-	}
-	return ""
-}
-
-func targetHost(name string, args []string) string {
-	for i, arg := range args {
-		for _, flag := range hostFlags[name] {
-			if arg == flag && i+1 < len(args) {
-				return args[i+1]
-			}
-			if value, inline := strings.CutPrefix(arg, flag+"="); inline {
-				return value
-			}
-		}
-		switch {
-		case (name == "curl" || name == "wget") && strings.Contains(arg, "://"):
-			_, rest, _ := strings.Cut(arg, "://")
-			rest, _, _ = strings.Cut(rest, "/")
-			host, _, _ := strings.Cut(rest, ":")
-			return host
-		case (name == "nc" || name == "ncat") && i == len(args)-1 && i > 1 && isNumber(arg):
-			return args[i-1]
 		}
 	}
 	return ""
@@ -92,5 +63,5 @@ func targetHost(name string, args []string) string {
 // elsewhere reports whether a host is not one of the pod's own names. A variable may be any.
 func elsewhere(host string) bool {
 	return host != "" && !strings.ContainsAny(host, "$`/[{<") && !strings.HasPrefix(host, "127.") && !strings.HasPrefix(host, "-") &&
-		host != "localhost" && host != "0.0.0.0" && !strings.HasSuffix(host, ".localhost")
+		host != "localhost" && host != "0.0.0.0" && host != "::1" && host != "::" && !strings.HasSuffix(host, ".localhost")
 }

@@ -40,7 +40,11 @@ var prestopExceedsGrace = &check.Rule{
 					As(findings.Warning, findings.Likely).
 					Do("Give the hook an end: a sleep, or a loop that counts, %d s before the grace period is over.", workload.DefaultGrace)
 			case wait < grace:
-				d = p.Report(w.Object, node, "preStop of container %s waits %d s for certain and up to %d s, the grace period is %d s%s", c.Name, wait, most, grace, byDefault(at)).
+				more := ""
+				if c.PreStop.Time().Open {
+					more = " or more"
+				}
+				d = p.Report(w.Object, node, "preStop of container %s waits %d s for certain and up to %d s%s, the grace period is %d s%s", c.Name, wait, most, more, grace, byDefault(at)).
 					As(findings.Warning, findings.Likely).
 					Do("Raise terminationGracePeriodSeconds to %d: the hook's %d s at most and %d s to stop in; or shorten what bounds the hook.", need, most, workload.DefaultGrace).
 					Fix(setGrace(w, need))

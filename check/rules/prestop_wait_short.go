@@ -22,6 +22,7 @@ var prestopWaitShort = &check.Rule{
 			return
 		}
 		slowest := router{}
+		grace, _ := w.Grace()
 		for _, r := range routersOf(w) {
 			// A registry's consumers and DNS have rules of their own.
 			if r.service != nil && r.name != "DNS" && r.seconds > slowest.seconds {
@@ -36,12 +37,23 @@ var prestopWaitShort = &check.Rule{
 				continue // hook-stops-first reports it
 			}
 			t := accepting(c)
-			most := ceil(t.Max)
-			if t.Open || most >= slowest.seconds {
+			least, most := ceil(t.Min), ceil(t.Max)
+			unsure := most >= slowest.seconds // a condition, or a bound, may cut it short
+			if least >= slowest.seconds || t.Open && (unsure || !byVariables(c.PreStop)) || unsure && most >= grace {
 				continue
 			}
 			wait, at := c.PreStop.Wait()
-			d := p.Report(w.Object, at, "container %s goes on accepting for %d s; %s may send for %d s", c.Name, most, slowest.name, slowest.seconds)
+			var d *check.Draft
+			switch {
+			case unsure:
+				d = p.Report(w.Object, at, "container %s goes on accepting for %d s for certain; %s may send for %d s", c.Name, least, slowest.name, slowest.seconds).
+					As(findings.Info, findings.Possible)
+			case t.Open:
+				d = p.Report(w.Object, at, "container %s goes on accepting for %d s unless a variable says more; %s may send for %d s", c.Name, most, slowest.name, slowest.seconds).
+					As(findings.Warning, findings.Likely)
+			default:
+				d = p.Report(w.Object, at, "container %s goes on accepting for %d s; %s may send for %d s", c.Name, most, slowest.name, slowest.seconds)
+			}
 			inScript(d, c.PreStop, longest(c.PreStop))
 			need := max(routerWait(w), slowest.seconds)
 			d.Do("Wait %d s, or use lameduck's agent, which waits for evidence.", need)
@@ -50,6 +62,20 @@ var prestopWaitShort = &check.Rule{
 			}
 		}
 	},
+}
+
+// byVariables reports whether all that a hook waits for without a known bound are sleeps whose
+// variables have a default.
+func byVariables(h *workload.Hook) bool {
+	found := false
+	for _, command := range h.Script().Commands {
+		_, sleeps := command.Default()
+		if command.Takes.Open && !sleeps {
+			return false
+		}
+		found = found || sleeps
+	}
+	return found
 }
 
 // waitsLocally reports whether local-traffic-wait is about the container.

@@ -24,7 +24,7 @@ func (e *eval) call(words, known []string, at place, in state) flow {
 	}
 	f = f.from(in)
 	if end := f.any(); end.runs != No {
-		e.commands[i].Takes = Span{end.at.Min - in.at.Min, end.at.Max - in.at.Max, end.at.Open && !in.at.Open}
+		e.commands[i].Takes = end.at.since(in.at)
 	}
 	return f
 }

@@ -30,6 +30,16 @@ func (s state) after(t Span) state {
 	return s
 }
 
+// since is the time from an earlier moment. Where that one may never come, what comes after it is
+// known to take its least only.
+func (s Span) since(begin Span) Span {
+	t := Span{s.Min - begin.Min, s.Max - begin.Max, s.Open && !begin.Open}
+	if math.IsInf(begin.Max, 1) {
+		t.Max = t.Min
+	}
+	return t
+}
+
 // or is the moment at which either has come.
 func (s state) or(t state) state {
 	switch {

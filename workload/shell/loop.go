@@ -2,6 +2,7 @@ package shell
 
 import (
 	"math"
+	"path"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -9,11 +10,14 @@ import (
 
 // rounds says how often a loop's body runs: at least, and at most (-1 if
 // nothing bounds it).
-type rounds struct{ least, most int }
+type rounds struct {
+	least, most int
+	ends        bool // it ends with something that ends by itself: a process, an input, a list
+}
 
 // while follows one round and reckons with as many as the condition allows.
 func (e *eval) while(c *syntax.WhileClause, in state) flow {
-	r := rounds{0, e.counted(c)}
+	r := rounds{0, e.counted(c), e.follows(c)}
 	e.forget(c)
 	cond := e.condition(func() flow { return e.stmts(c.Cond, in) })
 	if c.Until {
@@ -22,7 +26,7 @@ func (e *eval) while(c *syntax.WhileClause, in state) flow {
 	body := e.stmts(c.Do, cond[ok])
 	f := e.rounds(in, cond.sides().or(body), r, cond[fail].runs == No)
 	if cond[fail].runs != No { // the last look at the condition
-		f[ok].at.Max += cond[fail].at.Max - in.at.Max
+		f[ok].at.Max += cond[fail].at.since(in.at).Max
 		f[ok] = f[ok].or(cond[fail])
 		f[ok].at.Min = math.Min(f[ok].at.Min, cond[fail].at.Min)
 	}
@@ -31,20 +35,21 @@ func (e *eval) while(c *syntax.WhileClause, in state) flow {
 
 // each follows a for loop.
 func (e *eval) each(c *syntax.ForClause, in state) flow {
-	r := rounds{0, -1}
+	r := rounds{0, -1, true}
 	switch loop := c.Loop.(type) {
 	case *syntax.WordIter:
 		if n, known := e.items(loop); known && !c.Select {
-			r = rounds{n, n}
+			r.least, r.most = n, n
 		}
 		for _, w := range loop.Items {
 			in = e.substitutions(w, in)
 		}
 	case *syntax.CStyleLoop:
 		if n, known := cStyle(e.source(loop)); known {
-			r = rounds{n, n}
+			r.least, r.most = n, n
 		} else if loop.Cond == nil {
 			e.forget(c)
+			r.ends = e.follows(c)
 			return e.rounds(in, e.stmts(c.Do, in), r, true).from(in)
 		}
 	}
@@ -56,7 +61,7 @@ func (e *eval) each(c *syntax.ForClause, in state) flow {
 // Eternal is a loop that only its body can end.
 func (e *eval) rounds(in state, once flow, r rounds, eternal bool) flow {
 	next := once.next(in).or(once[again])
-	took := Span{next.at.Min - in.at.Min, next.at.Max - in.at.Max, next.at.Open && !in.at.Open}
+	took := next.at.since(in.at)
 	var f flow
 	for _, w := range []way{exit, gone, back, hang} {
 		f[w] = once[w]
@@ -77,11 +82,14 @@ func (e *eval) rounds(in state, once flow, r rounds, eternal bool) flow {
 		f[ok] = in
 		f[ok].at.Min += took.Min * float64(r.least)
 		if repeats {
-			f[ok].at = f[ok].at.plus(took, rounds{0, r.most + 1})
+			f[ok].at = f[ok].at.plus(took, rounds{0, r.most + 1, r.ends})
 		}
 		if repeats && r.least == 0 && r.most < 0 {
 			f[ok].at.Max += took.Max
 			f[ok].at.Open = true
+			if !r.ends {
+				f[ok].at.Max = math.Inf(1)
+			}
 		}
 	}
 	f[ok] = f[ok].or(left)
@@ -97,6 +105,9 @@ func (f flow) leaves() bool {
 func (s Span) plus(round Span, r rounds) Span {
 	if r.most < 0 {
 		s.Open = s.Open || round.Max > 0 || round.Open
+		if !r.ends {
+			s.Max = math.Inf(1)
+		}
 		return s
 	}
 	if n := float64(r.most - 1); n > 0 {
@@ -104,6 +115,21 @@ func (s Span) plus(round Span, r rounds) Span {
 	}
 	s.Open = s.Open || round.Open
 	return s
+}
+
+// watchers look at processes: a loop that asks them waits for one to end.
+var watchers = setOf("kill pgrep pidof ps jps pkill killall")
+
+// follows reports whether a loop waits for a process, or reads an input to its end.
+func (e *eval) follows(loop syntax.Node) (found bool) {
+	syntax.Walk(loop, func(n syntax.Node) bool {
+		if call, is := n.(*syntax.CallExpr); is && len(call.Args) > 0 {
+			words := program(strings.Fields(e.source(call)))
+			found = found || len(words) > 0 && (watchers[path.Base(words[0])] || words[0] == "read")
+		}
+		return !found
+	})
+	return found || strings.Contains(e.source(loop), "/proc/")
 }
 
 // items counts what a for loop goes over.

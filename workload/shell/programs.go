@@ -3,7 +3,6 @@ package shell
 import (
 	"math"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,22 +43,16 @@ func takes(args []string) (t Span, sure bool) {
 	case "wget":
 		return wget(args), false
 	case "nc", "ncat", "netcat":
-		if limit, ok := flag(args, "w", "wait"); ok {
-			return Span{Max: limit}, false
-		}
-		if slices.Contains(args, "-z") || slices.Contains(args, "-vz") || slices.Contains(args, "-zv") {
-			return Span{Open: true}, false
-		}
+		return netcat(args), false
 	case "grpc_health_probe":
-		connect, ok1 := flag(args, "connect-timeout")
-		call, ok2 := flag(args, "rpc-timeout")
-		if ok1 || ok2 {
-			return Span{Max: max(connect, call)}, false
-		}
+		return grpcHealthProbe(args), false
 	case "pg_isready":
-		if limit, ok := flag(args, "t", "timeout"); ok {
-			return Span{Max: limit}, false
+		o := optionsOf(args)
+		limit, given := o.seconds("t", "timeout")
+		if !given {
+			limit = 3 // its default
 		}
+		return Span{Max: limit, Open: limit == 0}, false
 	case "echo", "printf", "export", "cd", "unset", "local", "readonly", "alias", "disown", "umask", "shift", "date":
 		return Span{}, name != "cd" && name != "shift" && name != "date"
 	}
@@ -84,6 +77,15 @@ func sleep(args []string) (Span, bool) {
 	return Span{Min: total, Max: total}, len(args) > 0
 }
 
+// Default is how long the command sleeps, in seconds, when no variable says otherwise: ${NAME:-15}.
+func (c Command) Default() (seconds float64, ok bool) {
+	args := c.Args()
+	if c.Name() != "sleep" || len(args) != 2 {
+		return 0, false
+	}
+	return fallback(args[1])
+}
+
 // fallback reads the default of ${NAME:-15}.
 func fallback(arg string) (float64, bool) {
 	if _, value, found := strings.Cut(strings.TrimSuffix(arg, "}"), "-"); found && strings.HasPrefix(arg, "${") {
@@ -106,76 +108,6 @@ func tail(args []string) Span {
 		return Span{Open: true}
 	}
 	return Span{}
-}
-
-// curl's --max-time holds for each try; between two it pauses 1, 2, 4 s.
-func curl(args []string) Span {
-	limit, bounded := flag(args, "m", "max-time")
-	connect, _ := flag(args, "connect-timeout")
-	if !bounded {
-		return Span{Max: connect, Open: true}
-	}
-	total := limit
-	tries, _ := flag(args, "retry")
-	pause, fixed := flag(args, "retry-delay")
-	for i := range int(min(tries, 20)) {
-		if !fixed || pause == 0 {
-			pause = min(math.Pow(2, float64(i)), 600)
-			fixed = false
-		}
-		total += limit + pause
-	}
-	if most, ok := flag(args, "retry-max-time"); ok && tries > 0 {
-		total = min(total, most+limit)
-	}
-	return Span{Max: total}
-}
-
-func wget(args []string) Span {
-	limit, bounded := flag(args, "T", "timeout")
-	if !bounded {
-		return Span{Open: true}
-	}
-	tries, ok := flag(args, "t", "tries")
-	return Span{Max: limit * max(tries, 1), Open: ok && tries == 0}
-}
-
-// flag reads a flag's number: -m 5, -m5, -sm 5, --max-time 5, --max-time=5.
-// Names of one letter take one dash, longer ones one or two.
-func flag(args []string, names ...string) (float64, bool) {
-	for i, arg := range args {
-		value := ""
-		if i+1 < len(args) {
-			value = args[i+1]
-		}
-		for _, name := range names {
-			var found bool
-			if len(name) == 1 {
-				if len(arg) < 2 || arg[0] != '-' || arg[1] == '-' {
-					continue
-				}
-				before, after, has := strings.Cut(arg[1:], name)
-				found = has && strings.Trim(before, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" && (after == "" || before == "")
-				if after != "" {
-					value = strings.TrimPrefix(after, "=")
-				}
-			} else {
-				bare := strings.TrimLeft(arg, "-")
-				key, inline, has := strings.Cut(bare, "=")
-				found = bare != arg && key == name
-				if has {
-					value = inline
-				}
-			}
-			if !found {
-				continue
-			}
-			if d, ok := Duration(value); ok {
-				return d, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // Duration reads what sleep(1) takes: a number with s, m, h or d; and 500ms, as
