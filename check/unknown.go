@@ -30,8 +30,8 @@ func identityOf(d *Draft) identity {
 	return identity{d.rule.Name, d.object.File.Path, d.message, d.span().Start}
 }
 
-// find runs the rules over the files' objects, and keeps what does not depend on a placeholder's
-// value.
+// find runs the rules over the files' objects, and keeps what does not depend on a number that is not
+// known.
 func find(ctx context.Context, files []*manifest.File, o Options) (*workload.Set, []*Draft, error) {
 	set := workload.Join(files)
 	drafts, err := look(ctx, set, o)
@@ -52,17 +52,17 @@ func find(ctx context.Context, files []*manifest.File, o Options) (*workload.Set
 	return set, drafts, nil
 }
 
-// Filled gives the files with each placeholder filled in, in every way that is tried; nothing if there
-// is none. What is not the same for all of them, and for the files as they are, depends on a placeholder.
+// Filled gives the files with each unknown number filled in, in every way that is tried; nothing if there
+// is none. What is not the same for all of them, and for the files as they are, depends on such a number.
 func Filled(files []*manifest.File) iter.Seq[[]*manifest.File] {
 	return func(yield func([]*manifest.File) bool) {
-		if !slices.ContainsFunc(files, func(f *manifest.File) bool { return f.Unknown() > 0 }) {
+		if !slices.ContainsFunc(files, func(f *manifest.File) bool { return f.Unknown() }) {
 			return
 		}
 		for _, fill := range fillings {
 			filled := slices.Clone(files)
 			for i, f := range files {
-				if f.Unknown() > 0 {
+				if f.Unknown() {
 					filled[i] = f.Filled(fill)
 				}
 			}

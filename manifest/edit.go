@@ -96,7 +96,7 @@ var errPlace = errors.New("the place cannot be edited safely (an alias, a tag, o
 
 var errAppend = errors.New("a JSON file holds one document; add the other in a file of its own")
 
-var errPlaceholder = errors.New("a placeholder stands there, whose value is not known; edit it by hand")
+var errPlaceholder = errors.New("a placeholder stands there, or a text in place of a number: its value is not known; edit it by hand")
 
 // Editable reports whether the edits' places are known well enough.
 func Editable(f *File, edits []Edit) bool {

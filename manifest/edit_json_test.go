@@ -83,19 +83,37 @@ func TestEditNull(t *testing.T) {
 	}
 }
 
-// TestEditPlaceholder: what a template will fill in is never overwritten.
+// TestEditPlaceholder: what a template will fill in is never overwritten, nor is anything else that
+// is no number where one belongs.
 func TestEditPlaceholder(t *testing.T) {
-	for _, value := range []string{"${GRACE}", "$GRACE", `"{{ grace }}"`, "'{{ .Values.grace }}'", "<%= n %>", "'#{grace}'", "__GRACE__"} {
-		f, problems := Parse("x.yaml", "apiVersion: v1\nkind: X\nspec:\n  a: "+value+"\n  b:\n    c: "+value+"\n")
+	for _, value := range []string{
+		"${GRACE}", "$GRACE", `"{{ grace }}"`, "'{{ .Values.grace }}'", "<%= n %>", "'#{grace}'", "__GRACE__",
+		"$(GRACE)", "<grace>", "PLACEHOLDER", "30s", "'30'", "30.5", "#{grace}#", "#{grace}", "#GRACE#", "~ #{grace}#",
+	} {
+		f, problems := Parse("x.yaml", "apiVersion: v1\nkind: X\nspec:\n  replicas: "+value+"\n  b:\n    seconds: "+value+"\n")
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
 		spec := f.Objects[0].Root.Get("spec")
-		for _, edit := range []Edit{Put(spec, "a", "70"), Replace(spec.Get("a"), "70"), Rewrite(spec.Get("b"), "d", "70"), Remove(spec.Get("b"))} {
+		for _, edit := range []Edit{
+			Put(spec, "replicas", "70"), Replace(spec.Get("replicas"), "70"), Rewrite(spec.Get("replicas"), "d", "70"),
+			Remove(spec.Get("replicas")), Rewrite(spec.Get("b"), "d", "70"), Remove(spec.Get("b")),
+		} {
 			if got, err := Apply(f, []Edit{edit}); err == nil {
 				t.Errorf("%s was overwritten: %q", value, got)
 			}
 		}
+		if !f.Unknown() {
+			t.Errorf("%s counts as known", value)
+		}
+	}
+	// A comment is no value, and what is no number field is none of a number's.
+	f, _ := Parse("x.yaml", "apiVersion: v1\nkind: X\nmetadata:\n  labels: {port: A, replicas: x}\nspec:\n  replicas: # how many\n  port: http\n  maxSurge: 25%\n  hostNetwork: yes\n  a: 30s\n")
+	if f.Unknown() {
+		t.Error("counts as unknown")
+	}
+	if got, err := Apply(f, []Edit{Put(f.Objects[0].Spec(), "replicas", "2")}); err != nil || !strings.Contains(got, "replicas: 2 # how many") {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

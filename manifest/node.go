@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"iter"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -115,48 +114,6 @@ func (n *Node) Str() string {
 		return ""
 	}
 	return n.Value
-}
-
-// Int reads an unquoted number that is an integer, however it is written: 30, 30.0 and 3e1 are one to
-// the API server.
-func (n *Node) Int() (int64, bool) {
-	if n == nil || n.Kind != Scalar || n.Style != Plain || n.Value == "" || n.Value[0] > '9' {
-		return 0, false // an error of ParseInt costs memory
-	}
-	if strings.ContainsAny(n.Value, ".eE") {
-		f, err := strconv.ParseFloat(n.Value, 64)
-		return int64(f), err == nil && math.Abs(f) < 1<<53 && f == math.Trunc(f)
-	}
-	i, err := strconv.ParseInt(n.Value, 10, 64)
-	return i, err == nil
-}
-
-// IntOr is Int with a default for a value that is not there.
-func (n *Node) IntOr(absent int64) int64 {
-	if i, ok := n.Int(); ok {
-		return i
-	}
-	return absent
-}
-
-// Bool reads an unquoted true or false; anything else is absent.
-func (n *Node) Bool() (value, ok bool) {
-	if n == nil || n.Kind != Scalar || n.Style != Plain {
-		return false, false
-	}
-	switch n.Value {
-	case "true", "True", "TRUE":
-		return true, true
-	case "false", "False", "FALSE":
-		return false, true
-	}
-	return false, false
-}
-
-// IsTrue reports whether the value is an unquoted true.
-func (n *Node) IsTrue() bool {
-	v, ok := n.Bool()
-	return v && ok
 }
 
 // Strings are the scalars of a list.

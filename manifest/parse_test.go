@@ -135,16 +135,3 @@ func spans(t *testing.T, f *File, n *Node) {
 		spans(t, f, c)
 	}
 }
-
-// TestInt: what is an integer to the API server is one here.
-func TestInt(t *testing.T) {
-	for text, want := range map[string]int64{"30": 30, "-5": -5, "30.0": 30, "1e3": 1000, "30.5": -1, "1e300": -1, "'30'": -1, "0x1E": -1, "thirty": -1} {
-		n, err := ParseValue(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := n.IntOr(-1); got != want {
-			t.Errorf("%s is %d, want %d", text, got, want)
-		}
-	}
-}

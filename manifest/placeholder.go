@@ -1,13 +1,13 @@
 package manifest
 
-import (
-	"regexp"
-	"strings"
-)
+import "regexp"
 
 // placeholder is a value that another program puts in later: envsubst and Flux
 // (${NAME}, $NAME), templates ({{ }}, <% %>), Octopus (#{name}), sed (__NAME__).
 var placeholder = regexp.MustCompile(`\$\{[^}]*\}|^\$[A-Za-z_][A-Za-z0-9_]*$|\{\{.*\}\}|<%.*%>|#\{[^}]*\}|^__[A-Za-z0-9_]+__$`)
+
+// token is a comment to YAML, and a value to the program that replaces it: #{grace}#, #GRACE#.
+var token = regexp.MustCompile(`^#+(\{[^}]*\}|[A-Za-z0-9_.-]+#)#*`)
 
 // Unfilled reports whether the value is a placeholder or holds one: what it will
 // be is unknown.
@@ -15,74 +15,47 @@ func (n *Node) Unfilled() bool {
 	return n != nil && n.Kind == Scalar && placeholder.MatchString(n.Value)
 }
 
-// unfilled reports it of a whole tree.
-func (n *Node) unfilled() bool {
-	if n.Unfilled() {
+// Token is the text behind a key that has no value, if it looks like what another program replaces by
+// one; "" if it does not.
+func (f *File) Token(n *Node) string {
+	if n == nil || n.Kind != Null || n.shared || n.keyOff < 0 || int(n.keyOff) >= len(f.Src) {
+		return ""
+	}
+	at := f.colon(n)
+	if at < 0 {
+		return ""
+	}
+	rest := f.Src[at+1 : f.lineEnd(at)]
+	for i := 1; i < len(rest); i++ {
+		if rest[i] == '#' && (rest[i-1] == ' ' || rest[i-1] == '\t') {
+			return token.FindString(rest[i:])
+		}
+	}
+	return ""
+}
+
+// TokenIn is the first field below a node that has a token for its value, and the token.
+func (f *File) TokenIn(n *Node) (field *Node, text string) {
+	if text = f.Token(n); text != "" {
+		return n, text
+	}
+	for c := range n.All() {
+		if field, text = f.TokenIn(c); text != "" {
+			return field, text
+		}
+	}
+	return nil, ""
+}
+
+// unfilled reports whether a tree holds what is not known yet, and so must not be written over.
+func (f *File) unfilled(n *Node) bool {
+	if n.Unfilled() || f.unknown(n) || f.Token(n) != "" {
 		return true
 	}
 	for c := range n.All() {
-		if c.unfilled() {
+		if f.unfilled(c) {
 			return true
 		}
 	}
 	return false
-}
-
-// numbers are the fields in which a placeholder stands for a number, a percentage or a boolean: the
-// ones that rules calculate with.
-var numbers = map[string]bool{
-	"replicas": true, "minReplicas": true, "maxReplicas": true, "minReplicaCount": true, "maxReplicaCount": true,
-	"maxUnavailable": true, "maxSurge": true, "minAvailable": true, "minReadySeconds": true,
-	"terminationGracePeriodSeconds": true, "progressDeadlineSeconds": true, "scaleDownDelaySeconds": true, "stabilizationWindowSeconds": true,
-	"initialDelaySeconds": true, "periodSeconds": true, "timeoutSeconds": true, "failureThreshold": true, "successThreshold": true,
-	"seconds": true, "port": true, "targetPort": true, "containerPort": true, "hostPort": true,
-	"hostNetwork": true, "shareProcessNamespace": true, "publishNotReadyAddresses": true,
-}
-
-// Unknown counts the placeholders that stand where a number does.
-func (f *File) Unknown() int {
-	if !mayHoldPlaceholder(f.Src) {
-		return 0
-	}
-	count := 0
-	f.eachUnknown(func(*Node) { count++ })
-	return count
-}
-
-func mayHoldPlaceholder(src string) bool {
-	for _, sign := range []string{"$", "{{", "<%", "#{", "__"} {
-		if strings.Contains(src, sign) {
-			return true
-		}
-	}
-	return false
-}
-
-// Filled is the file with the i-th unknown number set to what value says.
-func (f *File) Filled(value func(i int) string) *File {
-	filled, _ := Parse(f.Path, f.Src)
-	filled.Rendered, filled.Template, filled.Pieces = f.Rendered, f.Template, f.Pieces
-	i := 0
-	filled.eachUnknown(func(n *Node) {
-		n.Value, n.Style = value(i), Plain
-		i++
-	})
-	return filled
-}
-
-func (f *File) eachUnknown(do func(*Node)) {
-	var walk func(*Node)
-	walk = func(n *Node) {
-		if numbers[n.Key] && n.Unfilled() {
-			do(n)
-		}
-		for c := range n.All() {
-			walk(c)
-		}
-	}
-	for _, d := range f.docs {
-		if d != nil {
-			walk(d)
-		}
-	}
 }

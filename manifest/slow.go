@@ -225,11 +225,13 @@ func (s *slow) scalar(to *Node, from *yaml.Node) {
 	case from.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		to.Style = Block
 		return
+	case from.Style&yaml.TaggedStyle != 0 && (from.Tag == "!!int" || from.Tag == "!!float" || from.Tag == "!!bool"):
+		// Its quotes say nothing.
 	case from.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0:
 		to.Style = Quoted
 	case from.Style&yaml.TaggedStyle != 0:
-		if from.Tag == "!!str" {
-			to.Style = Quoted
+		if to.Style = Quoted; from.Tag == "!!null" {
+			to.Kind, to.Style, to.Value = Null, Plain, ""
 		}
 	case from.Tag == "!!null":
 		to.Kind, to.Value = Null, ""

@@ -43,7 +43,7 @@ func (e Edit) splice(f *File) (splice, error) {
 	case insertBefore:
 		return w.insertBefore(parent, n, e)
 	}
-	if n.unfilled() {
+	if f.unfilled(n) {
 		return splice{}, errPlaceholder
 	}
 	switch e.kind {

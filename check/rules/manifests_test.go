@@ -33,7 +33,10 @@ func TestFixKeepsJSON(t *testing.T) {
 func TestPlaceholders(t *testing.T) {
 	const path = "../testdata/placeholders.yaml"
 	src := read(t, path)
-	for _, kind := range []string{"${%}", "$%", `"{{ % }}"`, "<%= % %>", "__%__"} {
+	for _, kind := range []string{
+		"${%}", "$%", `"{{ % }}"`, "<%= % %>", "__%__", "$(%)", "<%>", "%", "%s", "30 s", "30s", `"30"`, "30.5", "(( % ))", "[[ % ]]",
+		"!!str 30", "'#{%}#'", "#{%}#", "#{%}", "#%#", "null #{%}#",
+	} {
 		fill := func(name string) string { return strings.ReplaceAll(kind, "%", name) }
 		if kind == "<%= % %>" {
 			fill = func(name string) string { return "<%= " + name + " %>" }

@@ -32,6 +32,10 @@ func (in *input) change(object *manifest.Object, to map[*manifest.Node]any) {
 		return
 	}
 	var pod corev1.Pod
+	if field, token := object.File.TokenIn(template); token != "" {
+		in.fail(object, field, fmt.Errorf("%s: behind %s stands %s, a comment to YAML: fill it in first, or write the value", name, field.Key, token))
+		return
+	}
 	if err := decode(template, &pod); err != nil {
 		in.fail(object, template, fmt.Errorf("%s: %w", name, err))
 		return

@@ -16,7 +16,7 @@ type Budget struct {
 	Object  string
 	Grace   int64
 	Default bool // the manifest sets no grace period
-	Open    bool // it depends on a placeholder: there is nothing to draw
+	Open    bool // it depends on a number that is not known: there is nothing to draw
 	Routers []Span
 	Pods    []Container
 	Losses  []string // where requests are lost, in words
@@ -48,7 +48,7 @@ func Write(w io.Writer, b Budget) error {
 	var out strings.Builder
 	print := func(format string, args ...any) { out.WriteString(printable.Sprintf(format, args...)) }
 	if b.Open {
-		print("%s: not drawn, since it depends on a placeholder; fill the manifest in first\n", b.Object)
+		print("%s: not drawn: it depends on a number that the manifest does not say (a placeholder, or a text in its place); fill it in first\n", b.Object)
 		_, err := io.WriteString(w, out.String())
 		return err
 	}

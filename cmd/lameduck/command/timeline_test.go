@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestTimelineOfPlaceholders: what depends on a placeholder is not drawn by a guess.
+// TestTimelineOfPlaceholders: what depends on a number that is not known is not drawn by a guess.
 func TestTimelineOfPlaceholders(t *testing.T) {
 	const deployment = `apiVersion: apps/v1
 kind: Deployment
@@ -22,7 +22,12 @@ spec:
       - {name: web, image: "IMAGE", ports: [{containerPort: 80}]}
 `
 	for name, tt := range map[string]struct{ grace, image, want string }{
-		"in the grace period":     {"${GRACE}", "nginx", "Deployment web: not drawn, since it depends on a placeholder"},
+		"in the grace period":     {"${GRACE}", "nginx", "Deployment web: not drawn: it depends on a number that the manifest does not say"},
+		"of another spelling":     {"$(GRACE)", "nginx", "Deployment web: not drawn: it depends on a number"},
+		"a duration":              {"30s", "nginx", "Deployment web: not drawn: it depends on a number"},
+		"a comment to YAML":       {"#{grace}#", "nginx", "Deployment web: not drawn: it depends on a number"},
+		"hexadecimal":             {"0x10", "nginx", "Deployment web: grace period 16 s"},
+		"octal":                   {"010", "nginx", "Deployment web: grace period 8 s"},
 		"in what does not matter": {"45", "nginx:${TAG}", "Deployment web: grace period 45 s"},
 		"a negative one":          {"-5", "nginx", "Deployment web: grace period 1 s"},
 		"one as a float":          {"1e3", "nginx", "Deployment web: grace period 1000 s"},
