@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -52,14 +51,8 @@ func ParseConfig(text []byte, rules []*Rule) (*Config, error) {
 	if err := yaml.UnmarshalStrict(text, &c); err != nil {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: while decoding JSON: json: "))
 	}
-	known := func(name string) error {
-		if slices.ContainsFunc(rules, func(r *Rule) bool { return r.Name == name }) {
-			return nil
-		}
-		return fmt.Errorf("no rule is called %q; `lameduck rules` lists them", name)
-	}
 	for name, level := range c.Rules {
-		if err := known(name); err != nil {
+		if _, err := FindRule(rules, name); err != nil {
 			return nil, err
 		}
 		var s findings.Severity
@@ -68,7 +61,7 @@ func ParseConfig(text []byte, rules []*Rule) (*Config, error) {
 		}
 	}
 	for i, each := range c.Ignore {
-		if err := known(each.Rule); err != nil {
+		if _, err := FindRule(rules, each.Rule); err != nil {
 			return nil, fmt.Errorf("ignore %d: %w", i+1, err)
 		}
 		if strings.TrimSpace(each.Reason) == "" {

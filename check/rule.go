@@ -8,6 +8,7 @@ import (
 	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/fields"
 )
 
 // Rule is one flaw that can be found. The texts are data: explain, the pages
@@ -36,6 +37,22 @@ func (r *Rule) Text() findings.RuleText {
 	return findings.RuleText{
 		Name: r.Name, Title: r.Title, Why: r.Why, Remedy: r.Remedy, Source: r.Source, Severity: r.Severity,
 	}
+}
+
+// FindRule is the rule of a name. Its error says which one was probably meant.
+func FindRule(all []*Rule, name string) (*Rule, error) {
+	var names []string
+	for _, r := range all {
+		if r.Name == name {
+			return r, nil
+		}
+		names = append(names, r.Name)
+	}
+	hint := ""
+	if near := fields.Near(name, names); near != "" {
+		hint = "did you mean " + near + "? "
+	}
+	return nil, fmt.Errorf("no rule is called %q: %s`lameduck rules` lists them", name, hint)
 }
 
 // Pass is one rule's view of the input, and takes its findings.

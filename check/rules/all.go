@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"slices"
-
 	"github.com/lameduck-dev/lameduck/check"
 )
 
@@ -102,14 +100,4 @@ func All() []*check.Rule {
 		podsNotRead,
 	}
 	return append(all, ignoreAnnotation(all))
-}
-
-// Find is the rule of a name, nil if there is none.
-func Find(name string) *check.Rule {
-	all := All()
-	i := slices.IndexFunc(all, func(r *check.Rule) bool { return r.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return all[i]
 }

@@ -17,6 +17,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/lameduck-dev/lameduck/workload/fields"
 	"github.com/lameduck-dev/lameduck/workload/printable"
 )
 
@@ -113,9 +114,23 @@ func (a *Actor) Parse(words []string) (*Action, error) {
 		action.Workload = workload
 		action.Do = func(ctx context.Context) error { return a.scale(ctx, workload, int32(replicas)) }
 	default:
-		return nil, fmt.Errorf("%w %q; there are:\n%s", ErrUsage, verb, Help)
+		hint := ""
+		if near := fields.Near(verb, verbs()); near != "" {
+			hint = ": did you mean " + near + "?"
+		}
+		return nil, fmt.Errorf("%w %q%s; there are:\n%s", ErrUsage, verb, hint, Help)
 	}
 	return action, nil
+}
+
+// verbs are the first words of the actions.
+func verbs() []string {
+	var all []string
+	for line := range strings.Lines(Help) {
+		verb, _, _ := strings.Cut(line, " ")
+		all = append(all, verb)
+	}
+	return all
 }
 
 func (a *Actor) logf(format string, args ...any) {

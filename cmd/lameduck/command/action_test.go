@@ -92,7 +92,7 @@ func TestAction(t *testing.T) {
 		{"sarif", map[string]string{"paths": "a", "sarif": "out.sarif"}, 1, "::error"},
 		{"changed files without an object", map[string]string{"paths": "good/broken.yaml", "allow-empty": "true"}, 0, "no Kubernetes object in good/broken.yaml"},
 		{"a folder without an object", map[string]string{"paths": "pictures"}, 2, "no Kubernetes object in pictures"},
-		{"wrong", map[string]string{"fail-on": "loud; touch owned"}, 3, "want one of"},
+		{"wrong", map[string]string{"fail-on": "loud; touch owned"}, 3, "must be info, warning"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -2,6 +2,7 @@ package command
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -87,10 +88,10 @@ func newCheck() *cobra.Command {
 	return cmd
 }
 
-// usage gives errors of the command line their exit code.
-func usage(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} }
-
 func runCheck(cmd *cobra.Command, args []string, flags checkFlags) error {
+	if err := flags.silent(cmd); err != nil {
+		return &exitError{exitUsage, err}
+	}
 	options, err := flags.input.options(cmd.Context())
 	if err != nil {
 		return &exitError{exitUsage, err}
@@ -161,6 +162,22 @@ func (c *checkFlags) empty(cmd *cobra.Command, in *manifest.Input, names []strin
 	return &exitError{exitUnreadable, fmt.Errorf("the cluster has no object in namespace %s: name another by --namespace", c.live.namespace)}
 }
 
+// silent refuses flags that would have no effect.
+func (c *checkFlags) silent(cmd *cobra.Command) error {
+	var errs []error
+	if c.live.live {
+		errs = append(errs, idle(cmd, "--live renders no chart", "values"))
+	} else {
+		errs = append(errs, idle(cmd, "it says what --live reads", "kubeconfig", "context", "namespace"))
+	}
+	if c.fix {
+		errs = append(errs, idle(cmd, "--fix reports as lameduck fix does", "output", "fail-on", "write-baseline"))
+	} else {
+		errs = append(errs, idle(cmd, "it says what --fix does", "write", "allow"))
+	}
+	return errors.Join(errs...)
+}
+
 // load reads the named files, or the cluster, and completes the options with what it learns.
 func (c *checkFlags) load(cmd *cobra.Command, args []string, o *check.Options) (*manifest.Input, error) {
 	if !c.live.live {
@@ -196,8 +213,8 @@ func threshold(flag string, config *check.Config) (int, error) {
 		return -1, nil
 	}
 	var s findings.Severity
-	if err := s.UnmarshalText([]byte(name)); err != nil {
-		return 0, fmt.Errorf("--fail-on: %w, never", err)
+	if s.UnmarshalText([]byte(name)) != nil {
+		return 0, oneOf("--fail-on", name, "info", "warning", "error", "never")
 	}
 	return int(s), nil
 }
@@ -215,8 +232,8 @@ func openOutputs(stdout io.Writer, wanted []string) (outputs, error) {
 	toStdout := ""
 	for _, each := range wanted {
 		format, path, _ := strings.Cut(each, "=")
-		if !slices.Contains(findings.Formats, format) {
-			return nil, fmt.Errorf("--output %s: want one of %s", format, strings.Join(findings.Formats, ", "))
+		if err := oneOf("--output", format, findings.Formats...); err != nil {
+			return nil, err
 		}
 		if path == "" && toStdout != "" {
 			return nil, fmt.Errorf("--output: both %s and %s go to standard output; write one to a file, as in %s=FILE", toStdout, format, format)
@@ -256,13 +273,23 @@ func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain RULE",
 		Short: "Explain why a rule of check matters and what to do",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			rule := rules.Find(args[0])
-			if rule == nil {
-				return &exitError{exitUsage, fmt.Errorf("no rule is called %q; `lameduck rules` lists them", args[0])}
+		Long: `Explains why a rule of check matters, what to do, and where that can be read.
+
+Exit codes:
+  0  explained
+  3  wrong usage, as of check`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &exitError{exitUsage, errors.New("explain: name one rule; `lameduck rules` lists them")}
 			}
-			_, err := io.WriteString(cmd.OutOrStdout(), rule.Explain())
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rule, err := check.FindRule(rules.All(), args[0])
+			if err != nil {
+				return &exitError{exitUsage, err}
+			}
+			_, err = io.WriteString(cmd.OutOrStdout(), rule.Explain())
 			return err
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -273,6 +300,7 @@ func newExplain() *cobra.Command {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 	}
+	cmd.SetFlagErrorFunc(usage)
 	return cmd
 }
 

@@ -47,14 +47,15 @@ func (i *inputFlags) add(f *pflag.FlagSet) {
 func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
 	o := check.Options{Rules: rules.All()}
 	if len(i.only) > 0 {
-		o.Rules = nil
+		var only []*check.Rule
 		for _, name := range i.only {
-			rule := rules.Find(strings.TrimSpace(name))
-			if rule == nil {
-				return o, fmt.Errorf("--rules: no rule is called %q; `lameduck rules` lists them", name)
+			rule, err := check.FindRule(o.Rules, strings.TrimSpace(name))
+			if err != nil {
+				return o, fmt.Errorf("--rules: %w", err)
 			}
-			o.Rules = append(o.Rules, rule)
+			only = append(only, rule)
 		}
+		o.Rules = only
 	}
 	path, read := i.config, readNamed
 	if path == "" {

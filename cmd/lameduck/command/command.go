@@ -84,6 +84,8 @@ Each command documents its own exit codes. Unless it says otherwise 2 is wrong u
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetFlagErrorFunc(nearFlag)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(newVerify(), newController(), newInject(build), newInstall(build), newUninstall(), newStatus(), newCheck(), newFix(), newExplain(), newRules(), newTimeline())
 	return root
 }

@@ -77,8 +77,8 @@ func newFix() *cobra.Command {
 
 func (x *fixFlags) run(cmd *cobra.Command, in *manifest.Input, o check.Options) error {
 	for _, name := range x.allow {
-		if rules.Find(name) == nil {
-			return &exitError{exitUsage, fmt.Errorf("--allow: no rule is called %q; `lameduck rules` lists them", name)}
+		if _, err := check.FindRule(rules.All(), name); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("--allow: %w", err)}
 		}
 	}
 	changes, failed, err := check.Fix(cmd.Context(), in, check.FixOptions{Options: o, Allow: x.allow})

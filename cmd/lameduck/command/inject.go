@@ -89,7 +89,11 @@ func runInject(cmd *cobra.Command, flags injectFlags) error {
 		return err
 	}
 	flags.settings.PullPolicy = pull
-	if err := checkHub(cmd, flags.settings); err != nil {
+	err = checkHub(cmd, flags.settings)
+	if err == nil && flags.settings.HubKey == "" {
+		err = idle(cmd, "without --hub-key no agent asks a hub", "hub")
+	}
+	if err != nil {
 		return &exitError{2, err}
 	}
 	texts, reports, err := flags.inject(cmd)

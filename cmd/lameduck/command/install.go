@@ -95,6 +95,11 @@ func runInstall(cmd *cobra.Command, flags installFlags, stored keyStore) error {
 	if err := flags.options.Validate(); err != nil {
 		return err
 	}
+	if flags.offline {
+		if err := idle(cmd, "--offline asks no cluster", "kubeconfig", "context"); err != nil {
+			return err
+		}
+	}
 	note := func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
 	for _, image := range []string{flags.options.Image, flags.options.AgentImage} {
 		if strings.HasPrefix(image, LocalImages+"/") {

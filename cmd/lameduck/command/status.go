@@ -58,8 +58,8 @@ func newStatus() *cobra.Command {
 		Example: "  lameduck status\n  lameduck status -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return fmt.Errorf("--output %q: must be text or json", output)
+			if err := oneOf("--output", output, "text", "json"); err != nil {
+				return err
 			}
 			rest, _, err := findCluster(kubeconfig, contextName)
 			if err != nil {

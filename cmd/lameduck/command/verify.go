@@ -75,8 +75,8 @@ proved: the target or the cluster could not be reached, or the action failed.`,
 	flags.StringSliceVar(&f.options.Lanes, "lanes", verify.Lanes, "lanes to run")
 	flags.StringArrayVarP(&f.header, "header", "H", nil, `header to send, as "Name: value"; may be repeated`)
 	flags.StringVar(&f.do, "do", "", "what to do while the load runs")
-	flags.DurationVar(&f.options.Before, "before", 3*time.Second, "load before the action")
-	flags.DurationVar(&f.options.After, "after", 5*time.Second, "load after the action is complete and the pods are gone")
+	flags.DurationVar(&f.options.Before, "before", 3*time.Second, "load before the action, if there is one")
+	flags.DurationVar(&f.options.After, "after", 5*time.Second, "load after the action, if there is one, is complete and the pods are gone")
 	flags.DurationVar(&f.options.Duration, "duration", 10*time.Second, "length of the load when there is no action")
 	flags.DurationVar(&f.options.ActionTimeout, "action-timeout", 15*time.Minute, "longest time for the action")
 	flags.DurationVar(&f.options.Timeout, "timeout", 5*time.Second, "timeout of a request, from its intended start")
@@ -143,14 +143,17 @@ func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
 	if f.options.Rate <= 0 {
 		return fmt.Errorf("verify: --rate %v: must be more than 0", f.options.Rate)
 	}
-	if f.output != "text" && f.output != "json" {
-		return fmt.Errorf("verify: --output %q: must be text or json", f.output)
+	if err := oneOf("--output", f.output, "text", "json"); err != nil {
+		return fmt.Errorf("verify: %w", err)
 	}
 	if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
 		return fmt.Errorf("verify: unexpected argument %q: a command comes after --, an action in --do", args[0])
 	}
 	if len(args) > 0 && f.do != "" {
 		return errors.New("verify: both --do and a command after --: give one of them")
+	}
+	if err := f.silent(cmd, args); err != nil {
+		return fmt.Errorf("verify: %w", err)
 	}
 	f.options.Header = http.Header{}
 	for _, header := range f.header {
@@ -161,4 +164,25 @@ func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
 		f.options.Header.Add(name, strings.TrimSpace(value))
 	}
 	return nil
+}
+
+// silent refuses flags that would have no effect.
+func (f *verifyFlags) silent(cmd *cobra.Command, args []string) error {
+	var errs []error
+	if f.do == "" && len(args) == 0 {
+		errs = append(errs, idle(cmd, "there is no action: give --do, or a command after --", "action-timeout"))
+	}
+	if words := strings.Fields(f.do); len(words) == 0 || words[0] != "drain" {
+		errs = append(errs, idle(cmd, `it is about --do "drain NODE"`, "keep-cordon"))
+	}
+	if f.noWatch {
+		errs = append(errs, idle(cmd, "--no-watch watches no pods", "selector"))
+		if f.do == "" {
+			errs = append(errs, idle(cmd, "with --no-watch and without --do no cluster is asked", "namespace", "kubeconfig", "context"))
+		}
+	}
+	if len(f.options.Lanes) == 1 && f.options.Lanes[0] == verify.LaneFresh {
+		errs = append(errs, idle(cmd, "the lane fresh keeps no connection", "conns", "idle-timeout"))
+	}
+	return errors.Join(errs...)
 }
