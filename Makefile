@@ -85,8 +85,8 @@ prove: ## every proof with its control run (RUN=regexp for some, JSON=file for t
 	case "$$proofs" in *router/nginx*|*router/haproxy*|*router/envoy*) hack/deps.sh --routers;; esac
 	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)') $(if $(IPV6),--ipv6)
 
-nightly: ## all that CI is too short for: each fuzz target for a minute, the long tests against real registries, every proof
-	@hack/nightly.sh
+nightly: ## all that CI is too short for: each fuzz target for a minute, the long tests against real registries, every proof (PARTS="fuzz proofs" for some)
+	@hack/nightly.sh $(PARTS)
 
 ##@ Develop
 .PHONY: generate tidy cluster cluster-down release
