@@ -78,12 +78,12 @@ registries-test: ## all tests against real registries, the long ones too
 	@hack/deps.sh --registries
 	@go test -tags registries,nightly -count=1 -timeout 40m -v ./test/registries/... ./test/contract/...
 
-prove: ## every proof with its control run (RUN=regexp for some, JSON=file for the figures, IPV6=1 for clusters of IPv6)
+prove: ## every proof with its control run (RUN=regexp for some, COUNT=10 for ten rounds, JSON=file for the figures, IPV6=1 for clusters of IPv6)
 	@hack/deps.sh
 	@proofs=$$(go run ./test/e2e/cmd/prove --list $(if $(RUN),--run '$(RUN)')) || exit; \
 	case "$$proofs" in *registry/*) hack/deps.sh --registries || exit;; esac; \
 	case "$$proofs" in *router/nginx*|*router/haproxy*|*router/envoy*) hack/deps.sh --routers;; esac
-	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(JSON),--json '$(JSON)') $(if $(IPV6),--ipv6)
+	@go run ./test/e2e/cmd/prove $(if $(RUN),--run '$(RUN)') $(if $(COUNT),--count $(COUNT)) $(if $(JSON),--json '$(JSON)') $(if $(IPV6),--ipv6)
 
 nightly: ## all that CI is too short for: each fuzz target for a minute, the long tests against real registries, every proof (PARTS="fuzz proofs" for some)
 	@hack/nightly.sh $(PARTS)

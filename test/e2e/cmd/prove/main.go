@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"syscall"
 
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
@@ -28,6 +29,7 @@ func main() {
 	file := flag.String("json", "", "write the figures to this `file` as JSON")
 	name := flag.String("name", "prove", "`name` of the cluster to start; several can run side by side")
 	ipv6 := flag.Bool("ipv6", false, "make the clusters IPv6-only")
+	count := flag.Int("count", 1, "run the proofs this many times, one round after the other")
 	list := flag.Bool("list", false, "list the proofs that --run matches and exit")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "prove runs lameduck's proofs, each with its control run, on a real three-node cluster.\n"+
@@ -36,8 +38,8 @@ func main() {
 	}
 	flag.Parse()
 	match, err := regexp.Compile(*run)
-	if err != nil || flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "prove: --run %q, arguments %q: %v\n", *run, flag.Args(), err)
+	if err != nil || flag.NArg() > 0 || *count < 1 {
+		fmt.Fprintf(os.Stderr, "prove: --run %q, --count %d, arguments %q: %v\n", *run, *count, flag.Args(), err)
 		os.Exit(exitUsage)
 	}
 	var proofs []e2e.Proof
@@ -56,7 +58,7 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	outcomes, err := prove(ctx, cluster.Options{Name: *name, Nodes: 3, IPv6: *ipv6, Progress: os.Stderr}, proofs)
+	outcomes, err := prove(ctx, cluster.Options{Name: *name, Nodes: 3, IPv6: *ipv6, Progress: os.Stderr}, slices.Repeat(proofs, *count))
 	stop()
 	fmt.Println()
 	if tableErr := e2e.WriteTable(os.Stdout, outcomes); tableErr != nil {
