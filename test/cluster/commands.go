@@ -18,7 +18,7 @@ func newUp(name *string) *cobra.Command {
 		Use:   "up",
 		Short: "Bring up an instance and print the KUBECONFIG to use",
 		Long: `Bring up an instance and wait until its nodes are Ready: some seconds, and some minutes more for the
-first build. A failure or Ctrl-C on the way takes down again what was started.`,
+first build. On failure or Ctrl-C everything started so far is taken down again.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if options.Nodes < 1 {
@@ -34,9 +34,9 @@ first build. A failure or Ctrl-C on the way takes down again what was started.`,
 			return nil
 		},
 	}
-	command.Flags().IntVar(&options.Nodes, "nodes", cluster.DefaultNodes, "how many nodes")
+	command.Flags().IntVar(&options.Nodes, "nodes", cluster.DefaultNodes, "number of nodes")
 	command.Flags().StringVar(&options.Proxy, "proxy", cluster.NFTables, "kube-proxy's mode: nftables or iptables")
-	command.Flags().BoolVar(&options.IPv6, "ipv6", false, "give nodes, pods and Services addresses of IPv6 alone")
+	command.Flags().BoolVar(&options.IPv6, "ipv6", false, "give nodes, pods and Services IPv6 addresses only")
 	command.Flags().BoolVar(&options.NoDNS, "no-dns", false, "leave CoreDNS out")
 	return command
 }
@@ -56,8 +56,8 @@ func newDown(name *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
 		Short: "Take an instance down, however far it came up",
-		Long: `Take an instance down: its processes, mounts, namespaces, links and files, also after a crash of up.
-An instance that is not up is no error.`,
+		Long: `Take an instance down: its processes, mounts, namespaces, links and files, even after a crash of up.
+It is not an error if the instance is not up.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			err := cluster.Remove(command.Context(), *name)
@@ -74,7 +74,7 @@ func newStatus(name *string) *cobra.Command {
 	var footprint bool
 	command := &cobra.Command{
 		Use:   "status",
-		Short: "Show the instances, or all that one of them has on the machine",
+		Short: "Show the instances, or everything that one of them has on the machine",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if footprint {
@@ -120,7 +120,7 @@ func printFootprint(out io.Writer, name string) error {
 func newLoad(name *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "load IMAGE.tar...",
-		Short: "Give every node an image: an archive as `docker save` writes it",
+		Short: "Load an image archive, as `docker save` writes it, on every node",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(command *cobra.Command, archives []string) error {
 			c, err := cluster.Attach(*name)

@@ -13,8 +13,8 @@ import (
 func newFault(name *string) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "fault",
-		Short: "Break something, or mend it",
-		Long: `Break something, or mend it. A PROCESS is etcd, kube-apiserver, kube-controller-manager, kube-scheduler,
+		Short: "Break something, or repair it",
+		Long: `Break something, or repair it. A PROCESS is etcd, kube-apiserver, kube-controller-manager, kube-scheduler,
 or NODE/kubelet, NODE/kube-proxy, NODE/containerd; a NODE is node1, node2 and so on.`,
 		Example: `  cluster fault pause node2/kube-proxy     # its rules go stale
   cluster fault resume node2/kube-proxy
@@ -32,10 +32,10 @@ or NODE/kubelet, NODE/kube-proxy, NODE/containerd; a NODE is node1, node2 and so
 		processFault(name, "kill", "End a process (SIGKILL)", func(_ context.Context, p *cluster.Process) error { return p.Kill() }),
 		processFault(name, "start", "Start a process that was stopped", func(_ context.Context, p *cluster.Process) error { return p.Start() }),
 		processFault(name, "restart", "Stop and start a process", func(ctx context.Context, p *cluster.Process) error { return p.Restart(ctx) }),
-		nodeFault(name, "cut", "Part a node from the API server", (*cluster.Node).Cut),
+		nodeFault(name, "cut", "Cut a node off from the API server", (*cluster.Node).Cut),
 		nodeFault(name, "mend", "Undo cut", (*cluster.Node).Mend),
 		nodeFault(name, "cut-watch", "End the EndpointSlice watch of a node's kube-proxy once", (*cluster.Node).CutWatch),
-		nodeFault(name, "relist", "Make a node's kube-proxy list all EndpointSlices anew", (*cluster.Node).Relist),
+		nodeFault(name, "relist", "Make a node's kube-proxy list all EndpointSlices again", (*cluster.Node).Relist),
 		newDelay(name),
 	)
 	return command
@@ -78,7 +78,7 @@ func nodeFault(name *string, use, short string, apply func(*cluster.Node, contex
 func newDelay(name *string) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delay NODE DURATION",
-		Short: "Hold back the EndpointSlice events of a node's kube-proxy; 0s ends it",
+		Short: "Delay the EndpointSlice events of a node's kube-proxy; 0s ends it",
 		Args:  cobra.ExactArgs(2),
 		RunE: func(command *cobra.Command, args []string) error {
 			by, err := time.ParseDuration(args[1])

@@ -51,11 +51,11 @@ func TestMistakes(t *testing.T) {
 func TestDownOfNothing(t *testing.T) {
 	_, stderr, err := run("down")
 	if err != nil || !strings.Contains(stderr, `"no-such-cluster" is not up`) {
-		t.Errorf("said %q, %v", stderr, err)
+		t.Errorf("stderr %q, %v", stderr, err)
 	}
 }
 
-// Every command teaches: what it is for, and what its arguments are.
+// Every command says what it is for, and checks its arguments.
 func TestHelp(t *testing.T) {
 	var check func(*cobra.Command)
 	check = func(command *cobra.Command) {
@@ -73,7 +73,7 @@ func TestHelp(t *testing.T) {
 	stdout, _, err := run("--help")
 	for _, part := range []string{"up", "down", "status", "load", "kubeconfig", "fault", "--name", "KUBECONFIG"} {
 		if err != nil || !strings.Contains(stdout, part) {
-			t.Errorf("--help does not speak of %s: %v", part, err)
+			t.Errorf("--help does not mention %s: %v", part, err)
 		}
 	}
 }

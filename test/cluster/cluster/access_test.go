@@ -30,7 +30,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/pki"
 )
 
-// TestCluster looks at what a real cluster must have: who may do what, and who reaches whom.
+// TestCluster checks what a real cluster must have: who may do what, and who reaches whom.
 func TestCluster(t *testing.T) {
 	e := start(t, cluster.Options{Name: "test-access", Nodes: 2})
 	_, service := e.serve(t, "probe", "node1")
@@ -62,7 +62,7 @@ func TestCluster(t *testing.T) {
 		}
 	})
 	t.Run("dns", func(t *testing.T) {
-		eventually(t, 30*time.Second, "the Service's name to be known", func() bool {
+		eventually(t, 30*time.Second, "the Service's name to resolve", func() bool {
 			answer, err := e.Kubectl(t.Context(), "exec", "probe", "--", "/probe", "lookup", "probe.default.svc.cluster.local")
 			return err == nil && strings.TrimSpace(answer) == service.Addr().String()
 		})
@@ -110,8 +110,8 @@ func (e env) testNodes(t *testing.T) {
 
 func (e env) testSecondStart(t *testing.T) {
 	_, err := cluster.Start(t.Context(), cluster.Options{Name: e.Name()})
-	if err == nil || !strings.Contains(err.Error(), "is up already") || !strings.Contains(err.Error(), "down --name") {
-		t.Errorf("a second start says: %v", err)
+	if err == nil || !strings.Contains(err.Error(), "is already up") || !strings.Contains(err.Error(), "down --name") {
+		t.Errorf("a second start: %v", err)
 	}
 	if attached, err := cluster.Attach(e.Name()); err != nil || !attached.APIServer.Running() {
 		t.Errorf("after a second start the first is gone: %v", err)
@@ -152,8 +152,8 @@ func (e env) testTokenReview(t *testing.T) {
 	}
 }
 
-// as is a client with another's token instead of the administrator's certificate.
-func (e env) as(t *testing.T, token string) kubernetes.Interface {
+// withToken is a client with a token instead of the administrator's certificate.
+func (e env) withToken(t *testing.T, token string) kubernetes.Interface {
 	t.Helper()
 	config, err := e.RESTConfig()
 	if err != nil {
@@ -178,13 +178,13 @@ func (e env) testRBAC(t *testing.T) {
 		token string
 		is    func(error) bool
 	}{
-		"a service account":    {token.Status.Token, apierrors.IsForbidden},
-		"a nobody":             {"", apierrors.IsForbidden},
-		"a token that is none": {"abc", apierrors.IsUnauthorized},
+		"a service account": {token.Status.Token, apierrors.IsForbidden},
+		"no token":          {"", apierrors.IsForbidden},
+		"an invalid token":  {"abc", apierrors.IsUnauthorized},
 	} {
-		_, err := e.as(t, test.token).CoreV1().Secrets("default").List(t.Context(), metav1.ListOptions{})
+		_, err := e.withToken(t, test.token).CoreV1().Secrets("default").List(t.Context(), metav1.ListOptions{})
 		if !test.is(err) {
-			t.Errorf("%s lists secrets: %v", who, err)
+			t.Errorf("listing secrets with %s: %v", who, err)
 		}
 	}
 }
@@ -222,7 +222,7 @@ func (e env) testKubelet(t *testing.T) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusUnauthorized {
-		t.Errorf("without credentials the kubelet says %s", response.Status)
+		t.Errorf("without credentials the kubelet answers %s", response.Status)
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// await asks every 100 ms until check succeeds. It gives up, with the last refusal, when the time is over, when ctx
-// ends, or when one of the processes that it depends on has ended.
+// await calls check every 100 ms until it succeeds. It gives up, with check's last error, when the time is over, when
+// ctx ends, or when one of the processes that it depends on has ended.
 func await(ctx context.Context, limit time.Duration, what string, check func(context.Context) error, on ...*Process) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%v are over", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no success within %v", limit))
 	defer cancel()
 	for {
 		err := check(ctx)
@@ -34,8 +34,8 @@ func await(ctx context.Context, limit time.Duration, what string, check func(con
 	}
 }
 
-// AwaitAPIServer returns when the API server is ready, as after a restart. It waits for at most a minute, and not for
-// an API server or an etcd that does not run.
+// AwaitAPIServer returns when the API server is ready, for instance after a restart. It waits at most a minute, and
+// fails at once if the API server or etcd is not running.
 func (c *Cluster) AwaitAPIServer(ctx context.Context) error {
 	client, err := c.Client()
 	if err != nil {
@@ -53,7 +53,7 @@ func (s starter) awaitNodes(ctx context.Context) error {
 		return err
 	}
 	return await(ctx, 2*time.Minute, "all nodes to be Ready", func(ctx context.Context) error {
-		// Without its namespace's service account a pod is refused.
+		// A pod is refused until its namespace has its service account.
 		if _, err := client.CoreV1().ServiceAccounts("default").Get(ctx, "default", metav1.GetOptions{}); err != nil {
 			return err
 		}
@@ -82,5 +82,5 @@ func nodeReady(node *corev1.Node) error {
 			return fmt.Errorf("%s: %s", node.Name, condition.Message)
 		}
 	}
-	return errors.New(node.Name + " has not said whether it is Ready")
+	return errors.New(node.Name + " has not reported whether it is Ready")
 }

@@ -22,7 +22,7 @@ import (
 )
 
 // Process is a long-running program of a cluster. Pause, Resume, Stop, Start, Restart and Kill are its faults.
-// Handles hold no state: those of another process on the same program agree with this one.
+// It is a handle without state: handles in other processes agree with this one.
 type Process = proc.Process
 
 // Cluster is an instance that is up.
@@ -71,7 +71,7 @@ func (c *Cluster) Name() string { return c.plan.Name }
 // Proxy is the kube-proxies' mode: NFTables or IPTables.
 func (c *Cluster) Proxy() string { return c.plan.Proxy }
 
-// Dir holds all that the instance keeps on disk. Logs are in its folder logs.
+// Dir holds everything that the instance keeps on disk. Logs are in its folder logs.
 func (c *Cluster) Dir() string { return c.plan.Dir }
 
 // Kubeconfig is the path of the administrator's kubeconfig.
@@ -80,14 +80,14 @@ func (c *Cluster) Kubeconfig() string { return c.plan.Path(kubeconfigName) }
 // KubectlPath is the path of a kubectl of the cluster's own version.
 func (c *Cluster) KubectlPath() string { return c.plan.Path("bin", "kubectl") }
 
-// RESTConfig is the administrator's way in, for client-go. Its client-side rate limit is off.
+// RESTConfig is the administrator's configuration for client-go. Its client-side rate limit is off.
 func (c *Cluster) RESTConfig() (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", c.Kubeconfig(), err)
 	}
 	config.QPS = -1
-	config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil } // it is on this machine
+	config.Proxy = func(*http.Request) (*url.URL, error) { return nil, nil } // the API server is on this machine
 	return config, nil
 }
 
@@ -100,7 +100,7 @@ func (c *Cluster) Client() (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(config)
 }
 
-// Kubectl runs kubectl as the administrator and returns what it prints. Its complaints are in the error.
+// Kubectl runs kubectl as the administrator and returns its standard output. Its standard error is in the error.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 	return c.kubectl(ctx, "", args...)
 }
@@ -163,7 +163,7 @@ func (c *Cluster) Process(name string) (*Process, error) {
 	return nil, fmt.Errorf("cluster %q has no process %q, it has %s", c.Name(), name, strings.Join(names, ", "))
 }
 
-// Load gives every node the image in the archive, as package image or `docker save` writes it.
+// Load loads an image archive, as package image or `docker save` writes it, on every node.
 func (c *Cluster) Load(ctx context.Context, archive string) error {
 	absolute, err := filepath.Abs(archive)
 	if err == nil {
@@ -179,7 +179,7 @@ func (c *Cluster) Load(ctx context.Context, archive string) error {
 	return group.Wait()
 }
 
-// commandError adds what a command complained of to the way it ended.
+// commandError adds a command's standard error to its error.
 func commandError(what string, err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {

@@ -55,7 +55,7 @@ func TestWithoutLoopback(t *testing.T) {
 	}
 }
 
-// Every program must come as who it is: Kubernetes' built-in roles are bound to these names.
+// Every program must have its own name: Kubernetes' built-in roles are bound to these names.
 func TestCredentials(t *testing.T) {
 	p := plan.Plan{Name: "a", Slot: 3, Nodes: 2, Proxy: NFTables, Dir: t.TempDir()}
 	for _, dir := range []string{"pki", "node1/pki", "node2/pki"} {

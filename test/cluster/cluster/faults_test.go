@@ -18,10 +18,10 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 )
 
-// settle is more than a healthy kube-proxy takes for a change: its minSyncPeriod is 1 s.
-const settle = 5 * time.Second
+// syncLimit is more than a healthy kube-proxy takes to program a change: its minSyncPeriod is 1 s.
+const syncLimit = 5 * time.Second
 
-// TestFaults checks that each fault has its effect, in both proxy modes, and that it ends when it is told to.
+// TestFaults checks that each fault has its effect, in both proxy modes, and that it ends when told to.
 func TestFaults(t *testing.T) {
 	for _, proxy := range []string{cluster.NFTables, cluster.IPTables} {
 		t.Run(proxy, func(t *testing.T) {
@@ -44,12 +44,12 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// lose serves a pod on node1 until all nodes route to it, disturbs, deletes it, and returns its address.
-func (e env) lose(t *testing.T, name string, disturb func() error) netip.Addr {
+// deleteDuring serves a pod on node1 until all nodes route to it, disturbs, deletes the pod, and returns its address.
+func (e env) deleteDuring(t *testing.T, name string, disturb func() error) netip.Addr {
 	t.Helper()
 	pod, _ := e.serve(t, name, "node1")
 	for _, node := range []string{"node1", "node2"} {
-		eventually(t, settle, node+" to send to the pod", func() bool { return e.routes(t, node, pod) })
+		eventually(t, syncLimit, node+" to send to the pod", func() bool { return e.routes(t, node, pod) })
 	}
 	if err := disturb(); err != nil {
 		t.Fatal(err)
@@ -58,26 +58,26 @@ func (e env) lose(t *testing.T, name string, disturb func() error) netip.Addr {
 	return pod
 }
 
-func (e env) forgets(t *testing.T, node string, pod netip.Addr) {
+func (e env) mustStopSending(t *testing.T, node string, pod netip.Addr) {
 	t.Helper()
-	took := eventually(t, settle, node+" to send no more to the pod", func() bool { return !e.routes(t, node, pod) })
-	t.Logf("%s sent no more after %v", node, took.Round(time.Millisecond))
+	took := eventually(t, syncLimit, node+" to stop sending to the pod", func() bool { return !e.routes(t, node, pod) })
+	t.Logf("%s stopped sending after %v", node, took.Round(time.Millisecond))
 }
 
-// keeps fails the test if the node stops sending to the pod within the time.
-func (e env) keeps(t *testing.T, node string, pod netip.Addr, during time.Duration) {
+// mustKeepSending fails the test if the node stops sending to the pod within the time.
+func (e env) mustKeepSending(t *testing.T, node string, pod netip.Addr, during time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(during); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if !e.routes(t, node, pod) {
-			t.Fatalf("%s sends no more to the pod, in spite of the fault", node)
+			t.Fatalf("%s stopped sending to the pod in spite of the fault", node)
 		}
 	}
 }
 
 func (e env) testRulesFollow(t *testing.T) {
-	pod := e.lose(t, "follow", func() error { return nil })
-	e.forgets(t, "node1", pod)
-	e.forgets(t, "node2", pod)
+	pod := e.deleteDuring(t, "follow", func() error { return nil })
+	e.mustStopSending(t, "node1", pod)
+	e.mustStopSending(t, "node2", pod)
 	begin := time.Now()
 	const rounds = 20
 	for range rounds {
@@ -88,16 +88,16 @@ func (e env) testRulesFollow(t *testing.T) {
 
 func (e env) testProxyPaused(t *testing.T) {
 	proxy := e.node(t, "node2").KubeProxy
-	pod := e.lose(t, "paused", proxy.Pause)
-	e.forgets(t, "node1", pod)
+	pod := e.deleteDuring(t, "paused", proxy.Pause)
+	e.mustStopSending(t, "node1", pod)
 	if got := proxy.State(); got != "paused" {
 		t.Errorf("the paused kube-proxy is %s", got)
 	}
-	e.keeps(t, "node2", pod, 2*time.Second)
+	e.mustKeepSending(t, "node2", pod, 2*time.Second)
 	if err := proxy.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	e.forgets(t, "node2", pod)
+	e.mustStopSending(t, "node2", pod)
 }
 
 func (e env) testProxyRestarted(t *testing.T) {
@@ -106,52 +106,52 @@ func (e env) testProxyRestarted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod := e.lose(t, "restarted", func() error { return proxy.Stop(t.Context()) })
-	e.forgets(t, "node1", pod)
-	e.keeps(t, "node2", pod, time.Second)
+	pod := e.deleteDuring(t, "restarted", func() error { return proxy.Stop(t.Context()) })
+	e.mustStopSending(t, "node1", pod)
+	e.mustKeepSending(t, "node2", pod, time.Second)
 	if err := proxy.Start(); err != nil {
 		t.Fatal(err)
 	}
-	e.forgets(t, "node2", pod)
+	e.mustStopSending(t, "node2", pod)
 	if after, err := proxy.PID(); err != nil || after == before {
 		t.Errorf("the restarted kube-proxy is process %d, was %d: %v", after, before, err)
 	}
 	if err := proxy.Start(); err == nil {
-		t.Error("a kube-proxy that runs was started once more")
+		t.Error("a running kube-proxy was started again")
 	}
 }
 
 func (e env) testWatchDelayed(t *testing.T) {
 	const delay = 3 * time.Second
 	node := e.node(t, "node2")
-	pod := e.lose(t, "delayed", func() error { return node.DelayEndpointSlices(t.Context(), delay) })
-	e.forgets(t, "node1", pod)
-	e.keeps(t, "node2", pod, delay/2)
-	e.forgets(t, "node2", pod)
+	pod := e.deleteDuring(t, "delayed", func() error { return node.DelayEndpointSlices(t.Context(), delay) })
+	e.mustStopSending(t, "node1", pod)
+	e.mustKeepSending(t, "node2", pod, delay/2)
+	e.mustStopSending(t, "node2", pod)
 	if err := node.DelayEndpointSlices(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	// A Service's first slice comes by the same watch: without the delay it is there at once.
-	e.forgets(t, "node2", e.lose(t, "undelayed", func() error { return nil }))
+	// A new Service's first slice comes over the same watch: without the delay it is there at once.
+	e.mustStopSending(t, "node2", e.deleteDuring(t, "undelayed", func() error { return nil }))
 }
 
 func (e env) testWatchCut(t *testing.T) {
 	node := e.node(t, "node2")
-	pod := e.lose(t, "cut-watch", func() error { return node.CutWatch(t.Context()) })
-	e.forgets(t, "node2", pod)
+	pod := e.deleteDuring(t, "cut-watch", func() error { return node.CutWatch(t.Context()) })
+	e.mustStopSending(t, "node2", pod)
 }
 
 func (e env) testRelist(t *testing.T) {
 	node := e.node(t, "node2")
 	before := e.answersGone(t, node)
-	pod := e.lose(t, "relist", func() error { return node.Relist(t.Context()) })
-	e.forgets(t, "node2", pod)
+	pod := e.deleteDuring(t, "relist", func() error { return node.Relist(t.Context()) })
+	e.mustStopSending(t, "node2", pod)
 	if after := e.answersGone(t, node); after != before+1 {
-		t.Errorf("kube-proxy was told 410 Gone %d times, want once", after-before)
+		t.Errorf("kube-proxy was answered 410 Gone %d times, want once", after-before)
 	}
 }
 
-// answersGone reads from kube-proxy itself how often it was told that its place in the stream is gone.
+// answersGone reads from kube-proxy's own metrics how often it was answered 410 Gone.
 func (e env) answersGone(t *testing.T, node *cluster.Node) int {
 	t.Helper()
 	metrics, err := get(t.Context(), node, netip.MustParseAddrPort(node.Address().String()+":10249"), "/metrics")
@@ -168,9 +168,9 @@ func (e env) answersGone(t *testing.T, node *cluster.Node) int {
 
 func (e env) testNodeCut(t *testing.T) {
 	node := e.node(t, "node2")
-	pod := e.lose(t, "cut-node", func() error { return node.Cut(t.Context()) })
-	e.forgets(t, "node1", pod)
-	e.keeps(t, "node2", pod, 2*time.Second)
+	pod := e.deleteDuring(t, "cut-node", func() error { return node.Cut(t.Context()) })
+	e.mustStopSending(t, "node1", pod)
+	e.mustKeepSending(t, "node2", pod, 2*time.Second)
 	config, err := e.RESTConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func (e env) testNodeCut(t *testing.T) {
 		return err
 	}
 	if err := dial(); !os.IsTimeout(err) {
-		t.Errorf("dialling the API server from a node that is cut off: %v", err)
+		t.Errorf("dialling the API server from a node that is cut: %v", err)
 	}
 	if err := node.Mend(t.Context()); err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func (e env) testNodeCut(t *testing.T) {
 	}
 	eventually(t, 30*time.Second, "node2 to catch up", func() bool { return !e.routes(t, "node2", pod) })
 	if err := node.Mend(t.Context()); err != nil {
-		t.Errorf("mending a node that is not cut off: %v", err)
+		t.Errorf("mending a node that is not cut: %v", err)
 	}
 }
 
@@ -255,7 +255,7 @@ func (e env) testRestarts(t *testing.T) {
 	if err := e.AwaitAPIServer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// These end again if they find no API server when they start.
+	// These exit if they find no API server when they start.
 	for _, process := range []*cluster.Process{e.ControllerManager, e.Scheduler} {
 		if err := process.Restart(t.Context()); err != nil {
 			t.Fatal(err)

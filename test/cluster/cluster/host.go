@@ -14,7 +14,8 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/render"
 )
 
-// sysctlsFile keeps what the kubelets change on the host, from the first instance's start to the last one's end.
+// sysctlsFile holds the old values of what the kubelets change on the host, from the first instance's start to the
+// last one's end.
 var sysctlsFile = filepath.Join(base, "host-sysctls.json")
 
 func saveSysctls() error { return host.SaveSysctls(sysctlsFile) }
@@ -59,7 +60,7 @@ func (s starter) makeLinks(ctx context.Context) error {
 			if err := host.IP(ctx, node.render.InnerLink()); err != nil {
 				return err
 			}
-			for _, setting := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} { // this thread's namespace's own
+			for _, setting := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} { // those of this thread's namespace
 				if err := os.WriteFile("/proc/sys/net/"+setting, []byte("1"), 0o644); err != nil && (s.plan.IPv6 || !errors.Is(err, fs.ErrNotExist)) {
 					return err
 				}

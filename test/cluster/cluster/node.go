@@ -47,11 +47,12 @@ func (n *Node) Name() string { return n.render.Name() }
 // Address is the node's InternalIP.
 func (n *Node) Address() netip.Addr { return n.render.Address() }
 
-// Do runs f on a thread in the node's network namespace: sockets that f itself makes are the node's. Goroutines
-// that f starts are elsewhere.
+// Do runs f on a thread in the node's network namespace: sockets that f itself opens are the node's. Goroutines
+// that f starts run elsewhere.
 func (n *Node) Do(f func() error) error { return netns.Do(n.render.Netns(), f) }
 
-// Exec runs a program in the node's network namespace and returns what it prints. Its complaints are in the error.
+// Exec runs a program in the node's network namespace and returns its standard output. Its standard error is in the
+// error.
 func (n *Node) Exec(ctx context.Context, name string, args ...string) ([]byte, error) {
 	return n.exec(ctx, "", name, args...)
 }
@@ -70,7 +71,7 @@ func (n *Node) exec(ctx context.Context, stdin, name string, args ...string) ([]
 	return stdout.Bytes(), nil
 }
 
-// Start starts cmd in the node's network namespace; the caller waits for it. It is ended when the cluster is.
+// Start starts cmd in the node's network namespace; the caller waits for it. It is killed when the cluster is stopped.
 func (n *Node) Start(cmd *exec.Cmd) error {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
@@ -83,7 +84,7 @@ func (n *Node) Start(cmd *exec.Cmd) error {
 }
 
 // DialContext connects from the node: Services are translated by its rules. The address must be an IP and a port,
-// since names would be looked up outside of the cluster.
+// since names would be looked up outside the cluster.
 func (n *Node) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if _, err := netip.ParseAddrPort(address); err != nil {
 		return nil, fmt.Errorf("dialling from %s: %w", n.Name(), err)
@@ -96,8 +97,8 @@ func (n *Node) DialContext(ctx context.Context, network, address string) (net.Co
 	return conn, err
 }
 
-// Cut parts the node from the API server, both ways: kubelet, kube-proxy and pods do not reach it, and it does not
-// reach the kubelet. Connections that stand hang, as they do when a cable is pulled. Pods go on.
+// Cut separates the node from the API server, both ways: kubelet, kube-proxy and pods do not reach it, and it does not
+// reach the kubelet. Open connections hang, as when a cable is pulled. Pods go on running.
 func (n *Node) Cut(ctx context.Context) error {
 	_, err := n.exec(ctx, n.render.CutRules(), "nft", "-f", "-")
 	return err
@@ -109,27 +110,27 @@ func (n *Node) Mend(ctx context.Context) error {
 	return err
 }
 
-// endpointSlices is the resource that the faults of the relay are about.
+// endpointSlices is the resource that the relay's faults apply to.
 const endpointSlices = "endpointslices"
 
-// DelayEndpointSlices holds back the EndpointSlice events that this node's kube-proxy gets, by that long; all else
-// comes in time. 0 ends it.
+// DelayEndpointSlices delays the EndpointSlice events of this node's kube-proxy, and nothing else. 0 ends it.
 func (n *Node) DelayEndpointSlices(ctx context.Context, by time.Duration) error {
 	return n.relayClient().Delay(ctx, relay.Fault{Resource: endpointSlices, Delay: by})
 }
 
-// CutWatch ends the EndpointSlice watch of this node's kube-proxy, which then watches on from where it was.
+// CutWatch ends the EndpointSlice watch of this node's kube-proxy, which then resumes where it was.
 func (n *Node) CutWatch(ctx context.Context) error {
 	return n.relayClient().Cut(ctx, endpointSlices)
 }
 
-// Relist ends the EndpointSlice watch of this node's kube-proxy and answers its next with 410 Gone, so that it
-// lists all slices anew.
+// Relist ends the EndpointSlice watch of this node's kube-proxy and answers its next one with 410 Gone, so that it
+// lists all slices again.
 func (n *Node) Relist(ctx context.Context) error {
 	return n.relayClient().Relist(ctx, endpointSlices)
 }
 
-// NextAddress has the next pod on the node get that address, if it is free. Otherwise each gets the one after the last.
+// NextAddress makes the next pod on the node get that address, if it is free. By default each gets the one after the
+// last.
 func (n *Node) NextAddress(address netip.Addr) error {
 	return os.WriteFile(n.render.LastAddress(), []byte(address.Prev().String()), 0o644)
 }

@@ -1,8 +1,8 @@
 // Package cluster runs a real Kubernetes on one Linux machine: its own control plane, and nodes that are network
 // namespaces, each with its own containerd, kubelet and kube-proxy. Nothing is pulled: Kubernetes is built from Go
-// modules, images are built by package image. Faults are methods of the parts that they befall.
+// modules, images are built by package image. Faults are methods of the parts that they break.
 //
-// All calls need root, except on an instance that is only looked at.
+// All calls need root, except those that only look at an instance.
 package cluster
 
 import (
@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// DefaultName is the instance that the command means when it is not told another.
+	// DefaultName is the instance that the command means unless given another.
 	DefaultName = "lameduck"
 	// DefaultNodes is enough for a client, a stalled node and a healthy one.
 	DefaultNodes = 3
-	// NFTables is the proxy mode that Kubernetes recommends now.
+	// NFTables is the proxy mode that Kubernetes now recommends.
 	NFTables = "nftables"
 	// IPTables is the proxy mode that most clusters have.
 	IPTables = "iptables"
@@ -29,7 +29,7 @@ const (
 	base = "/var/lib/lameduck"
 )
 
-// ErrNotUp says that there is no instance of that name.
+// ErrNotUp means that there is no instance of that name.
 var ErrNotUp = plan.ErrNotUp
 
 // Options say what to start. The zero value is a cluster of three nodes in nftables mode with DNS.
@@ -37,7 +37,7 @@ type Options struct {
 	Name     string    // of the instance; default DefaultName
 	Nodes    int       // default DefaultNodes
 	Proxy    string    // NFTables or IPTables; default NFTables
-	IPv6     bool      // all addresses are of IPv6; default of IPv4
+	IPv6     bool      // all addresses are IPv6; default IPv4
 	NoDNS    bool      // leave CoreDNS out
 	Progress io.Writer // gets a line for each step; default none
 }

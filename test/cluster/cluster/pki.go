@@ -11,10 +11,10 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/render"
 )
 
-// kubeconfigName is the administrator's way in.
+// kubeconfigName is the file name of the administrator's kubeconfig.
 const kubeconfigName = "kubeconfig"
 
-// writeCredentials makes all keys, certificates and kubeconfigs of an instance. Every program has its own name; the
+// writeCredentials creates all keys, certificates and kubeconfigs of an instance. Every program has its own name; the
 // names and groups are those that Kubernetes' built-in roles are bound to.
 func writeCredentials(p plan.Plan) error {
 	ca, err := pki.NewAuthority("lameduck-" + p.Name)
@@ -111,7 +111,7 @@ func (w credentialWriter) controlPlane() error {
 
 func (w credentialWriter) node(n render.Node) error {
 	user := "system:node:" + n.Name()
-	// One certificate each, for serving and as a client; kube-proxy's is valid for its relay's address too.
+	// One certificate each, for server and client; kube-proxy's is valid for its relay's address too.
 	kubelet, err := w.leaf(filepath.Join(n.Dir(), "pki/kubelet"), pki.Subject{
 		CommonName: user, Organizations: []string{"system:nodes"}, Hosts: []string{n.Name()}, Addresses: []netip.Addr{n.Address()},
 	})

@@ -13,13 +13,13 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/netns"
 )
 
-// PodNetwork is the network of a pod, as its containers have it.
+// PodNetwork is the network of a pod, as its containers see it.
 type PodNetwork struct {
 	namespace *os.File
 }
 
 // PodNetwork finds the network of a pod on this node by one of its containers, named as in the pod's status:
-// containerd://ID. Close gives it back.
+// containerd://ID. The caller closes it.
 func (n *Node) PodNetwork(ctx context.Context, containerID string) (*PodNetwork, error) {
 	id, ours := strings.CutPrefix(containerID, "containerd://")
 	if !ours {
@@ -41,7 +41,7 @@ func (n *Node) PodNetwork(ctx context.Context, containerID string) (*PodNetwork,
 	return &PodNetwork{namespace}, nil
 }
 
-// taskPID reads the list of tasks: a heading, then a line each of id, process and status.
+// taskPID reads the list of tasks: a heading, then one line of id, process and status for each.
 func taskPID(list, id string) (int, error) {
 	for line := range strings.Lines(list) {
 		fields := strings.Fields(line)
@@ -57,7 +57,7 @@ func taskPID(list, id string) (int, error) {
 }
 
 // DialContext connects from the pod: with its address, and translated by the rules of its node. The address must be
-// an IP and a port, since names would be looked up outside of the cluster.
+// an IP and a port, since names would be looked up outside the cluster.
 func (p *PodNetwork) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if _, err := netip.ParseAddrPort(address); err != nil {
 		return nil, fmt.Errorf("dialling from a pod: %w", err)
@@ -70,5 +70,5 @@ func (p *PodNetwork) DialContext(ctx context.Context, network, address string) (
 	return conn, err
 }
 
-// Close gives the network back; connections made from it go on.
+// Close releases the network; connections made from it stay open.
 func (p *PodNetwork) Close() error { return p.namespace.Close() }

@@ -50,7 +50,7 @@ func preflight() error {
 	return nil
 }
 
-// hostRanges are the address ranges that the host uses: its interfaces' and its routes', both outside of us.
+// hostRanges are the address ranges that the host uses outside our clusters: its interfaces' and its routes'.
 func hostRanges() ([]netip.Prefix, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
@@ -70,7 +70,7 @@ func hostRanges() ([]netip.Prefix, error) {
 	return append(ranges, routes...), err
 }
 
-// parseRoutes reads /proc/net/route. Routes of /8 and wider are left out: a cluster's are longer and win.
+// parseRoutes reads /proc/net/route. Routes of /8 and wider are left out: a cluster's are more specific and win.
 func parseRoutes(table string) ([]netip.Prefix, error) {
 	const destination, mask, columns = 1, 7, 11
 	var routes []netip.Prefix

@@ -28,10 +28,10 @@ var (
 	pauseProgram = gobuild.Program{Name: "pause", Dir: "programs/pause"}
 )
 
-// programs are the paths of what was built.
+// programs are the paths of the built programs.
 type programs struct{ hyper, relay, pause string }
 
-// Build builds, or finds in the cache, all that Start would build.
+// Build builds, or finds in the cache, everything that Start would build.
 func Build(ctx context.Context, options Options) error {
 	_, err := buildPrograms(ctx, newProgress(options.Progress))
 	return err
@@ -48,7 +48,7 @@ func buildPrograms(ctx context.Context, progress progress) (built programs, err 
 	return built, err
 }
 
-// install puts the programs into dir, so that an instance does not depend on the cache.
+// install copies the programs into dir, so that an instance does not depend on the cache.
 func (p programs) install(dir string) error {
 	if err := gobuild.Install(p.hyper, filepath.Join(dir, "hyper")); err != nil {
 		return err
@@ -59,8 +59,8 @@ func (p programs) install(dir string) error {
 	return os.Symlink("hyper", filepath.Join(dir, "kubectl"))
 }
 
-// writeResolvConf gives pods that use the node's DNS the host's name servers, except those on its loopback: they
-// are not the pod's, and CoreDNS would ask itself.
+// writeResolvConf gives pods that use the node's DNS the host's name servers, except those on its loopback, where
+// CoreDNS would ask itself.
 func writeResolvConf(path string) error {
 	hosts, err := os.ReadFile("/etc/resolv.conf")
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -83,7 +83,7 @@ func withoutLoopback(resolvConf string) string {
 	return kept.String()
 }
 
-// logTail is the end of a log, to be shown with an error.
+// logTail is the end of a log, for an error.
 func logTail(path string) string {
 	const lines = 5
 	content, err := os.ReadFile(path)

@@ -23,7 +23,7 @@ import (
 
 const probeImage = "registry.local/probe:test"
 
-// crashName makes the test binary bring up that instance and nothing else, to be killed in the midst of it.
+// crashName makes the test binary bring up that instance and nothing else, to be killed halfway.
 const crashName = "LAMEDUCK_TEST_CRASH"
 
 func TestMain(m *testing.M) {
@@ -35,13 +35,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// env is a cluster that is up, and what the tests of it need.
+// env is a running cluster and what its tests need.
 type env struct {
 	*cluster.Cluster
 	client kubernetes.Interface
 }
 
-// start brings up a cluster with the probe image loaded. When the test ends, it goes, and must leave nothing.
+// start brings up a cluster with the probe image loaded. When the test ends, the cluster is stopped and must leave
+// nothing.
 func start(t *testing.T, options cluster.Options) env {
 	t.Helper()
 	options.Progress = testLog{t}
@@ -96,7 +97,7 @@ func buildProbe(t *testing.T) string {
 	return archive
 }
 
-// saveLogs keeps the logs of a cluster that failed a test where LAMEDUCK_TEST_LOGS says.
+// saveLogs copies the logs of a cluster whose test failed to the folder LAMEDUCK_TEST_LOGS.
 func saveLogs(t *testing.T, c *cluster.Cluster) {
 	if to := os.Getenv("LAMEDUCK_TEST_LOGS"); t.Failed() && to != "" {
 		if err := os.CopyFS(filepath.Join(to, fmt.Sprint(c.Name(), "-", time.Now().Unix())), os.DirFS(filepath.Join(c.Dir(), "logs"))); err != nil {
@@ -186,7 +187,7 @@ func eventually(t *testing.T, limit time.Duration, what string, check func() boo
 	begin := time.Now()
 	for !check() {
 		if time.Since(begin) > limit {
-			t.Fatalf("after %v not yet: %s", limit, what)
+			t.Fatalf("waited %v for %s", limit, what)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

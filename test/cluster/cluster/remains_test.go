@@ -16,7 +16,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
 )
 
-// TestCrash kills, at several moments, a process that brings a cluster up, and checks that Remove leaves nothing.
+// TestCrash kills a process at several moments while it brings a cluster up, and checks that Remove leaves nothing.
 func TestCrash(t *testing.T) {
 	const name = "test-crash"
 	for _, moment := range []struct {
@@ -42,7 +42,7 @@ func TestCrash(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !awaitLine(output, moment.line) {
-				t.Error("it ended before it came that far")
+				t.Error("it ended before it got that far")
 			}
 			time.Sleep(moment.after)
 			if err := up.Process.Kill(); err != nil {
@@ -62,7 +62,7 @@ func TestCrash(t *testing.T) {
 				mustLeaveNothing(t, left)
 			}
 			if err := cluster.Remove(t.Context(), name); !errors.Is(err, cluster.ErrNotUp) {
-				t.Errorf("a second Remove says: %v", err)
+				t.Errorf("a second Remove: %v", err)
 			}
 		})
 	}
@@ -78,7 +78,7 @@ func awaitLine(output io.Reader, part string) bool {
 	return part == ""
 }
 
-// TestInterrupted ends the context of Start in its midst: it must clean up by itself. Meanwhile nobody else may.
+// TestInterrupted ends the context of Start halfway: Start must clean up by itself. Until then nobody else may.
 func TestInterrupted(t *testing.T) {
 	const name = "test-interrupted"
 	ctx, cancel := context.WithCancelCause(t.Context())

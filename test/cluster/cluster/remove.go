@@ -20,7 +20,7 @@ import (
 func (c *Cluster) Stop(ctx context.Context) error { return Remove(ctx, c.Name()) }
 
 // Remove takes down the instance called name, however far it came up and however it was left. It fails with
-// ErrNotUp if there is none, and if another process is just bringing it up.
+// ErrNotUp if there is none, and with another error if another process is bringing it up.
 func Remove(ctx context.Context, name string) error {
 	if err := plan.ValidateName(name); err != nil {
 		return err
@@ -48,8 +48,8 @@ func Remove(ctx context.Context, name string) error {
 	return remove(ctx, p)
 }
 
-// remove goes on after a step that failed, and reports all of them: the next call has less to do. The plan goes
-// last, and only if all else is gone.
+// remove goes on after a failed step, so that the next call has less to do, and reports all failures. The plan goes
+// last, and only if everything else is gone.
 func remove(ctx context.Context, p plan.Plan) error {
 	failed := []error{killAll(ctx, p)}
 	traces := host.Traces(p.Dir)
@@ -62,11 +62,11 @@ func remove(ctx context.Context, p plan.Plan) error {
 	if err := errors.Join(failed...); err != nil {
 		return fmt.Errorf("taking down cluster %q: %w", p.Name, err)
 	}
-	return forget(ctx, p)
+	return removeFolder(ctx, p)
 }
 
-// forget removes the instance's folder, and with the last instance what was kept for all.
-func forget(ctx context.Context, p plan.Plan) error {
+// removeFolder removes the instance's folder, and with the last instance what all of them shared.
+func removeFolder(ctx context.Context, p plan.Plan) error {
 	unlock, err := lock.Acquire(ctx, base)
 	if err != nil {
 		return err
@@ -90,8 +90,8 @@ func forget(ctx context.Context, p plan.Plan) error {
 	return host.RestoreSysctls(sysctlsFile)
 }
 
-// killAll ends all processes of the instance: those that `up` started with all their descendants, by their marker,
-// and those in its pods, by their cgroup. Nothing in a cluster that goes away is worth a graceful end.
+// killAll kills all processes of the instance: those that `up` started and their descendants, found by their marker,
+// and those in its pods, found by their cgroup. A cluster that is removed needs no graceful end.
 func killAll(ctx context.Context, p plan.Plan) error {
 	return await(ctx, 20*time.Second, "the cluster's processes to end", func(context.Context) error {
 		running, err := processes(p)
@@ -115,7 +115,7 @@ func processes(p plan.Plan) ([]int, error) {
 	return slices.Compact(all), nil
 }
 
-// Footprint lists all that the instance has on the machine, in words. After Stop it is empty.
+// Footprint describes everything that the instance has on the machine. After Stop it is empty.
 func (c *Cluster) Footprint() ([]string, error) {
 	p := c.plan
 	var found []string

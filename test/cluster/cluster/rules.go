@@ -27,8 +27,8 @@ func (n *Node) Rules(ctx context.Context) ([]byte, error) {
 	return dump, err
 }
 
-// Targets are the addresses, pods' and others', that the node's rules send new connections to: those of every rule
-// that translates a destination and that a packet can still reach. Connections that stand are not asked about.
+// Targets are the addresses, of pods and others, that the node's rules send new connections to: those of every rule
+// that translates a destination and that a packet can still reach. Open connections do not matter.
 func (n *Node) Targets(ctx context.Context) (map[netip.Addr]bool, error) {
 	dump, err := n.Rules(ctx)
 	if err != nil {
@@ -45,7 +45,7 @@ func (n *Node) Targets(ctx context.Context) (map[netip.Addr]bool, error) {
 	return graph.Targets(), nil
 }
 
-// RoutesTo says whether node's rules still send new connections to the pod with that address.
+// RoutesTo reports whether the node's rules still send new connections to the pod's address.
 func (c *Cluster) RoutesTo(ctx context.Context, node string, pod netip.Addr) (bool, error) {
 	n, err := c.Node(node)
 	if err != nil {

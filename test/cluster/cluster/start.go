@@ -19,7 +19,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/render"
 )
 
-// cleanupTimeout bounds the taking down of an instance that failed to come up.
+// cleanupTimeout bounds the removal of an instance that failed to come up.
 const cleanupTimeout = time.Minute
 
 // Start brings up a new instance and returns once all its nodes are Ready. It fails if the name is taken, and if it
@@ -53,7 +53,7 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 	return starter.Cluster, nil
 }
 
-// reserve picks a slot and writes the plan before anything else is made. The instance stays locked until release, so
+// reserve picks a slot and writes the plan before anything else exists. The instance stays locked until release, so
 // that nobody takes it down while it comes up.
 func reserve(ctx context.Context, p plan.Plan) (_ plan.Plan, release func(), err error) {
 	if err := os.MkdirAll(base, 0o755); err != nil {
@@ -70,7 +70,7 @@ func reserve(ctx context.Context, p plan.Plan) (_ plan.Plan, release func(), err
 	}
 	p.Dir = filepath.Join(base, p.Name)
 	if _, err := os.Stat(p.Dir); err == nil {
-		return p, nil, fmt.Errorf("cluster %q is up already, or was left by a crash: take it down first "+
+		return p, nil, fmt.Errorf("cluster %q is already up, or was left by a crash: take it down first "+
 			"(`down --name %s`), or choose another name", p.Name, p.Name)
 	}
 	ranges, err := hostRanges()
@@ -117,7 +117,7 @@ func (s starter) run(ctx context.Context, programs programs) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	s.progress.say("they answer; starting kubelets and kube-proxies")
+	s.progress.say("they are up; starting kubelets and kube-proxies")
 	for _, node := range s.Nodes() {
 		if err := s.agents(node); err != nil {
 			return err
@@ -135,9 +135,9 @@ func (s starter) run(ctx context.Context, programs programs) error {
 	return nil
 }
 
-// prepare makes all that is not a process: folders, credentials, configuration, cgroups, links.
+// prepare creates everything that is not a process: folders, credentials, configuration, cgroups, links.
 func (s starter) prepare(ctx context.Context, programs programs) error {
-	// A kubelet has its own view of the machine's mounts; what it mounts for pods must yet be seen by containerd.
+	// A kubelet has its own view of the machine's mounts, but containerd must see what it mounts for pods.
 	if err := host.Share(s.plan.Dir); err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (s starter) controlPlane(ctx context.Context) error {
 	return s.start(s.Scheduler, proc.Spec{Args: render.Scheduler(s.plan)})
 }
 
-// runtime starts the node's containerd and gives it the image that every pod needs.
+// runtime starts the node's containerd and loads the image that every pod needs.
 func (s starter) runtime(ctx context.Context, node *Node, pause string) error {
 	if err := s.start(node.Containerd, proc.Spec{Args: node.render.Containerd(), Netns: node.render.Netns()}); err != nil {
 		return err
@@ -223,7 +223,7 @@ func (s starter) runtime(ctx context.Context, node *Node, pause string) error {
 	return node.load(ctx, pause)
 }
 
-// agents starts what runs on a node besides its containerd.
+// agents starts what else runs on a node besides its containerd.
 func (s starter) agents(node *Node) error {
 	inside := node.render.Netns()
 	if err := s.start(node.Relay, proc.Spec{Args: node.render.Relay(), Netns: inside}); err != nil {
@@ -240,7 +240,7 @@ func (s starter) agents(node *Node) error {
 	return s.start(node.KubeProxy, proc.Spec{Args: node.render.KubeProxy(), Netns: inside})
 }
 
-// start starts the program that spec says as the process p.
+// start starts the process p by spec.
 func (s starter) start(p *Process, spec proc.Spec) error {
 	spec.Name = p.Name
 	_, err := proc.Set{Dir: s.plan.Dir}.Start(spec)

@@ -1,5 +1,5 @@
 // Package image turns a static binary, or files, into a container image, without a daemon and without a registry: one
-// layer with the binary and what else is named, above those that it shares with others, as an archive that
+// layer with the binary and the files, above layers shared with other images, as an archive that
 // `ctr images import` and `docker load` read.
 package image
 
@@ -41,10 +41,10 @@ type Spec struct {
 	Arch       string            // default this machine's
 }
 
-// Layer is one that several images share: an archive and a node have it once.
+// Layer is a layer that several images share: an archive and a node hold it once.
 type Layer struct{ layer v1.Layer }
 
-// NewLayer makes a layer of files: absolute path in the image -> path on this machine.
+// NewLayer makes a layer from files: absolute path in the image -> path on this machine.
 func NewLayer(files map[string]string) (*Layer, error) {
 	content, err := layer(files)
 	if err != nil {

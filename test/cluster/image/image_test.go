@@ -38,7 +38,7 @@ func TestWrite(t *testing.T) {
 			v1.Config{Entrypoint: []string{"/app"}, User: "65532:65532", Env: []string{"PATH=/"}},
 			[]string{"app 755 content of app"},
 		}, {
-			"all that can be said",
+			"all fields",
 			Spec{
 				Tag: "registry.local/app:dev", Binary: binary, Name: "server", Files: map[string]string{"/etc/app/config": config, "/etc/other": config},
 				Entrypoint: []string{"/server", "--serve"}, User: "0", Env: []string{"A=b"},
@@ -186,7 +186,7 @@ func TestRefuses(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		if left, _ := filepath.Glob(archive + "*"); len(left) > 0 {
-			t.Errorf("it left %v", left)
+			t.Errorf("left behind: %v", left)
 		}
 	}
 }

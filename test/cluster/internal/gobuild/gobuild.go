@@ -1,5 +1,5 @@
-// Package gobuild builds the programs that a cluster runs from their sources in this module, and keeps them in the
-// user's cache folder under a hash of all that goes into them.
+// Package gobuild builds the programs that a cluster runs from their sources in this module, and caches them in the
+// user's cache folder under a hash of all their inputs.
 package gobuild
 
 import (
@@ -23,7 +23,7 @@ import (
 type Program struct {
 	Name    string
 	Dir     string   // of the main package, relative to the module's root
-	Sources []string // further folders and files that it is built from, relative to the module's root
+	Sources []string // other folders and files that it is built from, relative to the module's root
 	LDFlags string
 }
 
@@ -80,7 +80,7 @@ func (p Program) flags() []string {
 
 func (p Program) compile(ctx context.Context, dir, binary string, say func(string, ...any)) error {
 	temporary := binary + ".new"
-	defer func() { _ = os.Remove(temporary) }() // it is gone by then if the build succeeds
+	defer func() { _ = os.Remove(temporary) }() // already gone if the build succeeded
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build"}, p.flags()...), "-o", temporary, ".")...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
@@ -131,7 +131,7 @@ func (p Program) hash(root, toolchain string) (string, error) {
 	return fmt.Sprintf("%x", sum.Sum(nil)[:8]), nil
 }
 
-// sourceFiles are those in a folder that a build depends on, or the one file that is named.
+// sourceFiles are the files in a folder that a build depends on, or the file at path.
 func sourceFiles(path string) ([]string, error) {
 	if isFile(path) {
 		return []string{path}, nil
@@ -184,7 +184,7 @@ func goVersion(ctx context.Context, dir string) (string, error) {
 	return strings.TrimSpace(string(output)), nil
 }
 
-// moduleRoot is where this file was compiled from: the programs' sources lie beside it.
+// moduleRoot is the module that this file was compiled from: it has the programs' sources.
 func moduleRoot() (string, error) {
 	_, file, _, _ := runtime.Caller(0)
 	root := filepath.Dir(filepath.Dir(filepath.Dir(file)))
@@ -200,7 +200,7 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// Install puts a built program at path, by a hard link where that is possible: it stays when the cache is emptied.
+// Install puts a built program at path, by a hard link if possible, so that it survives emptying the cache.
 func Install(binary, path string) error {
 	if os.Link(binary, path) == nil {
 		return nil

@@ -47,7 +47,7 @@ func TestBuildOnce(t *testing.T) {
 	}
 	said.all = nil
 	if _, err := pause.Build(t.Context(), said.say); err != nil || len(said.all) > 0 {
-		t.Errorf("what is cached was built again: %v, %v", said.all, err)
+		t.Errorf("a cached program was built again: %v, %v", said.all, err)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestHash(t *testing.T) {
 		t.Error("another toolchain gives the same hash")
 	}
 	if _, err := (Program{Dir: "none"}).hash(root, "go1"); err == nil {
-		t.Error("a folder that is not there has a hash")
+		t.Error("a missing folder has a hash")
 	}
 }
 
@@ -151,7 +151,7 @@ func TestInstall(t *testing.T) {
 	if err := os.WriteFile(binary, []byte("code"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// /dev/shm is another file system on most machines: there it is a copy.
+	// /dev/shm is another file system on most machines, so the program is copied there.
 	shm, err := os.MkdirTemp("/dev/shm", "lameduck")
 	if err != nil {
 		shm = dir

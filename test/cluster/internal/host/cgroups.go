@@ -40,7 +40,7 @@ func cgroupRoots(table string) []string {
 	return roots
 }
 
-// Make makes the cgroups, with all that their hierarchies have to give.
+// Make creates the cgroups, with every controller that their hierarchies have.
 func (c Cgroups) Make() error {
 	for _, dir := range c.roots {
 		for _, step := range strings.Split(strings.Trim(c.path, "/"), "/") {
@@ -60,7 +60,7 @@ func (c Cgroups) Make() error {
 }
 
 // delegate lets the children of a cgroup use what it has itself: its controllers in version 2, its processors and
-// memory nodes in version 1, where new cpusets are empty and take no process.
+// memory nodes in version 1, where new cpusets are empty and accept no process.
 func delegate(dir string) error {
 	if controllers, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers")); err == nil {
 		var enable []string
@@ -85,7 +85,7 @@ func delegate(dir string) error {
 	return nil
 }
 
-// Processes are the ids of all that runs in the cgroups or below.
+// Processes are the ids of all processes in the cgroups or below.
 func (c Cgroups) Processes() []int {
 	var all []int
 	for _, dir := range c.tree() {
@@ -100,7 +100,7 @@ func (c Cgroups) Processes() []int {
 	return slices.Compact(all)
 }
 
-// Remove removes the cgroups and all below, which must be empty of processes.
+// Remove removes the cgroups and all below, which must hold no processes.
 func (c Cgroups) Remove() error {
 	tree := c.tree()
 	slices.Reverse(tree)
@@ -133,7 +133,7 @@ func (c Cgroups) tree() []string {
 			if err == nil && entry.IsDir() {
 				dirs = append(dirs, path)
 			}
-			return nil // a cgroup may go while we look
+			return nil // a cgroup may disappear while we look
 		})
 	}
 	return dirs

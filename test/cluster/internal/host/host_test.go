@@ -29,7 +29,7 @@ func TestMountAbove(t *testing.T) {
 		"/var/lib/lameduck/abc":           "/",
 	} {
 		if got := mountAbove(mountTable, path); got != want {
-			t.Errorf("%s lies on %s, want %s", path, got, want)
+			t.Errorf("%s is on %s, want %s", path, got, want)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func TestCgroupRoots(t *testing.T) {
 	}
 }
 
-// Hierarchies of files stand for those of the kernel.
+// Hierarchies of plain files stand in for the kernel's.
 func TestCgroups(t *testing.T) {
 	v1, v2 := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(v1, "cpuset.cpus"), "0-1\n")
@@ -145,13 +145,13 @@ func TestSysctls(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := read(t, file); got != "{}" {
-		t.Errorf("a second instance overwrote what the first had saved by %s", got)
+		t.Errorf("a second instance overwrote what the first had saved with %s", got)
 	}
 	if err := RestoreSysctls(file); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(file); err == nil {
-		t.Error("the file outlives the restoring")
+		t.Error("the file is still there after RestoreSysctls")
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Links are those of the named network links that exist on the host.
+// Links returns which of the named network links exist on the host.
 func Links(names []string) []string {
 	var existing []string
 	for _, name := range names {
@@ -35,7 +35,7 @@ func IP(ctx context.Context, script string) error {
 func RemoveLinks(ctx context.Context, names []string) error {
 	var failed []error
 	for _, name := range Links(names) {
-		// A link whose other end's namespace has gone goes by itself, perhaps right now.
+		// A link disappears by itself once the namespace of its other end is gone, perhaps right now.
 		if err := IP(ctx, "link delete "+name+"\n"); err != nil && len(Links([]string{name})) > 0 {
 			failed = append(failed, err)
 		}

@@ -12,7 +12,7 @@ import (
 // mountInfo lists the mounts that this thread sees.
 const mountInfo = "/proc/thread-self/mountinfo"
 
-// Mounts are the mount points in or below dir, the deepest last made first.
+// Mounts are the mount points at or below dir, the most recent first.
 func Mounts(dir string) ([]string, error) {
 	table, err := os.ReadFile(mountInfo)
 	if err != nil {
@@ -32,7 +32,7 @@ func mountsBelow(table, dir string) []string {
 	return found
 }
 
-// MountOf is the mount point that path lies on.
+// MountOf is the mount point that path is on.
 func MountOf(path string) (string, error) {
 	table, err := os.ReadFile(mountInfo)
 	if err != nil {
@@ -51,7 +51,7 @@ func mountAbove(table, path string) string {
 	return longest
 }
 
-// contains says whether path is dir or lies in it.
+// contains reports whether path is dir or below it.
 func contains(dir, path string) bool {
 	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
@@ -70,7 +70,7 @@ func mountPoints(table string) []string {
 // unescape undoes the kernel's octal escapes of blanks, newlines and backslashes.
 var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace
 
-// UnmountAll unmounts all that is in or below dir.
+// UnmountAll unmounts everything at or below dir.
 func UnmountAll(dir string) error {
 	mounts, err := Mounts(dir)
 	if err != nil {

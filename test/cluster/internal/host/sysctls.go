@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// kubeletSysctls are the machine's settings that a kubelet changes when it starts, and cannot be told not to.
+// kubeletSysctls are the machine's settings that every kubelet changes when it starts; it has no option against that.
 var kubeletSysctls = []string{
 	"/proc/sys/vm/overcommit_memory",
 	"/proc/sys/vm/panic_on_oom",
@@ -18,7 +18,7 @@ var kubeletSysctls = []string{
 	"/proc/sys/kernel/keys/root_maxbytes",
 }
 
-// SaveSysctls writes the settings to file, unless they are there from an instance that is still up.
+// SaveSysctls writes the settings to file, unless an instance that is still up did so.
 func SaveSysctls(file string) error {
 	if _, err := os.Stat(file); err == nil {
 		return nil
@@ -39,7 +39,7 @@ func SaveSysctls(file string) error {
 	return nil
 }
 
-// RestoreSysctls sets what SaveSysctls wrote to file, and removes the file.
+// RestoreSysctls restores what SaveSysctls wrote to file, and removes the file.
 func RestoreSysctls(file string) error {
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

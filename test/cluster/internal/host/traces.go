@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// containerLogs is where every kubelet links its containers' logs, whatever it is told.
+	// containerLogs is where every kubelet links its containers' logs, whatever its configuration.
 	containerLogs = "/var/log/containers"
-	// cniResults is where the CNI library notes the networks that it has joined containers to.
+	// cniResults is where the CNI library notes which networks containers have joined.
 	cniResults = "/var/lib/cni/results"
-	// KubeletFolder is where every kubelet listens for device plugins, whatever it is told: two at once would get in
-	// each other's way, so each must have a folder of its own put there.
+	// KubeletFolder is where every kubelet listens for device plugins, whatever its configuration: two at once would
+	// get in each other's way, so each has a folder of its own mounted there.
 	KubeletFolder = "/var/lib/kubelet"
 )
 
-// Traces are the files outside of an instance's folder that its programs leave when they are killed: links to its
+// Traces are the files outside an instance's folder that its programs leave when they are killed: links to its
 // logs, notes about its containers' networks, and the sockets of its containers' shims.
 func Traces(dir string) []string {
 	var traces []string
@@ -32,7 +32,7 @@ func Traces(dir string) []string {
 	}
 	notes, _ := filepath.Glob(filepath.Join(cniResults, "*"))
 	for _, note := range notes {
-		// A note tells where its container's network namespace is pinned: in the instance's folder.
+		// A note says where its container's network namespace is pinned: in the instance's folder.
 		if content, err := os.ReadFile(note); err == nil && bytes.Contains(content, []byte(`"`+dir+"/")) {
 			traces = append(traces, note)
 		}
@@ -54,15 +54,15 @@ func RemoveTraces(traces []string) error {
 	var failed []error
 	for _, trace := range traces {
 		if err := os.Remove(trace); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			failed = append(failed, fmt.Errorf("removing what was left: %w", err))
+			failed = append(failed, fmt.Errorf("removing a leftover: %w", err))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// RemoveSharedTraces removes, after the last instance, the folders outside of all instances that are empty now.
+// RemoveSharedTraces removes, after the last instance, the shared folders that are now empty.
 func RemoveSharedTraces() {
 	for _, dir := range []string{KubeletFolder, cniResults, filepath.Dir(cniResults), containerLogs} {
-		_ = os.Remove(dir) // fails if it is not empty, and is then somebody's
+		_ = os.Remove(dir) // fails if it is not empty: then it is somebody else's
 	}
 }

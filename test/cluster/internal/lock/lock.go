@@ -1,4 +1,4 @@
-// Package lock holds folders against other processes. The kernel frees a lock when its holder ends, however it ends.
+// Package lock locks folders across processes. The kernel releases a lock when its holder ends, however it ends.
 package lock
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Acquire waits until it holds the folder alone, or until ctx ends.
+// Acquire waits until it has locked the folder, or until ctx ends.
 func Acquire(ctx context.Context, folder string) (release func(), err error) {
 	for {
 		release, held, err := Try(folder)
@@ -25,7 +25,7 @@ func Acquire(ctx context.Context, folder string) (release func(), err error) {
 	}
 }
 
-// Try holds the folder alone if nobody else does.
+// Try locks the folder unless somebody else has.
 func Try(folder string) (release func(), held bool, err error) {
 	file, err := os.Open(folder)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 const ownNamespace = "/proc/thread-self/ns/net"
 
-// Create makes a new network namespace and pins it at path, which must not exist yet.
+// Create creates a network namespace and pins it at path, which must not exist yet.
 func Create(path string) error {
 	pin, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o444)
 	if err != nil {
@@ -34,8 +34,8 @@ func Create(path string) error {
 	return <-done
 }
 
-// Do runs f on a thread inside the namespace pinned at path. Sockets that f makes and processes that it starts
-// belong to that namespace for good; goroutines that f starts do not.
+// Do runs f on a thread inside the namespace pinned at path. Sockets that f opens and processes that it starts
+// stay in that namespace; goroutines that f starts are outside it.
 func Do(path string, f func() error) error {
 	target, err := os.Open(path)
 	if err != nil {
@@ -55,7 +55,7 @@ func Do(path string, f func() error) error {
 	}
 	result := f()
 	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
-		// The thread stays locked, so the runtime discards it instead of running others in the wrong namespace.
+		// The thread stays locked, so the runtime discards it instead of running other goroutines in the wrong namespace.
 		return fmt.Errorf("leaving the network namespace %s: %w", path, err)
 	}
 	runtime.UnlockOSThread()

@@ -1,4 +1,4 @@
-// Package pki makes the certificates of a cluster: its own authorities, and a leaf for each program.
+// Package pki creates the certificates of a cluster: its own authorities, and a leaf for each program.
 package pki
 
 import (
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// lifetime outlives any test; the cluster and its keys are thrown away together.
+// lifetime exceeds any test's; a cluster and its keys are thrown away together.
 const lifetime = 30 * 24 * time.Hour
 
 // Authority signs certificates.
@@ -30,7 +30,7 @@ type Authority struct {
 // Leaf is a certificate with its key, both as PEM.
 type Leaf struct{ Certificate, Key []byte }
 
-// Subject says whom a leaf names: a user and its groups for a client, hosts and addresses for a server.
+// Subject is what a leaf names: a user and its groups for a client, hosts and addresses for a server.
 type Subject struct {
 	CommonName    string
 	Organizations []string
@@ -38,7 +38,7 @@ type Subject struct {
 	Addresses     []netip.Addr
 }
 
-// NewAuthority makes a self-signed authority.
+// NewAuthority creates a self-signed authority.
 func NewAuthority(name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -61,7 +61,7 @@ func NewAuthority(name string) (*Authority, error) {
 	return &Authority{certificate, key, encode("CERTIFICATE", der)}, nil
 }
 
-// Issue makes a leaf that can serve, if the subject has hosts or addresses, and can authenticate as a client.
+// Issue issues a leaf that can authenticate a client, and a server if the subject has hosts or addresses.
 func (a *Authority) Issue(subject Subject) (Leaf, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -91,7 +91,7 @@ func (a *Authority) Issue(subject Subject) (Leaf, error) {
 // Key is the authority's own key as PEM.
 func (a *Authority) Key() ([]byte, error) { return encodeKey(a.key) }
 
-// NewKeyPair makes a bare key pair, as PEM, for signing tokens.
+// NewKeyPair creates a bare key pair, as PEM, for signing tokens.
 func NewKeyPair() (private, public []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -104,7 +104,7 @@ func NewKeyPair() (private, public []byte, err error) {
 	return private, encode("PUBLIC KEY", der), err
 }
 
-// Write puts the leaf at base.crt and base.key.
+// Write writes the leaf to base.crt and base.key.
 func (l Leaf) Write(base string) error {
 	if err := os.MkdirAll(filepath.Dir(base), 0o755); err != nil {
 		return err

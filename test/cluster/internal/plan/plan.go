@@ -1,5 +1,5 @@
 // Package plan derives every name, address, port and path of an instance from its name, its slot and its number
-// of nodes, so that two instances never meet and `down` knows what `up` may have made, even if `up` was killed.
+// of nodes, so that two instances never collide and `down` knows what `up` may have created, even if `up` was killed.
 package plan
 
 import (
@@ -20,30 +20,30 @@ const (
 	// MaxNodes keeps a node's number inside one octet of its addresses.
 	MaxNodes = 100
 
-	// APIServerPort is bound on the instance's own address, as the others are: so they are the same in all.
+	// APIServerPort is bound on the instance's own address, like the other ports: so all instances use the same ones.
 	APIServerPort = 6443
 	// EtcdPort is where the API server finds etcd.
 	EtcdPort = 2379
-	// EtcdPeerPort is where other members would find etcd.
+	// EtcdPeerPort is where other members would find this one.
 	EtcdPeerPort = 2380
 
 	stateFile = "state.json"
 )
 
-// Plan is what identifies an instance. It is written before anything else is made and removed after all else.
+// Plan is what identifies an instance. It is written before anything else is created and removed after everything else.
 type Plan struct {
 	Name  string `json:"name"`
 	Slot  int    `json:"slot"`
 	Nodes int    `json:"nodes"`
 	Proxy string `json:"proxy"`          // nftables or iptables
-	IPv6  bool   `json:"ipv6,omitempty"` // all addresses are of this family; else of IPv4
+	IPv6  bool   `json:"ipv6,omitempty"` // all addresses are IPv6; else IPv4
 	DNS   bool   `json:"dns"`
 	Dir   string `json:"dir"`
 }
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,19}$`)
 
-// Validate reports the first mistake, in words for the one who called the command.
+// Validate reports the first mistake, in words for the command's user.
 func (p Plan) Validate() error {
 	if err := ValidateName(p.Name); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (p Plan) Validate() error {
 	return nil
 }
 
-// ValidateName reports whether name can be an instance's: it becomes a folder and part of other names.
+// ValidateName checks that name can be an instance's: it becomes a folder and part of other names.
 func ValidateName(name string) error {
 	if !validName.MatchString(name) {
 		return fmt.Errorf("instance name %q: use at most 20 lower-case letters, digits and dashes, a letter first", name)
@@ -107,10 +107,10 @@ func (p Plan) Cgroup() string { return "/lameduck-" + p.Name }
 // NodeName is the Kubernetes name of node n, n from 1.
 func NodeName(n int) string { return fmt.Sprintf("node%d", n) }
 
-// NodeDir holds all that node n keeps on disk, its sockets and its namespace.
+// NodeDir holds everything that node n keeps on disk, its sockets and its namespace.
 func (p Plan) NodeDir(n int) string { return filepath.Join(p.Dir, NodeName(n)) }
 
-// AllAddrs is what listens on every address.
+// AllAddrs is the address to listen on for all addresses.
 func (p Plan) AllAddrs() netip.Addr {
 	if p.IPv6 {
 		return netip.IPv6Unspecified()
@@ -141,7 +141,7 @@ func (p Plan) Save() error {
 	return os.Rename(temporary, p.Path(stateFile))
 }
 
-// ErrNotUp says that there is no instance of that name.
+// ErrNotUp means that there is no instance of that name.
 var ErrNotUp = errors.New("no such cluster is up")
 
 // Load reads the plan of the instance called name in base.
@@ -188,7 +188,7 @@ func All(base string) ([]Plan, error) {
 type network struct {
 	v4       func(slot int) (a, b, c byte)
 	v4Bits   int
-	v6, bits int // the fourth group of fd1e:d0cc:SLOT, and how long the prefix is
+	v6, bits int // the fourth group of fd1e:d0cc:SLOT, and the prefix's length
 }
 
 var (

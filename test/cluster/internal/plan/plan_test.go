@@ -39,12 +39,12 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// Nothing of one instance may meet anything of another, nor its own.
+// Nothing of one instance may collide with anything of another, or with anything else of its own.
 func TestAddressesAreApart(t *testing.T) {
 	seen := map[string]string{}
 	claim := func(what, who string) {
 		if other, taken := seen[what]; taken {
-			t.Errorf("%s is of %s and of %s", what, other, who)
+			t.Errorf("%s belongs to %s and to %s", what, other, who)
 		}
 		seen[what] = who
 	}
@@ -68,12 +68,12 @@ func TestAddressesAreApart(t *testing.T) {
 			claim(p.NodeAddr(n).String(), "a node")
 			claim(p.PodCIDR(n).String(), "a node's pods")
 			if !p.NodeNet().Contains(p.NodeAddr(n)) || !p.ClusterCIDR().Overlaps(p.PodCIDR(n)) {
-				t.Errorf("slot %d: node %d lies outside", slot, n)
+				t.Errorf("slot %d: node %d is outside its ranges", slot, n)
 			}
 		}
 		for _, address := range []netip.Addr{p.APIServiceAddr(), p.DNSAddr()} {
 			if !p.ServiceCIDR().Contains(address) {
-				t.Errorf("slot %d: %s lies outside of %s", slot, address, p.ServiceCIDR())
+				t.Errorf("slot %d: %s is outside %s", slot, address, p.ServiceCIDR())
 			}
 		}
 	}
@@ -102,7 +102,7 @@ func TestFreeSlot(t *testing.T) {
 		{"a gap", []Plan{all[0], all[2]}, nil, 1, ""},
 		{"node range busy", nil, prefixes("172.30.0.0/30"), 1, ""},
 		{"pod range busy", nil, prefixes("10.240.7.0/24"), 1, ""},
-		{"service range busy", nil, prefixes("10.96.0.0/12"), -1, "10.96.0.0/16 meets the host's 10.96.0.0/12"},
+		{"service range busy", nil, prefixes("10.96.0.0/12"), -1, "10.96.0.0/16 overlaps the host's 10.96.0.0/12"},
 		{"all instances", all, nil, -1, `172.30.15.0/24 is cluster "other"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -142,10 +142,10 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Error(diff)
 	}
 	if _, err := Load(base, "three"); !errors.Is(err, ErrNotUp) {
-		t.Errorf("an instance that is not there: %v", err)
+		t.Errorf("a missing instance: %v", err)
 	}
 	if _, err := Load(base, "../"+filepath.Base(base)+"/one"); err == nil {
-		t.Error("a path is taken for a name")
+		t.Error("a path passes as a name")
 	}
 	if err := os.WriteFile(filepath.Join(base, "one", stateFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// FreeSlot picks the lowest slot that no other instance has and whose ranges meet none of the host's.
-// inUse are the host's own addresses and routes, the default route left out.
+// FreeSlot picks the lowest slot that no other instance has and whose ranges overlap none of the host's.
+// inUse are the host's own addresses and routes, without the default route.
 func FreeSlot(others []Plan, inUse []netip.Prefix) (int, error) {
 	var busy []string
 	for slot := range Slots {
@@ -30,7 +30,7 @@ func occupant(slot int, others []Plan, inUse []netip.Prefix) string {
 	for _, wanted := range (Plan{Slot: slot}).Ranges() {
 		for _, taken := range inUse {
 			if wanted.Overlaps(taken) {
-				return fmt.Sprintf("%s meets the host's %s", wanted, taken)
+				return fmt.Sprintf("%s overlaps the host's %s", wanted, taken)
 			}
 		}
 	}

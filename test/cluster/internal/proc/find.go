@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Marked lists the processes that carry the marker of the instance in dir, the caller left out.
+// Marked lists the processes that carry the marker of the instance in dir, except the caller.
 func Marked(dir string) []int {
 	marker := []byte("\x00" + MarkerVariable + "=" + dir + "\x00")
 	var found []int
@@ -78,7 +78,7 @@ func stat(path string) (state byte, started uint64, err error) {
 }
 
 // parseStat reads the state and the start time out of a line of /proc/PID/stat. The second field, the command's
-// name, may itself hold blanks and parentheses, so the fields are counted from the last closing one.
+// name, may itself hold blanks and parentheses, so fields are counted from the last closing parenthesis.
 func parseStat(data []byte) (state byte, started uint64, err error) {
 	const afterName, startTimeField = 3, 22
 	end := bytes.LastIndexByte(data, ')')

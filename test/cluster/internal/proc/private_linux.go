@@ -12,8 +12,8 @@ import (
 	"github.com/lameduck-dev/lameduck/test/cluster/internal/host"
 )
 
-// withFolders runs f on a thread that sees folders replaced, path by replacement, and so do processes that f starts.
-// All other mounts stay as they are: what is shared with the host goes on being shared.
+// withFolders runs f on a thread that sees folders replaced, path by replacement, as do the processes that f starts.
+// All other mounts stay shared with the host.
 func withFolders(folders map[string]string, f func() error) error {
 	if len(folders) == 0 {
 		return f()
@@ -42,12 +42,12 @@ func replaceFolders(folders map[string]string) error {
 		if err != nil {
 			return err
 		}
-		// Without this the replacement would be seen on the host too.
+		// Without this the host would see the replacement too.
 		if err := unix.Mount("", mount, "", unix.MS_PRIVATE, ""); err != nil {
 			return fmt.Errorf("making the mount %s private: %w", mount, err)
 		}
 		if err := unix.Mount(folders[path], path, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("putting %s in the place of %s: %w", folders[path], path, err)
+			return fmt.Errorf("mounting %s on %s: %w", folders[path], path, err)
 		}
 	}
 	return nil

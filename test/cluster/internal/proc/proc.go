@@ -1,6 +1,6 @@
-// Package proc starts the long-running processes of an instance, and finds, signals and ends them again from any
+// Package proc starts the long-running processes of an instance, and finds, signals and ends them from any
 // other process. Each has its own session, a log, and a record on disk with its id and start time. All carry a
-// marker in their environment, which their children inherit: whatever `up` started is found by it even when `up`
+// marker in their environment, which their children inherit: it finds whatever `up` started, even if `up`
 // died between starting a process and recording it. Nothing is ever found by a program's name.
 package proc
 
@@ -23,16 +23,16 @@ import (
 // MarkerVariable holds the directory of the instance that a process belongs to.
 const MarkerVariable = "LAMEDUCK_CLUSTER"
 
-// stopGrace is what a process gets between SIGTERM and SIGKILL.
+// stopGrace is the time between SIGTERM and SIGKILL.
 const stopGrace = 10 * time.Second
 
-// What the kernel does at once takes longer on a machine that has more to do than it can.
+// What the kernel usually does at once takes longer on an overloaded machine.
 const (
 	killGrace  = time.Minute     // from SIGKILL until the process is gone
-	pauseGrace = 5 * time.Second // from SIGSTOP until all threads stand still
+	pauseGrace = 5 * time.Second // from SIGSTOP until all threads have stopped
 )
 
-// Set is the processes of one instance. Its records lie in Dir/processes, its logs in Dir/logs.
+// Set is the processes of one instance. Its records are in Dir/processes, its logs in Dir/logs.
 type Set struct{ Dir string }
 
 // Spec says how to start a process.
@@ -40,7 +40,7 @@ type Spec struct {
 	Name  string   `json:"name"` // such as etcd or node1/kubelet
 	Args  []string `json:"args"`
 	Netns string   `json:"netns,omitempty"` // the file that pins its network namespace; empty for the host's
-	// Folders are those that the process, and nobody else, sees replaced: path by replacement.
+	// Folders are those that only this process sees replaced: path by replacement.
 	Folders map[string]string `json:"folders,omitempty"`
 }
 
@@ -59,13 +59,13 @@ type Process struct {
 // Process returns the handle for name, whether or not there is such a process.
 func (s Set) Process(name string) *Process { return &Process{Name: name, set: s} }
 
-// Start starts what spec says, recorded under its name.
+// Start starts a process by its spec, and records it under its name.
 func (s Set) Start(spec Spec) (*Process, error) {
 	p := s.Process(spec.Name)
 	return p, p.start(spec)
 }
 
-// Environment is what a process of this instance must have in its environment.
+// Environment is the marker that every process of this instance must have in its environment.
 func (s Set) Environment() string { return MarkerVariable + "=" + s.Dir }
 
 // Log is the path of the process's output.
@@ -84,7 +84,7 @@ func (p *Process) Start() error {
 		return err
 	}
 	if isRunning(r.PID, r.Started) {
-		return fmt.Errorf("starting %s: it is running already, as process %d", p.Name, r.PID)
+		return fmt.Errorf("starting %s: it is already running, as process %d", p.Name, r.PID)
 	}
 	return p.start(r.Spec)
 }
@@ -103,7 +103,7 @@ func (p *Process) start(spec Spec) error {
 	cmd := exec.Command(spec.Args[0], spec.Args[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Dir = p.set.Dir
-	// Little else from the caller: a proxy in its environment would come between the parts of the cluster.
+	// Little else from the caller: a proxy in its environment would get between the parts of the cluster.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.set.Dir, p.set.Environment()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	launch := cmd.Start
@@ -121,13 +121,13 @@ func (p *Process) start(spec Spec) error {
 	return p.write(record{Spec: spec, PID: cmd.Process.Pid, Started: started})
 }
 
-// Running says whether the process runs, stopped by a signal or not.
+// Running reports whether the process exists, paused or not.
 func (p *Process) Running() bool {
 	r, err := p.read()
 	return err == nil && isRunning(r.PID, r.Started)
 }
 
-// State says in a word how the process is: running, paused or stopped.
+// State is the process's state in a word: running, paused or stopped.
 func (p *Process) State() string {
 	pid, err := p.PID()
 	switch {
@@ -139,7 +139,7 @@ func (p *Process) State() string {
 	return "running"
 }
 
-// PID is the process's id, or an error if it does not run.
+// PID is the process's id, or an error if it is not running.
 func (p *Process) PID() (int, error) {
 	r, err := p.read()
 	if err != nil {
@@ -151,7 +151,7 @@ func (p *Process) PID() (int, error) {
 	return r.PID, nil
 }
 
-// Pause freezes the process (SIGSTOP) and returns when it stands still.
+// Pause freezes the process (SIGSTOP) and returns when all its threads have stopped.
 func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP, 'T') }
 
 // Resume lets a paused process go on.
@@ -170,10 +170,11 @@ func (p *Process) signal(signal syscall.Signal, until byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("signalling %s: it did not stand still within %v of %v", p.Name, pauseGrace, signal)
+	return fmt.Errorf("signalling %s: it did not stop within %v of %v", p.Name, pauseGrace, signal)
 }
 
-// Stop ends the process: SIGTERM, then SIGKILL after 10 s or when ctx ends. A process that does not run is no error.
+// Stop ends the process: SIGTERM, then SIGKILL after 10 s or when ctx ends. It is not an error if the process is not
+// running.
 func (p *Process) Stop(ctx context.Context) error {
 	r, err := p.read()
 	if err != nil {
@@ -182,7 +183,7 @@ func (p *Process) Stop(ctx context.Context) error {
 	if !isRunning(r.PID, r.Started) {
 		return nil
 	}
-	// A process that is paused takes the SIGTERM only once it goes on.
+	// A paused process gets the SIGTERM only once it continues.
 	_ = syscall.Kill(r.PID, syscall.SIGTERM)
 	_ = syscall.Kill(r.PID, syscall.SIGCONT)
 	ctx, cancel := context.WithTimeout(ctx, stopGrace)

@@ -32,7 +32,7 @@ func TestLife(t *testing.T) {
 	if err != nil || !other.Running() || other.State() != "running" {
 		t.Fatalf("after Start: pid %d, %s, %v", first, other.State(), err)
 	}
-	if err := p.Start(); err == nil || !strings.Contains(err.Error(), "running already") {
+	if err := p.Start(); err == nil || !strings.Contains(err.Error(), "already running") {
 		t.Errorf("started twice: %v", err)
 	}
 	if err := p.Pause(); err != nil || other.State() != "paused" {
@@ -86,11 +86,11 @@ func TestNoSuchProcess(t *testing.T) {
 		}
 	}
 	if _, err := (Set{Dir: t.TempDir()}).Start(Spec{Name: "x", Args: []string{"/no/such/program"}}); err == nil {
-		t.Error("a program that is not there was started")
+		t.Error("a missing program was started")
 	}
 }
 
-// A record whose process id went to another process must not be believed.
+// A record whose process id was reused must not be believed.
 func TestReusedID(t *testing.T) {
 	p, _ := startSleep(t)
 	r, err := p.read()
@@ -103,7 +103,7 @@ func TestReusedID(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.Running() {
-		t.Error("a process of another start time counts as ours")
+		t.Error("a process with another start time counts as ours")
 	}
 	if err := p.write(r); err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestMarked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command("sleep", "60") // as a shim is: started by one of ours, recorded nowhere
+	child := exec.Command("sleep", "60") // like a shim: started by one of ours, recorded nowhere
 	child.Env = append(os.Environ(), set.Environment())
 	if err := child.Start(); err != nil {
 		t.Fatal(err)

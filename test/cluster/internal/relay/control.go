@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Control is the handler of a relay's orders: PUT /delay, POST /cut, POST /relist.
+// Control handles a relay's orders: PUT /delay, POST /cut, POST /relist.
 func (r *Relay) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /delay", func(response http.ResponseWriter, request *http.Request) {
@@ -37,7 +37,7 @@ func (r *Relay) Control() http.Handler {
 // Client gives orders to the relay that listens on Socket.
 type Client struct{ Socket string }
 
-// Delay holds back what the API server sends on watches of resource; 0 ends it.
+// Delay delays what the API server sends on watches of the fault's resource; 0 ends it.
 func (c Client) Delay(ctx context.Context, fault Fault) error {
 	body, err := json.Marshal(fault)
 	if err != nil {
@@ -46,12 +46,12 @@ func (c Client) Delay(ctx context.Context, fault Fault) error {
 	return c.order(ctx, http.MethodPut, "/delay", body)
 }
 
-// Cut ends the open watches of resource; kube-proxy goes on from where it was.
+// Cut ends the open watches of resource; kube-proxy resumes where it was.
 func (c Client) Cut(ctx context.Context, resource string) error {
 	return c.order(ctx, http.MethodPost, "/cut?"+url.Values{"resource": {resource}}.Encode(), nil)
 }
 
-// Relist ends the open watches of resource and refuses the next, so that kube-proxy lists anew.
+// Relist ends the open watches of resource and refuses the next, so that kube-proxy lists again.
 func (c Client) Relist(ctx context.Context, resource string) error {
 	return c.order(ctx, http.MethodPost, "/relist?"+url.Values{"resource": {resource}}.Encode(), nil)
 }

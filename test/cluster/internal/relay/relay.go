@@ -1,7 +1,7 @@
-// Package relay stands between one node's kube-proxy and the API server and can disturb what kube-proxy watches:
-// delay it, cut it, or tell it that its place in the stream is gone, so that it must list anew. It speaks HTTP on
-// both sides, because a list is made necessary by an answer (410 Gone), not by a broken connection: after a broken
-// one, a client goes on from where it was.
+// Package relay is a relay between one node's kube-proxy and the API server that can disturb kube-proxy's watches:
+// delay them, cut them, or answer that their place in the stream is gone, so that kube-proxy must list again. It speaks
+// HTTP on both sides, because only an answer (410 Gone) makes a client list; after a broken connection it resumes
+// where it was.
 package relay
 
 import (
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// Relay is a reverse proxy with faults. Its zero faults pass everything on unchanged and at once.
+// Relay is a reverse proxy with faults. Without a fault it forwards everything unchanged and at once.
 type Relay struct {
 	proxy  *httputil.ReverseProxy
 	faults faults
@@ -29,12 +29,12 @@ type Relay struct {
 type Fault struct {
 	// Resource is the plural name, such as endpointslices.
 	Resource string `json:"resource"`
-	// Delay holds back everything that the API server sends on a watch for this long, its order kept. What is on its
-	// way already keeps the delay that it came under.
+	// Delay delays everything that the API server sends on a watch, in order. What is already in the relay keeps the
+	// delay it arrived under.
 	Delay time.Duration `json:"delay,omitempty"`
 }
 
-// New relays to server by transport, which authenticates as kube-proxy.
+// New returns a relay to server over transport, which authenticates as kube-proxy.
 func New(server *url.URL, transport http.RoundTripper, log *slog.Logger) *Relay {
 	r := &Relay{}
 	r.faults.delays = map[string]time.Duration{}
@@ -52,7 +52,7 @@ func New(server *url.URL, transport http.RoundTripper, log *slog.Logger) *Relay 
 		},
 		ErrorHandler: func(response http.ResponseWriter, request *http.Request, err error) {
 			log.Info("the API server did not answer", "path", request.URL.Path, "error", err)
-			// A watch whose connection is refused is tried again from where it was, without a list. kube-proxy's own
+			// A client whose watch is refused a connection resumes where it was, without a list. kube-proxy's own
 			// connection was not refused, but this answer makes it do the same.
 			if _, isWatch := watched(request.URL); isWatch && errors.Is(err, syscall.ECONNREFUSED) {
 				refuse(response, http.StatusTooManyRequests, "TooManyRequests", "the API server refuses connections")
@@ -65,10 +65,10 @@ func New(server *url.URL, transport http.RoundTripper, log *slog.Logger) *Relay 
 	return r
 }
 
-// Delay holds back what comes on watches of the fault's resource.
+// Delay delays what comes on watches of the fault's resource.
 func (r *Relay) Delay(fault Fault) error { return r.faults.set(fault) }
 
-// ServeHTTP passes a request on, unless a fault answers it.
+// ServeHTTP forwards a request, unless a fault answers it.
 func (r *Relay) ServeHTTP(response http.ResponseWriter, request *http.Request) {
 	if resource, isWatch := watched(request.URL); isWatch && r.faults.takeGone(resource) {
 		refuse(response, http.StatusGone, "Expired", "too old resource version, says the relay")
@@ -115,7 +115,7 @@ func (f *faults) delay(resource string) time.Duration {
 	return f.delays[resource]
 }
 
-// cut ends the open watches of resource, and returns how many. With gone, the next watch of each is refused by 410.
+// cut ends the open watches of resource, and returns how many. With gone, as many of the next ones are answered 410.
 func (f *faults) cut(resource string, gone bool) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

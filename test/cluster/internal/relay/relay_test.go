@@ -29,7 +29,7 @@ type pair struct {
 	server  *httptest.Server
 	events  chan string  // sent to every watch
 	opened  atomic.Int32 // watches so far
-	active  atomic.Int32 // watches that stand
+	active  atomic.Int32 // open watches
 }
 
 func newPair(t *testing.T) *pair {
@@ -139,7 +139,7 @@ func TestDelayIsForOneResource(t *testing.T) {
 	}
 }
 
-// closeAll ends the watches of resource, so that the next event goes to another's.
+// closeAll ends the watches of resource, so that the next event goes to those of another.
 func closeAll(t *testing.T, p *pair, resource string) {
 	t.Helper()
 	if err := p.control.Cut(t.Context(), resource); err != nil {
@@ -165,7 +165,7 @@ func TestCut(t *testing.T) {
 		t.Errorf("the API server saw %d watches, want 3", got)
 	}
 	if got := p.active.Load(); got != 2 {
-		t.Errorf("%d watches stand, want the other and the new one", got)
+		t.Errorf("%d watches are open, want the other one and the new one", got)
 	}
 }
 
@@ -216,7 +216,7 @@ func TestBadOrders(t *testing.T) {
 	}
 }
 
-// A delay shifts the events in time and keeps their order and their distances.
+// A delay shifts the events in time and keeps their order and spacing.
 func TestDelayShifts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faults := faults{delays: map[string]time.Duration{"x": 5 * time.Second}, watches: map[*watch]struct{}{}}
@@ -247,7 +247,7 @@ func TestDelayShifts(t *testing.T) {
 	})
 }
 
-// A cut does not wait for what is held back.
+// A cut does not wait for delayed events.
 func TestCutDuringDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		faults := faults{

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// watch is the body of one watch's answer, its bytes held back for as long as the fault says.
+// watch is the body of one watch's answer, with its bytes delayed as the fault says.
 type watch struct {
 	resource string
 	body     io.ReadCloser
@@ -17,7 +17,7 @@ type watch struct {
 	current  chunk
 }
 
-// chunk is what came at once, and when it may go on.
+// chunk is what arrived at once, and when to forward it.
 type chunk struct {
 	bytes []byte
 	due   time.Time
@@ -45,8 +45,8 @@ func (w *watch) pump() {
 	}
 }
 
-// Read returns the next bytes once they are due. A broken connection to the API server is an ordinary end of the
-// stream, as a cut is: client-go takes the one for the other, and would take any other error for a reason to list.
+// Read returns the next bytes once they are due. A broken connection to the API server ends the stream normally, as a
+// cut does: client-go treats the two alike, and would list after any other error.
 func (w *watch) Read(into []byte) (int, error) {
 	for len(w.current.bytes) == 0 {
 		if w.current.last {

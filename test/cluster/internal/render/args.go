@@ -13,7 +13,7 @@ func APIServerURL(p plan.Plan) string {
 	return url(p, plan.APIServerPort)
 }
 
-// url is that of a port at the instance's own address.
+// url is the URL of a port on the instance's own address.
 func url(p plan.Plan, port uint16) string {
 	return "https://" + netip.AddrPortFrom(p.HostAddr(), port).String()
 }
@@ -80,8 +80,8 @@ func APIServer(p plan.Plan) []string {
 	}
 }
 
-// ControllerManager is the command line of the controller manager. Its own rate limit, meant for large clusters,
-// would hold up rollouts of a hundred pods.
+// ControllerManager is the command line of the controller manager. Its default rate limit would slow down rollouts of
+// a hundred pods.
 func ControllerManager(p plan.Plan) []string {
 	kubeconfig := p.Path("controller-manager.kubeconfig")
 	return []string{
@@ -147,7 +147,7 @@ func (n Node) KubeProxy() []string {
 	return []string{hyper(n.Plan), "kube-proxy", "--config=" + filepath.Join(n.Dir(), "kube-proxy.yaml")}
 }
 
-// RelayURL is where kube-proxy finds the API server: at the node's relay.
+// RelayURL is where kube-proxy reaches the API server: at the node's relay.
 func (n Node) RelayURL() string { return fmt.Sprintf("https://%s", n.relayAddress()) }
 
 // Relay is the command line of the relay between the node's kube-proxy and the API server.

@@ -8,10 +8,10 @@ import (
 )
 
 // Switch is the file that pins the network namespace of the switch: a bridge that joins the nodes and the host. It
-// is not in the host's own namespace, so that the host's firewall, Docker's above all, has no say between nodes.
+// is not in the host's own namespace, so that the host's firewall, above all Docker's, does not filter between nodes.
 func Switch(p plan.Plan) string { return p.Path("switch") }
 
-// HostLinks is the host's `ip -batch` script: a cable to the switch, and by it the way to each node's pods, so that
+// HostLinks is the host's `ip -batch` script: a link to the switch, and over it the route to each node's pods, so that
 // the API server reaches webhooks.
 func HostLinks(p plan.Plan) string {
 	var script strings.Builder
@@ -24,7 +24,7 @@ func HostLinks(p plan.Plan) string {
 	return script.String()
 }
 
-// atOnce has an address of IPv6 hold before it is known that nobody else has it: nobody does.
+// atOnce makes an IPv6 address usable without duplicate address detection: nobody else has it.
 func atOnce(p plan.Plan) string {
 	if p.IPv6 {
 		return " nodad"
@@ -32,7 +32,7 @@ func atOnce(p plan.Plan) string {
 	return ""
 }
 
-// Family is what ip and nft call the instance's family of addresses.
+// Family is what ip and nft call the instance's address family.
 func Family(p plan.Plan) string {
 	if p.IPv6 {
 		return "ip6"
@@ -40,7 +40,7 @@ func Family(p plan.Plan) string {
 	return "ip"
 }
 
-// SwitchLinks is the switch's `ip -batch` script: the bridge, and a cable into each node's namespace.
+// SwitchLinks is the switch's `ip -batch` script: the bridge, and a link into each node's namespace.
 func SwitchLinks(p plan.Plan) string {
 	var script strings.Builder
 	fmt.Fprintf(&script, "link add bridge type bridge\nlink set bridge up\nlink set host master bridge up\n")
@@ -52,7 +52,7 @@ func SwitchLinks(p plan.Plan) string {
 	return script.String()
 }
 
-// InnerLink is the node's own `ip -batch` script: its address, and the way to the pods of every other node.
+// InnerLink is the node's own `ip -batch` script: its address, and the routes to the pods of all other nodes.
 func (n Node) InnerLink() string {
 	var script strings.Builder
 	fmt.Fprintf(&script, "link set lo up\n")
@@ -67,7 +67,7 @@ func (n Node) InnerLink() string {
 	return script.String()
 }
 
-// CutRules is the nft script that parts the node from the API server, connections that stand included.
+// CutRules is the nft script that cuts the node off from the API server, open connections included.
 func (n Node) CutRules() string {
 	host := n.Plan.HostAddr()
 	return fmt.Sprintf(`table %[4]s %[1]s
@@ -92,7 +92,7 @@ table %[4]s %[1]s {
 `, CutTable, host, plan.APIServerPort, Family(n.Plan))
 }
 
-// CutTable is the node's nft table that parts it from the API server.
+// CutTable is the nft table that cuts the node off from the API server.
 const CutTable = "lameduck-cut"
 
 // MendRules is the nft script that undoes CutRules; it may be run on a node that is not cut.

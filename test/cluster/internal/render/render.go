@@ -1,5 +1,5 @@
-// Package render writes the configuration of every program of a cluster. It is pure: the same plan gives the same
-// text, which golden files hold.
+// Package render renders the configuration of every program of a cluster. It is pure: the same plan gives the same
+// text, which golden files check.
 package render
 
 import (
@@ -42,13 +42,13 @@ func (n Node) Dir() string { return n.Plan.NodeDir(n.Number) }
 // Address is the node's InternalIP.
 func (n Node) Address() netip.Addr { return n.Plan.NodeAddr(n.Number) }
 
-// MetricsAddress is where kube-proxy shows its metrics.
+// MetricsAddress is where kube-proxy serves its metrics.
 func (n Node) MetricsAddress() netip.AddrPort { return netip.AddrPortFrom(n.Plan.AllAddrs(), 10249) }
 
 // PodCIDR is where the node's pods get their addresses.
 func (n Node) PodCIDR() netip.Prefix { return n.Plan.PodCIDR(n.Number) }
 
-// LastAddress is the file in which the IPAM plugin host-local keeps which address it gave out last.
+// LastAddress is the file in which the IPAM plugin host-local remembers the last address that it gave out.
 func (n Node) LastAddress() string {
 	return filepath.Join(n.Dir(), "ipam", n.Plan.Network(), "last_reserved_ip.0")
 }
@@ -59,7 +59,7 @@ func (n Node) Netns() string { return filepath.Join(n.Dir(), "netns") }
 // ContainerdSocket is where the node's container runtime listens.
 func (n Node) ContainerdSocket() string { return filepath.Join(n.Dir(), "containerd.sock") }
 
-// RelaySocket is where the node's relay takes its orders.
+// RelaySocket is where the node's relay takes orders.
 func (n Node) RelaySocket() string { return filepath.Join(n.Dir(), "relay.sock") }
 
 // CNIPlugins is the folder of the CNI plugins.
@@ -95,7 +95,7 @@ func CoreDNS(p plan.Plan) ([]byte, error) {
 	}{p, min(2, p.Nodes), PauseImage})
 }
 
-// Kubeconfig lets user, who is what the leaf says, into the cluster at server.
+// Kubeconfig gives user, whom the leaf names, access to the cluster at server.
 func Kubeconfig(cluster, user, server string, ca []byte, leaf pki.Leaf) ([]byte, error) {
 	encode := base64.StdEncoding.EncodeToString
 	return execute("kubeconfig.yaml", map[string]string{

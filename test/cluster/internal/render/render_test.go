@@ -20,7 +20,7 @@ var testPlan = plan.Plan{Name: "golden", Slot: 2, Nodes: 3, Proxy: "nftables", D
 
 func TestGolden(t *testing.T) { golden(t, testPlan, "testdata") }
 
-// TestGoldenIPv6 is the same instance with addresses of IPv6.
+// TestGoldenIPv6 is the same instance with IPv6 addresses.
 func TestGoldenIPv6(t *testing.T) {
 	p := testPlan
 	p.IPv6 = true
@@ -96,7 +96,7 @@ func compare(t *testing.T, golden, got string) {
 	}
 }
 
-// What the property tests measure must be kube-proxy as it is used everywhere.
+// The property tests must measure kube-proxy as everybody runs it.
 func TestKubeProxyKeepsItsDefaults(t *testing.T) {
 	for _, mode := range []string{"nftables", "iptables"} {
 		p := testPlan

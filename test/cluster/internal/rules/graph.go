@@ -1,4 +1,4 @@
-// Package rules reads a node's packet rules, as nft or iptables-save print them, and answers where new connections
+// Package rules reads a node's packet rules, as nft or iptables-save print them, and finds where new connections
 // can still be sent. An address counts if some rule translates a destination to it and that rule can be reached
 // from a hook by jumps, gotos and verdict maps. What kube-proxy has unlinked but not yet deleted does not count.
 package rules

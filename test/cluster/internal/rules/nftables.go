@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// mapNode keeps the names of maps apart from those of chains.
+// mapNode tells the names of maps from those of chains.
 const mapNode = "@"
 
 // ParseNFTables reads the output of `nft list table ip kube-proxy`.
@@ -36,7 +36,7 @@ func ParseNFTables(dump []byte) (*Graph, error) {
 	return g, lines.Err()
 }
 
-// addNFTablesLine takes a rule or a line of a map's elements; both name chains after goto and jump.
+// addNFTablesLine adds a rule or a line of a map's elements; both name chains after goto and jump.
 func (g *Graph) addNFTablesLine(node string, fields []string) error {
 	for i, field := range fields {
 		if i+1 == len(fields) {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The dumps are of a node with the Services web (two pods, and a node port), sticky (one pod, session affinity) and
+// The dumps are from a node with the Services web (two pods, and a node port), sticky (one pod, session affinity) and
 // nobody (no pod), before and after one pod of web was deleted.
 func TestRecorded(t *testing.T) {
 	for _, test := range []struct {
@@ -58,9 +58,9 @@ func TestReachability(t *testing.T) {
 		{"nft: named verdict map", ParseNFTables,
 			nftHook + "ip daddr vmap @services\n\t}\n\tmap services {\n\t\ttype ipv4_addr : verdict\n" +
 				"\t\telements = { 10.96.0.1 : goto other,\n\t\t\t     10.96.0.2 : goto endpoint-A__10.0.0.1/80 }" + nftPod, []string{"10.0.0.1"}},
-		{"nft: a map that no rule asks", ParseNFTables,
+		{"nft: a map that no rule uses", ParseNFTables,
 			nftHook + "accept\n\t}\n\tmap services {\n\t\telements = { 10.96.0.2 : goto endpoint-A__10.0.0.1/80 }" + nftPod, nil},
-		{"nft: a circle", ParseNFTables, nftHook + "jump nat" + nftPod, nil},
+		{"nft: a loop", ParseNFTables, nftHook + "jump nat" + nftPod, nil},
 		{"iptables: nothing", ParseIPTables, "", nil},
 		{"iptables: unlinked", ParseIPTables, iptHook + iptPod, nil},
 		{"iptables: linked", ParseIPTables, iptHook + "-A KUBE-SERVICES -j KUBE-SEP-A\n" + iptPod, []string{"10.0.0.1"}},
@@ -78,10 +78,10 @@ func TestReachability(t *testing.T) {
 
 func TestUnreadable(t *testing.T) {
 	if _, err := ParseNFTables([]byte(nftHook + "dnat to nowhere")); err == nil {
-		t.Error("nft: a target that is no address passes")
+		t.Error("nft: an invalid target address passes")
 	}
 	if _, err := ParseIPTables([]byte("-A OUTPUT -j DNAT --to-destination nowhere\n")); err == nil {
-		t.Error("iptables: a target that is no address passes")
+		t.Error("iptables: an invalid target address passes")
 	}
 }
 
@@ -119,7 +119,7 @@ func FuzzParse(f *testing.F) {
 			}
 			for address := range graph.Targets() {
 				if address == (netip.Addr{}) {
-					t.Error("an address that is none")
+					t.Error("an empty address")
 				}
 			}
 		}

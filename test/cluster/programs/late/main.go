@@ -1,6 +1,6 @@
-// Command late has a pod's program watch a resource as it was some time ago: it passes what the program
-// asks of the API server on, with the program's own token, and holds the events of these watches back.
-// What is listed is not held back.
+// Command late shows a program in the same pod a resource as it was some time ago: it forwards the program's
+// requests to the API server, with the program's own token, and delays the events of its watches.
+// Lists are not delayed.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	err := run(ctx, log)
 	stop()
 	if err != nil {
-		log.Error("it ends", "error", err)
+		log.Error("exiting", "error", err)
 		os.Exit(1)
 	}
 }

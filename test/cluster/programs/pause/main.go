@@ -1,4 +1,4 @@
-// Command pause is the first process of every pod: it holds the pod's namespaces and reaps what is orphaned there.
+// Command pause is the first process of every pod: it holds the pod's namespaces and reaps orphans there.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command relay runs one node's relay between its kube-proxy and the API server, see internal/relay.
+// Command relay runs one node's relay between its kube-proxy and the API server: see internal/relay.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if err := run(log); err != nil {
-		log.Error("the relay ends", "error", err)
+		log.Error("exiting", "error", err)
 		os.Exit(1)
 	}
 }
@@ -32,7 +32,7 @@ func run(log *slog.Logger) error {
 	caFile := flag.String("ca", "", "certificate of the cluster's authority")
 	certFile := flag.String("cert", "", "kube-proxy's certificate, valid for the listening address too")
 	keyFile := flag.String("key", "", "the key to it")
-	control := flag.String("control", "", "unix socket that takes orders")
+	control := flag.String("control", "", "unix socket for orders")
 	flag.Parse()
 
 	upstream, err := url.Parse(*server)
@@ -75,7 +75,7 @@ func run(log *slog.Logger) error {
 			// Only kube-proxy may borrow kube-proxy's rights.
 			VerifyConnection: func(state tls.ConnectionState) error {
 				if client := state.PeerCertificates[0].Subject.CommonName; client != certificate.Leaf.Subject.CommonName {
-					return fmt.Errorf("%s is not who this relay is for", client)
+					return fmt.Errorf("this relay does not serve %s", client)
 				}
 				return nil
 			},

@@ -1,4 +1,4 @@
-// Command probe is what the cluster's own test runs in pods: an HTTP server, an admission webhook, and a few words.
+// Command probe is what the cluster's own tests run in pods: an HTTP server, an admission webhook, and small tools.
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// deny answers every admission review with no.
+// deny refuses every admission review.
 func deny(response http.ResponseWriter, request *http.Request) {
 	var review struct {
 		Request struct {
