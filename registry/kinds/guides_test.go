@@ -66,8 +66,8 @@ func TestGuidesNameNoOther(t *testing.T) {
 	for file, sentences := range map[string][]string{
 		"registries.md": {
 			seconds(caches.Spring) + " for Nacos, " + seconds(eureka.Kind.Caches) + " for Eureka (" + fmt.Sprintf("%g s", (eureka.Kind.Caches.Most-eureka.ServerCache).Seconds()),
-			seconds(dubbo.Kind.Caches) + " are waited where no silence is seen, as long as a Nacos consumer",
-			"At most " + seconds(etcd.Kind.Caches) + " are waited", seconds(eureka.Kind.Caches) + " for Eureka, and where it is not known; " + seconds(caches.Spring) + " for the others",
+			"Where no silence is seen, the agent waits " + seconds(dubbo.Kind.Caches),
+			"At most " + seconds(etcd.Kind.Caches) + " are waited", seconds(eureka.Kind.Caches) + " for Eureka, or where it is not known; " + seconds(caches.Spring) + " for the others",
 		},
 		"eureka.md": {seconds(eureka.Kind.Caches) + " in the worst case", "at most " + seconds(eureka.Kind.Caches)},
 		"nacos.md":  {seconds(caches.Spring)},
