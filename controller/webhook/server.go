@@ -30,12 +30,12 @@ const (
 	// more than 3 MiB (MaxRequestBodyBytes in k8s.io/apiserver's pkg/server/config.go), and a pod
 	// that is made comes as one object; the rest is for what the API server adds to it.
 	maxReview = 4 << 20
-	// maxReading bounds the reviews that are worked on at once, in bytes: three of the largest, or
-	// more than a thousand of the usual 10 KiB.
-	maxReading = 3 * maxReview
-	// largeReview is one of a pod that takes the processor for seconds: 100,000 ports 2.5 s. They wait
-	// for each other, so that those of others go on. A common pod's is some KiB.
+	// largeReview is the size from which a pod can take the processor for seconds: 100,000 ports 2.5 s. Such
+	// reviews are read and worked on one at a time. They have no part in what the others wait for:
+	// who may make pods can have them asked about without end. A common pod's review is some KiB.
 	largeReview = 64 << 10
+	// maxSmall bounds the other reviews that are worked on at once, in bytes: some 400 of the usual 10 KiB.
+	maxSmall = 4 << 20
 
 	readTime   = 5 * time.Second
 	writeTime  = 10 * time.Second
@@ -138,8 +138,7 @@ type visitorKey struct{}
 
 // handler lets the API server's reviews through, as many at once as there is memory for.
 func (s *Server) handler() http.Handler {
-	reading := semaphore.NewWeighted(maxReading)
-	large := semaphore.NewWeighted(1)
+	large, small := semaphore.NewWeighted(maxReview), semaphore.NewWeighted(maxSmall)
 	path := []byte(Path + s.Token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(status int, why string) {
@@ -164,22 +163,18 @@ func (s *Server) handler() http.Handler {
 			refuse(http.StatusRequestEntityTooLarge, fmt.Sprintf("a review of %d bytes, at most %d are read", size, maxReview))
 			return
 		}
+		memory, takes := small, size
+		if size > largeReview {
+			memory, takes = large, maxReview // all of it: one at a time
+		}
 		waiting, cancel := context.WithTimeout(r.Context(), readTime)
 		defer cancel()
-		if err := reading.Acquire(waiting, size); err != nil {
+		if err := memory.Acquire(waiting, takes); err != nil {
 			s.Count("failed")
 			refuse(http.StatusServiceUnavailable, "too many reviews at once")
 			return
 		}
-		defer reading.Release(size)
-		if size > largeReview {
-			if err := large.Acquire(waiting, 1); err != nil {
-				s.Count("failed")
-				refuse(http.StatusServiceUnavailable, "too many large reviews at once")
-				return
-			}
-			defer large.Release(1)
-		}
+		defer memory.Release(takes)
 		body := make([]byte, size)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			refuse(http.StatusRequestTimeout, "the review did not come in time")
