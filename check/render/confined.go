@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
@@ -23,12 +22,13 @@ const (
 	maxTotal = 256 << 20 // bytes
 )
 
-// confined is the part of the disk below one folder. Nothing outside is opened: a path or a
-// symbolic link that leaves the folder is refused, and kept to be reported, because to kustomize a
-// file that can't be read is one that is not there.
+// confined is the part of the disk that a chart or a kustomization may read: the folder that was
+// named, and the bases that a kustomization names. Nothing else is opened: a path or a symbolic link
+// that leads elsewhere, or to what is hidden, is refused, and kept to be reported, because to
+// kustomize a file that can't be read is one that is not there.
 type confined struct {
-	root    *os.Root
-	top     string // absolute
+	here    string // the working folder, absolute
+	folders []folder
 	files   int
 	total   int64
 	refused error
@@ -38,15 +38,25 @@ type confined struct {
 }
 
 func confine(top string) (*confined, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	c := &confined{here: here}
 	root, err := os.OpenRoot(top)
 	if err != nil {
 		return nil, err
 	}
-	return &confined{root: root, top: top}, nil
+	c.folders = []folder{{top, root}}
+	return c, nil
 }
 
-// close gives the folder back; there is nothing to be done about a failure.
-func (c *confined) close() { _ = c.root.Close() }
+// close gives the folders back; there is nothing to be done about a failure.
+func (c *confined) close() {
+	for _, f := range c.folders {
+		_ = f.root.Close()
+	}
+}
 
 func (c *confined) refuse(err error) error {
 	if c.refused == nil {
@@ -55,44 +65,23 @@ func (c *confined) refuse(err error) error {
 	return err
 }
 
-// rel is a path as the root knows it.
-func (c *confined) rel(path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.top, path)
-	}
-	rel, err := filepath.Rel(c.top, path)
-	if err != nil || !filepath.IsLocal(rel) {
-		return "", c.refuse(fmt.Errorf("%s is outside %s, and nothing outside is read; name a folder that holds both, or start in one", path, c.top))
-	}
-	return rel, nil
-}
-
 func (c *confined) stat(path string) (fs.FileInfo, error) {
-	rel, err := c.rel(path)
+	f, rel, err := c.find(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := c.root.Stat(rel)
-	return info, c.leaves(rel, err)
-}
-
-// leaves reports a symbolic link that the root did not follow.
-func (c *confined) leaves(rel string, err error) error {
-	if err != nil && strings.Contains(err.Error(), "path escapes from parent") {
-		return c.refuse(fmt.Errorf("%s is a symbolic link out of %s, and nothing outside is read; put the file itself there", rel, c.top))
-	}
-	return err
+	return f.root.Lstat(rel)
 }
 
 // ReadFile reads a regular file, within the bounds.
 func (c *confined) ReadFile(path string) ([]byte, error) {
-	rel, err := c.rel(path)
+	f, rel, err := c.find(path)
 	if err != nil {
 		return nil, err
 	}
-	file, err := c.root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not wait
+	file, err := f.root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not wait
 	if err != nil {
-		return nil, c.leaves(rel, err)
+		return nil, err
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -112,7 +101,7 @@ func (c *confined) ReadFile(path string) ([]byte, error) {
 		return nil, c.refuse(fmt.Errorf("%s exceeds what is read: %d MB a file, and %d files of %d MB in all", rel, manifest.MaxBytes>>20, maxFiles, maxTotal>>20))
 	}
 	if c.check != nil {
-		if text, err = c.check(filepath.Join(c.top, rel), text); err != nil {
+		if text, err = c.check(filepath.Join(f.path, rel), text); err != nil {
 			return nil, c.refuse(err)
 		}
 	}
@@ -155,13 +144,13 @@ func (c *confined) Exists(path string) bool {
 
 // ReadDir lists the names in a folder.
 func (c *confined) ReadDir(path string) ([]string, error) {
-	rel, err := c.rel(path)
+	f, rel, err := c.find(path)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := c.root.Open(rel)
+	dir, err := f.root.Open(rel)
 	if err != nil {
-		return nil, c.leaves(rel, err)
+		return nil, err
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(maxFiles + 1)
@@ -175,17 +164,18 @@ func (c *confined) ReadDir(path string) ([]string, error) {
 	return names, err
 }
 
-// CleanedAbs splits a path into folder and file.
+// CleanedAbs splits a path, free of symbolic links, into folder and file: by it kustomize sees what
+// leaves a kustomization's own folder.
 func (c *confined) CleanedAbs(path string) (filesys.ConfirmedDir, string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.top, path)
-	}
-	path = filepath.Clean(path)
-	info, err := c.stat(path)
+	f, rel, err := c.find(path)
 	if err != nil {
 		return "", "", err
 	}
-	if info.IsDir() {
+	info, err := f.root.Lstat(rel)
+	if err != nil {
+		return "", "", err
+	}
+	if path = filepath.Join(f.path, rel); info.IsDir() {
 		return filesys.ConfirmedDir(path), "", nil
 	}
 	return filesys.ConfirmedDir(filepath.Dir(path)), filepath.Base(path), nil

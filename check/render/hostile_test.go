@@ -14,7 +14,8 @@ import (
 
 // TestNothingOutside builds kustomizations and charts that reach out by every field that takes
 // a path, and looks at what is touched: a server that counts its calls, a git on PATH that leaves
-// a mark, and a folder outside in which the kernel reports every open.
+// a mark, and secrets outside and beside them in the working folder, of which the kernel reports
+// every open.
 func TestNothingOutside(t *testing.T) {
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,8 +33,10 @@ func TestNothingOutside(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	outside, programs := t.TempDir(), t.TempDir()
-	rendertest.PutSecret(t, outside)
+	outside, work, programs := t.TempDir(), t.TempDir(), t.TempDir()
+	rendertest.PutSecret(t, filepath.Join(outside, "secret.yaml"))
+	rendertest.PutSecrets(t, work)
+	t.Chdir(work)
 	rendertest.Put(t, filepath.Join(programs, "git"), "#!/bin/sh\n: >"+programs+"/ran\n")
 	rendertest.Put(t, filepath.Join(programs, "helm"), "#!/bin/sh\n: >"+programs+"/ran\n")
 	for _, name := range []string{"git", "helm"} {
@@ -47,8 +50,14 @@ func TestNothingOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer syscall.Close(watch)
-	if _, err := syscall.InotifyAddWatch(watch, outside, syscall.IN_OPEN|syscall.IN_ACCESS); err != nil {
-		t.Fatal(err)
+	watched := []string{outside, filepath.Join(work, ".git")}
+	for _, secret := range rendertest.Secrets {
+		watched = append(watched, filepath.Join(work, secret))
+	}
+	for _, path := range watched {
+		if _, err := syscall.InotifyAddWatch(watch, path, syscall.IN_OPEN|syscall.IN_ACCESS); err != nil {
+			t.Fatal(err)
+		}
 	}
 	opened := func() bool { n, _ := syscall.Read(watch, make([]byte, 4096)); return n > 0 }
 	if _, err := os.ReadFile(filepath.Join(outside, "secret.yaml")); err != nil || !opened() {
@@ -57,7 +66,7 @@ func TestNothingOutside(t *testing.T) {
 
 	for name, folder := range rendertest.Hostile(server.Addr().String(), outside) {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := filepath.Join(work, strings.NewReplacer("/", "-", ".", "-").Replace(name))
 			folder.Put(t, name, dir, outside)
 			r := &Renderer{KubernetesVersion: "1.34"}
 			r.Scan([]string{dir})

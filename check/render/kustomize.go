@@ -67,6 +67,11 @@ func (r *Renderer) kustomize(dir string) ([]*manifest.File, []manifest.Problem) 
 		return nil, problem(path, err)
 	}
 	defer build.disk.close()
+	real, _, err := build.disk.CleanedAbs(build.dir)
+	if err != nil {
+		return nil, problem(path, err)
+	}
+	build.dir = real.String()
 	build.disk.check = build.local
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(build.disk, build.dir)
 	if build.disk.refused != nil {
@@ -119,18 +124,12 @@ func absolute(path string) string {
 	return path
 }
 
-// top is the folder that a chart or kustomization may read: the one that was named, or for what
-// lies in the working folder that one, since overlays name bases beside them.
+// top is the folder that was named, in which a chart or kustomization lies.
 func (r *Renderer) top(dir string) string {
 	top := dir
 	for _, name := range r.names {
-		if rel, err := filepath.Rel(name, top); err == nil && filepath.IsLocal(rel) {
+		if _, ok := below(name, top); ok {
 			top = name
-		}
-	}
-	if here, err := os.Getwd(); err == nil && filepath.Dir(here) != here {
-		if rel, err := filepath.Rel(here, top); err == nil && filepath.IsLocal(rel) {
-			return here
 		}
 	}
 	return top

@@ -16,8 +16,8 @@ import (
 // maxFolders bounds how deep a chart nests: links in it may lead round in a ring.
 const maxFolders = 24
 
-// loadChart reads a chart as Helm does, except for links that leave the named folder: Helm follows
-// them, and .Files.Get shows what is there.
+// loadChart reads a chart as Helm does, except for what is hidden and for links that leave the
+// named folder: Helm follows them, and .Files.Get shows what is there.
 func (r *Renderer) loadChart(dir string) (*chart.Chart, error) {
 	dir = absolute(dir)
 	disk, err := confine(r.top(dir))
@@ -46,6 +46,9 @@ func (r *Renderer) loadChart(dir string) (*chart.Chart, error) {
 			return err
 		}
 		for _, name := range names {
+			if dotted(name) {
+				continue // .git, .env
+			}
 			name = path.Join(under, name)
 			info, err := disk.stat(filepath.Join(dir, name))
 			if err != nil {

@@ -35,8 +35,11 @@ func (r *reading) local(path string, text []byte) ([]byte, error) {
 		return text, nil //nolint:nilerr // kustomize says what is wrong with it
 	}
 	k.FixKustomization()
-	if rel, err := filepath.Rel(r.disk.top, path); err == nil {
-		path = rel
+	for _, f := range r.disk.folders {
+		if rel, ok := below(f.path, path); ok {
+			path = rel
+			break
+		}
 	}
 	for field, paths := range named(&k) {
 		for _, each := range paths {
@@ -54,6 +57,9 @@ func (r *reading) local(path string, text []byte) ([]byte, error) {
 				return nil, err
 			}
 		}
+	}
+	for _, base := range slices.Concat(k.Resources, k.Components) {
+		r.disk.allow(filepath.Join(dir, base))
 	}
 	if dir == r.dir && !slices.Contains(k.BuildMetadata, types.OriginAnnotations) {
 		var whole map[string]any

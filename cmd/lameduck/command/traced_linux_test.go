@@ -42,11 +42,14 @@ func init() {
 	}
 }
 
-// TestCheckReachesOutNowhere: check, and fix as far as it looks, read folders that name servers and
-// programs by every field that takes them, in a process that the kernel would kill for it.
+// TestCheckReachesOutNowhere: check, and fix as far as it looks, read folders that name servers, programs
+// and the secrets around them by every field that takes them, in a process that the kernel would kill
+// for the former.
 func TestCheckReachesOutNowhere(t *testing.T) {
+	work, outside := t.TempDir(), t.TempDir()
 	run := func(how string, args ...string) (out string, status syscall.WaitStatus) {
 		cmd := exec.Command(os.Args[0], args...)
+		cmd.Dir = work
 		cmd.Env = append(os.Environ(), asProgram+"=1", confined+"="+how)
 		text, err := cmd.CombinedOutput()
 		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
@@ -60,21 +63,24 @@ func TestCheckReachesOutNowhere(t *testing.T) {
 		}
 	}
 
-	dir, outside := t.TempDir(), t.TempDir()
-	rendertest.PutSecret(t, outside)
+	rendertest.PutSecret(t, filepath.Join(outside, "secret.yaml"))
+	rendertest.PutSecrets(t, work)
 	folders := rendertest.Hostile("127.0.0.1:1", outside)
+	var dirs []string
 	for name, folder := range folders {
-		folder.Put(t, name, filepath.Join(dir, strings.ReplaceAll(name, " ", "-")), outside)
+		dir := strings.NewReplacer(" ", "-", "/", "-").Replace(name)
+		folder.Put(t, name, filepath.Join(work, dir), outside)
+		dirs = append(dirs, dir)
 	}
-	for _, args := range [][]string{{"check", dir}, {"check", "--format", "json", dir}, {"fix", dir}, {"timeline", dir}, {"inject", "--all", "-f", dir}} {
-		out, status := run("yes", args...)
+	for _, args := range [][]string{{"check"}, {"check", "--output", "json"}, {"fix"}, {"timeline"}, {"inject", "--all"}} {
+		out, status := run("yes", append(args, dirs...)...)
 		if status.Signaled() || status.ExitStatus() == 99 {
 			t.Errorf("%s: %v, killed by %v\n%.2000s", args[0], status.ExitStatus(), status.Signal(), out)
 		}
 		if strings.Contains(out, rendertest.Leak) {
 			t.Errorf("%s shows what is outside:\n%.2000s", args[0], out)
 		}
-		if args[0] == "check" && len(args) == 2 && strings.Count(out, "kustomization.yaml")+strings.Count(out, "Chart.yaml") < len(folders) {
+		if args[0] == "check" && len(args) == 1 && strings.Count(out, "kustomization.yaml")+strings.Count(out, "Chart.yaml") < len(folders) {
 			t.Errorf("%d folders, and not each is named:\n%.4000s", len(folders), out)
 		}
 	}
