@@ -97,6 +97,7 @@ func All() []*check.Rule {
 
 		removedAPI,
 		duplicateKey,
+		unknownField,
 		podsNotRead,
 	}
 	return append(all, ignoreAnnotation(all))

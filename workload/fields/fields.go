@@ -38,13 +38,52 @@ func (p Problem) String() string {
 // stands for, and what a type reads in its own way.
 func Check(n *manifest.Node, as reflect.Type) []Problem {
 	var c checker
-	c.value(n, as, "")
+	c.value(n, as)
 	return c.found
 }
 
-type checker struct{ found []Problem }
+// Unknown is Check for fields that the API does not know alone: it looks at no plain value.
+func Unknown(n *manifest.Node, as reflect.Type) []Problem {
+	c := checker{namesOnly: true}
+	c.value(n, as)
+	return c.found
+}
 
-func (c *checker) value(n *manifest.Node, as reflect.Type, path string) {
+type checker struct {
+	namesOnly bool
+	path      []step
+	found     []Problem
+}
+
+// step is one step of a path. Most paths are never written, so they are not joined before they are.
+type step struct {
+	key string
+	i   int
+	in  reflect.Kind // of what the step goes into: Struct, Map or Slice
+}
+
+func (c *checker) enter(s step) { c.path = append(c.path, s) }
+func (c *checker) leave()       { c.path = c.path[:len(c.path)-1] }
+
+// at is the path to the present value.
+func (c *checker) at() string {
+	var b strings.Builder
+	for i, s := range c.path {
+		switch {
+		case s.in == reflect.Slice:
+			fmt.Fprintf(&b, "[%d]", s.i)
+		case s.in == reflect.Map:
+			b.WriteString("[" + s.key + "]")
+		case i > 0:
+			b.WriteString("." + s.key)
+		default:
+			b.WriteString(s.key)
+		}
+	}
+	return b.String()
+}
+
+func (c *checker) value(n *manifest.Node, as reflect.Type) {
 	for as.Kind() == reflect.Pointer {
 		as = as.Elem()
 	}
@@ -53,71 +92,82 @@ func (c *checker) value(n *manifest.Node, as reflect.Type, path string) {
 	}
 	if scalar := reads(as); scalar || reflect.PointerTo(as).Implements(unmarshaler) {
 		if scalar && n.Kind != manifest.Scalar {
-			c.wants(n, path, "a number or a text")
+			c.wants(n, "a number or a text")
 		}
 		return
 	}
 	switch as.Kind() {
 	case reflect.Struct:
 		if n.Kind != manifest.Map {
-			c.wants(n, path, "fields of its own")
+			c.wants(n, "fields of its own")
 			return
 		}
-		c.fields(n, as, path)
+		c.fields(n, as)
 	case reflect.Map:
 		if n.Kind != manifest.Map {
-			c.wants(n, path, "keys with values")
+			c.wants(n, "keys with values")
 			return
 		}
 		for item := range n.All() {
-			c.value(item, as.Elem(), path+"["+item.Key+"]")
+			c.enter(step{key: item.Key, in: reflect.Map})
+			c.value(item, as.Elem())
+			c.leave()
 		}
 	case reflect.Slice:
-		c.list(n, as, path)
+		c.list(n, as)
 	case reflect.String:
 		if _, text := n.Data().(string); n.Kind != manifest.Scalar || !text {
-			c.wants(n, path, "a text: put it in quotes")
+			c.wants(n, "a text: put it in quotes")
 		}
 	case reflect.Bool:
 		if _, ok := n.Bool(); !ok {
-			c.wants(n, path, "true or false, without quotes")
+			c.wants(n, "true or false, without quotes")
 		}
 	case reflect.Int32, reflect.Int64:
 		if _, ok := n.Int(); !ok {
-			c.wants(n, path, "a whole number, without quotes")
+			c.wants(n, "a whole number, without quotes")
 		}
 	}
 }
 
-func (c *checker) list(n *manifest.Node, as reflect.Type, path string) {
+func (c *checker) list(n *manifest.Node, as reflect.Type) {
 	if as.Elem().Kind() == reflect.Uint8 {
 		return // bytes are written as a text
 	}
 	if n.Kind != manifest.List {
-		c.wants(n, path, "a list")
+		c.wants(n, "a list")
 		return
 	}
 	i := 0
 	for item := range n.All() {
-		c.value(item, as.Elem(), fmt.Sprintf("%s[%d]", path, i))
+		c.enter(step{i: i, in: reflect.Slice})
+		c.value(item, as.Elem())
+		c.leave()
 		i++
 	}
 }
 
-func (c *checker) fields(n *manifest.Node, as reflect.Type, path string) {
+func (c *checker) fields(n *manifest.Node, as reflect.Type) {
 	known := fieldsOf(as)
 	for item := range n.All() {
-		at := strings.TrimPrefix(path+"."+item.Key, ".")
-		if field, ok := known.types[item.Key]; ok {
-			c.value(item, field, at)
-		} else if !strings.Contains(item.Key, "{{") {
-			c.found = append(c.found, Problem{Node: item, Path: at, Near: Near(item.Key, known.names)})
+		field, ok := known.types[item.Key]
+		if ok && field.plain && c.namesOnly {
+			continue
 		}
+		c.enter(step{key: item.Key, in: reflect.Struct})
+		if ok {
+			c.value(item, field.as)
+		} else if !strings.Contains(item.Key, "{{") {
+			c.found = append(c.found, Problem{Node: item, Path: c.at(), Near: Near(item.Key, known.names)})
+		}
+		c.leave()
 	}
 }
 
-func (c *checker) wants(n *manifest.Node, path, what string) {
-	c.found = append(c.found, Problem{Node: n, Path: path, Wants: what})
+func (c *checker) wants(n *manifest.Node, what string) {
+	if !c.namesOnly {
+		c.found = append(c.found, Problem{Node: n, Path: c.at(), Wants: what})
+	}
 }
 
 // has names what a value is.
@@ -144,10 +194,30 @@ func reads(t reflect.Type) bool {
 	return t == reflect.TypeFor[resource.Quantity]() || t == reflect.TypeFor[intstr.IntOrString]()
 }
 
+// field is one field of a type.
+type field struct {
+	as    reflect.Type
+	plain bool // nothing in it has fields of its own
+}
+
+// plain reports whether nothing in a value of the type has fields.
+func plain(t reflect.Type) bool {
+	if reads(t) || reflect.PointerTo(t).Implements(unmarshaler) {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return false
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return plain(t.Elem())
+	}
+	return true
+}
+
 // known are the fields of a type, by their names in JSON.
 type known struct {
 	names []string
-	types map[string]reflect.Type
+	types map[string]field
 }
 
 var cache sync.Map // of known, by type
@@ -156,7 +226,7 @@ func fieldsOf(t reflect.Type) known {
 	if found, ok := cache.Load(t); ok {
 		return found.(known)
 	}
-	k := known{types: map[string]reflect.Type{}}
+	k := known{types: map[string]field{}}
 	k.add(t)
 	cache.Store(t, k)
 	return k
@@ -171,7 +241,7 @@ func (k *known) add(t reflect.Type) {
 			k.add(f.Type)
 		case name != "":
 			k.names = append(k.names, name)
-			k.types[name] = f.Type
+			k.types[name] = field{f.Type, plain(f.Type)}
 		}
 	}
 }
