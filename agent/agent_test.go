@@ -33,6 +33,8 @@ func TestRun(t *testing.T) {
 	refused := errors.New("connection refused")
 	final := hubapi.ConfirmResponse{Final: true, Evidence: []termination.Evidence{fact(termination.BarrierMissed, "node2")}}
 	leaving := hubapi.ConfirmResponse{Final: true, Evidence: []termination.Evidence{fact(termination.NotTerminating, "")}}
+	short := yes
+	short.GraceSeconds = 10
 	waitingFor := func(grace int64) hubapi.ConfirmResponse { return hubapi.ConfirmResponse{GraceSeconds: grace} }
 	busy := &pod{every: 10 * ms, until: 250 * ms}
 	tests := []struct {
@@ -52,7 +54,8 @@ func TestRun(t *testing.T) {
 	}{
 		{name: "confirmed while traffic stops", hub: says(yes, 300*ms), pod: busy, from: 550 * ms, to: 620 * ms, says: "routers confirmed after 0.30s (2 nodes), quiet 0.3", seen: termination.Quiet},
 		{name: "confirmed, the last connection is older than the window", hub: says(yes, 900*ms), pod: busy, from: 950 * ms, to: 980 * ms, says: "confirmed after 0.90s"},
-		{name: "confirmed, idle pod", hub: says(yes, 50*ms), pod: &pod{}, from: s, to: 1050 * ms},
+		{name: "confirmed, idle pod", hub: says(yes, 50*ms), pod: &pod{}, from: 15 * s, to: 15100 * ms, says: "no peer was seen", absent: termination.DeadlineReached},
+		{name: "confirmed, idle pod with little time", hub: says(short, 50*ms), pod: &pod{}, from: 6660 * ms, to: 6800 * ms, says: "no peer was seen", absent: termination.DeadlineReached},
 		{name: "confirmed, a router that was not asked goes on", hub: says(yes, 50*ms), pod: &pod{every: 100 * ms, until: time.Hour}, from: 33 * s, to: 33500 * ms, says: "STILL NOT QUIET", seen: termination.DeadlineReached},
 		{name: "confirmed, least wait", set: func(c *Config) { c.MinWait = 10 * s }, hub: says(yes, 50*ms), pod: busy, from: 10 * s, to: 10050 * ms},
 		{name: "least wait beyond the budget", set: func(c *Config) { c.MinWait = time.Hour }, hub: says(yes, 50*ms), pod: busy, from: 33 * s, to: 33100 * ms, absent: termination.DeadlineReached},

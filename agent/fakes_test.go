@@ -73,8 +73,9 @@ type hub struct {
 	start   time.Time
 	confirm func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error)
 	reports []termination.Timeline
-	class   termination.PeerClass // of all peers; client if it is not set
-	strange bool                  // it tells no classes, as a hub of the version before
+	class   termination.PeerClass                // of all peers; client if it is not set
+	classes map[netip.Addr]termination.PeerClass // of single ones
+	strange bool                                 // it tells no classes, as a hub of the version before
 
 	mu      sync.Mutex
 	records []string
@@ -84,7 +85,7 @@ func (h *hub) Confirm(ctx context.Context, question hubapi.Question) (hubapi.Con
 	response, err := h.confirm(ctx, time.Since(h.start), question.Wait)
 	for _, address := range question.Peers {
 		if !h.strange {
-			response.Peers = append(response.Peers, hubapi.Peer{Address: address, Class: cmp.Or(h.class, termination.PeerClient), Name: "shop/sender"})
+			response.Peers = append(response.Peers, hubapi.Peer{Address: address, Class: cmp.Or(h.classes[address], h.class, termination.PeerClient), Name: "shop/sender"})
 		}
 	}
 	return response, err

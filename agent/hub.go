@@ -53,6 +53,8 @@ type hubState struct {
 	slices time.Time // by the hub's clock: when the last slice no longer offered the pod
 	passed time.Time // by the hub's clock: when the last node had passed the barrier
 	missed []string  // what the hub could not confirm
+	// unserved: with its confirmation it said that no Service has the pod.
+	unserved bool
 	// undeleted: its last word was that nobody has deleted the pod: a container is restarted.
 	undeleted bool
 	err       error // of the last call, if it failed
@@ -216,6 +218,7 @@ func (r *run) hearAnswer(a answer) {
 	switch known {
 	case confirmed:
 		r.watch.mark(now)
+		r.hub.unserved = a.Unserved()
 	case final:
 	default:
 		return

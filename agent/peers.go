@@ -1,14 +1,17 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/agent/sockets"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
@@ -25,10 +28,12 @@ const (
 	maxPeers = 4096
 )
 
-// peers are the addresses that requests came from since the hook began, each with its pace.
+// peers are the addresses that requests came from, or may come from over a connection that stands, each
+// with its pace.
 type peers struct {
 	seen map[netip.Addr]*peer
 	many bool // more than can be told apart
+	sent bool // one was seen by more than what the kernel remembers of it
 	// dnsForgot is since when the cluster's DNS has forgotten the pod; zero: it may know it.
 	dnsForgot time.Time
 }
@@ -104,14 +109,16 @@ func (p *peers) sentBefore(from netip.Addr, in, out uint32, age time.Duration) {
 	}
 }
 
-// list gives the peers that the hub is asked about, and whether it has answered for all.
+// list gives the peers that the hub is asked about, those first of whom it has not told, and whether it
+// has answered for all.
 func (p *peers) list() (addresses []netip.Addr, all bool) {
 	all = !p.many
 	for address, one := range p.seen {
 		addresses = append(addresses, address)
 		all = all && one.class != termination.PeerUnknown
 	}
-	slices.SortFunc(addresses, netip.Addr.Compare)
+	told := func(address netip.Addr) int { return min(len(p.seen[address].class), 1) }
+	slices.SortFunc(addresses, func(a, b netip.Addr) int { return cmp.Or(told(a)-told(b), a.Compare(b)) })
 	return addresses[:min(len(addresses), hubapi.MaxPeers)], all
 }
 
@@ -145,17 +152,13 @@ func (p *peers) waitedFor(start time.Time) string {
 
 // request notes a request, or several at once.
 func (p *peers) request(from netip.Addr, at time.Time) {
-	known := p.seen[from]
+	p.sent = true
+	known := p.at(from)
 	switch {
-	case known == nil && len(p.seen) == maxPeers:
-		p.many = true
-		return
 	case known == nil:
-		known = &peer{first: at, last: at}
-		if p.seen == nil {
-			p.seen = map[netip.Addr]*peer{}
-		}
-		p.seen[from] = known
+		return
+	case known.requests == 0:
+		known.first, known.last = at, at
 	case at.After(known.last):
 		known.pause = max(known.pause, at.Sub(known.last))
 		known.last = at
@@ -163,11 +166,59 @@ func (p *peers) request(from netip.Addr, at time.Time) {
 	known.requests++
 }
 
+// recall notes the requests of a peer's past connections: one over each.
+func (p *peers) recall(past sockets.Past, now time.Time) {
+	known := p.at(past.Peer)
+	if known == nil || past.Seconds == 0 {
+		return
+	}
+	ago := func(seconds int) time.Time { return now.Add(-time.Duration(seconds) * time.Second) }
+	newest := bits.TrailingZeros64(past.Seconds)
+	first, last := ago(bits.Len64(past.Seconds)), ago(newest)
+	if known.requests > 0 {
+		first, last = earlier(first, known.first), later(last, known.last)
+	}
+	known.first, known.last = first, last
+	known.requests += past.Count
+	for rest := past.Seconds >> newest >> 1; rest != 0; {
+		gap := bits.TrailingZeros64(rest) + 1
+		known.pause = max(known.pause, time.Duration(gap)*time.Second)
+		rest >>= gap
+	}
+}
+
+// at gives the peer at an address, one not seen before too; nil if there are too many.
+func (p *peers) at(address netip.Addr) *peer {
+	known := p.seen[address]
+	if known == nil && len(p.seen) == maxPeers {
+		p.many = true
+		return nil
+	}
+	if known == nil {
+		known = &peer{}
+		if p.seen == nil {
+			p.seen = map[netip.Addr]*peer{}
+		}
+		p.seen[address] = known
+	}
+	return known
+}
+
+// anyone reports whether a peer was seen that shows whose requests come. A scraper comes to every pod.
+func (p *peers) anyone() bool {
+	for _, one := range p.seen {
+		if one.class != termination.PeerScraper {
+			return true
+		}
+	}
+	return p.many
+}
+
 // silent reports whether every peer that was seen has been silent for its window, from the given time
-// on. Where no peer was seen, or the pace of one is not known, it is false: their silence is no
-// evidence.
+// on. Where none was seen but in the kernel's memory, or the pace of one is not known, it is false:
+// their silence is no evidence.
 func (p *peers) silent(now time.Time, floor time.Duration, from time.Time) bool {
-	if p.many || len(p.seen) == 0 {
+	if p.many || !p.sent {
 		return false
 	}
 	for _, one := range p.seen {

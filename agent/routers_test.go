@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestRouters(t *testing.T) {
 		says    string
 	}{
 		{name: "a client that goes on", peer: router, class: termination.PeerClient, every: 50 * ms, until: time.Hour, from: s, to: 1200 * ms},
-		{name: "a scraper that goes on", peer: router, class: termination.PeerScraper, every: 50 * ms, until: time.Hour, from: s, to: 1200 * ms},
+		{name: "a scraper that goes on, and nobody else", peer: router, class: termination.PeerScraper, every: 50 * ms, until: time.Hour, from: 15 * s, to: 15300 * ms, says: "no peer was seen"},
 		{name: "a router that learns at once", peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 300 * ms, from: 2250 * ms, to: 2400 * ms},
 		{name: "a router that has learnt before", set: func(c *Config) { c.Age = time.Minute }, before: 2000, peer: router, class: termination.PeerWatcher, every: 50 * ms, until: 10 * ms, from: 5 * s, to: 5200 * ms},
 		{name: "one that has learnt before, and was slow", set: func(c *Config) { c.Age = time.Minute }, before: 60, peer: router, class: termination.PeerWatcher, every: time.Second, until: 10 * ms, from: 14 * s, to: 14200 * ms},
@@ -153,4 +154,186 @@ func forgetting(dns time.Duration) confirming {
 		}
 		return says(yes, 50*ms)(ctx, now, wait)
 	}
+}
+
+// sender opens a connection for each request, every so often until it stops.
+type sender struct {
+	peer         netip.Addr
+	every, until time.Duration
+	closes       bool // it closes them first, and not the pod
+	idle         bool // until the hook's start it sent nothing
+}
+
+// fresh is a pod whose peers open a connection for each request.
+type fresh struct {
+	start   time.Time
+	tables  bool // only they can be read
+	senders []sender
+	before  time.Duration // the last look
+	looked  bool
+}
+
+// Look implements Sockets.
+func (f *fresh) Look() (sockets.Look, error) {
+	now := time.Since(f.start)
+	look := sockets.Look{Opens: 1000, Exact: !f.tables}
+	for i, one := range f.senders {
+		c := sockets.Conn{Peer: one.peer, Port: 8080, Received: true, Sent: true, RecvAgo: 3, SentAgo: 2, SegsIn: 1, SegsOut: 1}
+		if f.tables {
+			c = sockets.Conn{Peer: one.peer, Port: 8080}
+		}
+		sent, told := int(min(now, one.until)/one.every), int(min(f.before, one.until)/one.every)
+		if f.tables {
+			told = max(0, sent-int(time.Minute/one.every))
+		}
+		for id := told + 1; id <= sent; id++ {
+			c.ID = uint64(i+1)<<32 + uint64(id)
+			if !f.tables {
+				look.Gone = append(look.Gone, c)
+			} else if !one.closes {
+				look.Conns = append(look.Conns, c)
+			}
+		}
+		look.Opens += uint64(sent)
+		if !f.looked && !one.closes && !one.idle {
+			past := sockets.Past{Peer: one.peer, Port: 8080}
+			for ago := time.Duration(0); ago < time.Minute; ago += one.every {
+				past.Count++
+				past.Seconds |= 1 << int(ago/time.Second)
+			}
+			look.Past = append(look.Past, past)
+		}
+	}
+	f.before, f.looked = now, true
+	return look, nil
+}
+
+// lost counts what the senders send after the pod has left.
+func (f *fresh) lost(left time.Duration) (lost int) {
+	for _, one := range f.senders {
+		lost += max(0, int(one.until/one.every)-int(left/one.every))
+	}
+	return lost
+}
+
+// TestFreshConnections: a router that opens a connection for each request is waited for like one that
+// keeps them. It may send less often than any quiet window is long: what it has sent in the minute
+// before counts. Nothing that a careful sleep keeps may be lost.
+func TestFreshConnections(t *testing.T) {
+	const late = 8 * s
+	router, caller := netip.MustParseAddr("10.0.1.9"), netip.MustParseAddr("10.0.1.7")
+	classes := map[netip.Addr]termination.PeerClass{router: termination.PeerWatcher, caller: termination.PeerClient}
+	for _, tables := range []bool{false, true} {
+		for _, closes := range []bool{false, true} {
+			for _, every := range []time.Duration{300 * ms, 1100 * ms, 1500 * ms, 3 * s, 5 * s, 7 * s} {
+				for name, others := range map[string][]sender{
+					"alone": nil, "beside a client": {{peer: caller, every: 50 * ms, until: s}},
+				} {
+					if closes && others != nil && every >= s {
+						continue // nothing tells of it: decision 0012, "What remains"
+					}
+					t.Run(fmt.Sprintf("tables %t, it closes %t, every %v, %s", tables, closes, every, name), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) {
+							start := time.Now()
+							c := config()
+							c.Age = 1000 * every
+							f := &fresh{start: start, tables: tables, senders: append([]sender{{peer: router, every: every, until: late, closes: closes}}, others...)}
+							outcome, err := Run(t.Context(), c, Parts{Hub: &hub{start: start, confirm: says(yes, 50*ms), classes: classes}, Sockets: f})
+							took := time.Since(start)
+							if lost, slept := f.lost(took), f.lost(10*s); err != nil || lost > slept {
+								t.Errorf("%d requests come after it has left, at %v (%v); after sleep 10 it is %d\n%s", lost, took, err, slept, outcome)
+							}
+							if took > 15300*ms {
+								t.Errorf("took %v, longer than a careful sleep\n%s", took, outcome)
+							}
+						})
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestWhoWasSeen: whom the agent has to have seen to leave before the ceiling.
+func TestWhoWasSeen(t *testing.T) {
+	router, caller, node := netip.MustParseAddr("10.0.1.9"), netip.MustParseAddr("10.0.1.7"), netip.MustParseAddr("192.168.0.1")
+	classes := map[netip.Addr]termination.PeerClass{router: termination.PeerWatcher, caller: termination.PeerClient, node: termination.PeerNode}
+	scraper := map[netip.Addr]termination.PeerClass{caller: termination.PeerScraper}
+	unserved := hubapi.ConfirmResponse{Confirmed: true, Evidence: []termination.Evidence{{Kind: termination.SliceNotReady, Source: "hub", Detail: "no EndpointSlice holds the pod"}, fact(termination.BarrierPassed, "node1")}}
+	probe := sender{peer: node, every: 2 * s, until: time.Hour}
+	brisk := sender{peer: caller, every: 50 * ms, until: s}
+	for _, tt := range []struct {
+		name     string
+		set      func(*Config)
+		answer   hubapi.ConfirmResponse
+		classes  map[netip.Addr]termination.PeerClass
+		pod      Sockets
+		from, to time.Duration
+		says     string
+	}{
+		{"nobody", nil, yes, classes, &fresh{}, 15 * s, 15200 * ms, "no peer was seen"},
+		{"nobody, a lower ceiling", func(c *Config) { c.PeerCeiling = 5 * s }, yes, classes, &fresh{}, 5 * s, 5200 * ms, "no peer was seen"},
+		{"nobody, and no Service has the pod", nil, unserved, classes, &fresh{}, s, 1200 * ms, ""},
+		{"the kubelet", nil, yes, classes, &fresh{senders: []sender{probe}}, 15 * s, 15200 * ms, "no peer was seen"},
+		{"a scraper", nil, yes, scraper, &fresh{senders: []sender{{peer: caller, every: 10 * s, until: 0}}}, 15 * s, 15200 * ms, "no peer was seen"},
+		{"clients", nil, yes, classes, &fresh{senders: []sender{brisk}}, s, 1700 * ms, ""},
+		{"clients, which close first", nil, yes, classes, &fresh{senders: []sender{{peer: caller, every: 50 * ms, until: s, closes: true}}}, s, 1700 * ms, ""},
+		{"clients, of late", nil, yes, classes, &fresh{senders: []sender{{peer: caller, every: 20 * s, until: 0}}}, s, 1200 * ms, ""},
+		{"a client in the wait", nil, yes, classes, &fresh{senders: []sender{{peer: caller, every: 4 * s, until: 4 * s, closes: true}}}, 5 * s, 5200 * ms, ""},
+		{"clients, and once a router", nil, yes, classes, &fresh{senders: []sender{brisk, {peer: router, every: time.Minute, until: 0}}}, 15 * s, 15200 * ms, "shop/sender (watcher) sent until"},
+		{"a scraper beside clients", nil, yes, map[netip.Addr]termination.PeerClass{router: termination.PeerScraper}, &fresh{senders: []sender{brisk, {peer: router, every: 10 * s, until: 0}}}, s, 1700 * ms, ""},
+		{"a router whose pace shows that it has forgotten", nil, yes, classes, &passed{router, 40, 1<<40 - 1<<20}, s, 1200 * ms, "shop/sender (watcher) sent until"},
+		{"a router over a connection idle for 100 s, once used each minute", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 120}, 15 * s, 15200 * ms, "shop/sender (watcher) sent until"},
+		{"a router over a connection idle for 100 s, once used all the time", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 72000}, s, 1200 * ms, "shop/sender (watcher) sent until"},
+		{"a router over a connection that it has not used", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 20 * s, 0}, 15 * s, 15200 * ms, "shop/sender (watcher)"},
+		{"a client over a connection idle for 100 s", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{caller, 100 * s, 120}, s, 1200 * ms, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				c := config()
+				c.NodeAddresses = []netip.Addr{node}
+				c.Probes = []Probe{{8080, 2 * s}}
+				if tt.set != nil {
+					tt.set(&c)
+				}
+				if f, is := tt.pod.(*fresh); is {
+					f.start = start
+				}
+				outcome, err := Run(t.Context(), c, Parts{Hub: &hub{start: start, confirm: says(tt.answer, 50*ms), classes: tt.classes}, Sockets: tt.pod})
+				if took := time.Since(start); err != nil || took < tt.from || took > tt.to || !strings.Contains(outcome.String(), tt.says) {
+					t.Errorf("took %v (%v), want %v to %v, and to be told %q\n%s", took, err, tt.from, tt.to, tt.says, outcome)
+				}
+			})
+		})
+	}
+}
+
+// passed is a pod of which only the kernel's memory of a peer is left.
+type passed struct {
+	peer    netip.Addr
+	count   int
+	seconds uint64
+}
+
+func (p *passed) Look() (sockets.Look, error) {
+	look := sockets.Look{Exact: true}
+	if p.count > 0 {
+		look.Past = []sockets.Past{{Peer: p.peer, Port: 8080, Count: p.count, Seconds: p.seconds}}
+	}
+	p.count = 0
+	return look, nil
+}
+
+// idleFor is a pod with one kept connection that is not used any more.
+type idleFor struct {
+	peer  netip.Addr
+	since time.Duration
+	segs  uint32 // each way, before
+}
+
+func (i *idleFor) Look() (sockets.Look, error) {
+	ago := uint32(i.since.Milliseconds())
+	return sockets.Look{Opens: 1, Exact: true, Conns: []sockets.Conn{{ID: 1, Peer: i.peer, Port: 8080, Established: true, Received: i.segs > 0, Sent: i.segs > 0,
+		RecvAgo: ago, SentAgo: ago, SegsIn: i.segs, SegsOut: i.segs}}}, nil
 }

@@ -25,9 +25,13 @@ func (r *run) peersForgot(now time.Time) bool {
 }
 
 // knowersForgot reports whether no peer that may know the pod's address sends to it any more, or each
-// that does has been waited for as long as its ceiling.
+// that does has been waited for as long as its ceiling. Where a Service has the pod and nobody was seen
+// to send, nobody is known to have forgotten.
 func (r *run) knowersForgot(now time.Time) bool {
 	elapsed := now.Sub(r.start)
+	if !r.hub.unserved && !r.watch.peers.anyone() && now.Before(earlier(r.start.Add(r.config.PeerCeiling), r.confirmBy())) {
+		return false
+	}
 	late := func(class termination.PeerClass) bool { return elapsed >= r.ceiling(class) }
 	return r.watch.looks > 0 && r.watch.peers.forgot(now, late)
 }
@@ -107,6 +111,8 @@ func (r *run) waited(now time.Time, late bool) {
 	case o.Blind:
 	case r.config.DirectPeers:
 		o.Peers = r.watch.peers.describe(now)
+	case r.hub.known == confirmed && !r.hub.unserved && !r.watch.peers.anyone():
+		o.Peers = "no peer was seen"
 	case r.hub.known == confirmed:
 		o.Peers = r.watch.peers.waitedFor(r.start)
 	}

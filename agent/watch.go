@@ -82,6 +82,9 @@ func (w *watch) seeLook(look sockets.Look, began, now time.Time) {
 				continue
 			}
 			arrived++
+			if !look.Exact && !c.Established && !w.fromNode(c) {
+				w.peers.request(c.Peer, now) // it came and went between two looks
+			}
 		}
 	}
 	w.senders(look, now)
@@ -112,34 +115,43 @@ func (w *watch) seeLook(look sockets.Look, began, now time.Time) {
 const probeSegments = 8
 
 // senders notes which peers have sent, over new connections and over kept ones. Where only the
-// tables can be read, every peer with a connection counts as sending.
+// tables can be read, every peer with a connection counts as sending. In the first look every peer
+// has: over a connection that has stood idle, however long, it may send at any time.
 func (w *watch) senders(look sockets.Look, now time.Time) {
-	since := now.Sub(w.last)
-	if w.looks == 1 {
-		since = unknownStale // what is older than any cache says nothing about it
-	}
+	since, first := milliseconds(now.Sub(w.last)), w.looks == 1
+	w.recall(look, now)
 	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
 		for _, c := range conns {
-			if !w.fromRouter(c) {
-				continue
-			}
-			if !look.Exact && c.Established && !slices.Contains(w.config.NodeAddresses, c.Peer) {
-				w.peers.request(c.Peer, now)
-				continue
-			}
-			if !c.Received || ago(c.RecvAgo) >= milliseconds(since) {
-				continue
-			}
-			if c.SegsIn <= probeSegments && slices.Contains(w.config.NodeAddresses, c.Peer) {
-				continue
-			}
-			w.peers.request(c.Peer, now.Add(-time.Duration(c.RecvAgo)*time.Millisecond))
-			if w.looks == 1 {
-				w.peers.sentBefore(c.Peer, c.SegsIn, c.SegsOut, w.config.Age)
+			switch {
+			case !w.fromRouter(c):
+			case !look.Exact:
+				if c.Established && !w.fromNode(c) {
+					w.peers.request(c.Peer, now)
+				}
+			case !first && (!c.Received || ago(c.RecvAgo) >= since):
+			case c.SegsIn <= probeSegments && w.fromNode(c):
+			default:
+				w.peers.request(c.Peer, now.Add(-time.Duration(c.RecvAgo)*time.Millisecond))
+				if first {
+					w.peers.sentBefore(c.Peer, c.SegsIn, c.SegsOut, w.config.Age)
+				}
 			}
 		}
 	}
 }
+
+// recall notes which peers the kernel remembers from before the first look. On the node's own
+// addresses nothing tells the kubelet from a router.
+func (w *watch) recall(look sockets.Look, now time.Time) {
+	for _, past := range look.Past {
+		if c := (sockets.Conn{Peer: past.Peer, Port: past.Port, Self: past.Self}); w.fromRouter(c) && !w.fromNode(c) {
+			w.peers.recall(past, now)
+		}
+	}
+	w.peers.many = w.peers.many || look.PastMore
+}
+
+func (w *watch) fromNode(c sockets.Conn) bool { return slices.Contains(w.config.NodeAddresses, c.Peer) }
 
 // unexplained compares the kernel's count of opens with what was seen, and gives how many
 // are newly taken as having come and gone between two looks. The two are not read at once,

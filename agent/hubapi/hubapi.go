@@ -121,6 +121,17 @@ func (r ConfirmResponse) Against() []termination.Evidence {
 	return against
 }
 
+// Unserved reports whether the evidence says that no EndpointSlice holds the pod: no Service gives its
+// address out.
+func (r ConfirmResponse) Unserved() bool {
+	for _, fact := range r.Evidence {
+		if fact.Kind == termination.SliceNotReady {
+			return fact.Subject == ""
+		}
+	}
+	return false
+}
+
 // RecordRequest carries what the agent is about to withdraw from registries, so that its traces can
 // be cleared when the pod is gone. It is idempotent.
 type RecordRequest struct {

@@ -18,6 +18,7 @@ const (
 	attrInfo           = 2
 	extInfo            = 1 << (attrInfo - 1)
 	stateEstablished   = 1
+	stateTimeWait      = 6
 	stateCloseWait     = 8
 	stateListen        = 10
 	requestSize        = 56 // struct inet_diag_req_v2
@@ -32,7 +33,8 @@ const (
 type states uint32
 
 const (
-	listen states = 1 << stateListen
+	listen   states = 1 << stateListen
+	timeWait        = 1 << stateTimeWait
 	// open leaves out handshakes, which are no connections yet, and TIME_WAIT and CLOSE,
 	// which are none any more.
 	open states = 1<<stateEstablished | 1<<4 /* FIN_WAIT1 */ | 1<<5 /* FIN_WAIT2 */ |

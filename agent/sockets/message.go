@@ -27,6 +27,7 @@ type diagSock struct {
 	local, peer    netip.Addr
 	port, peerPort uint16
 	cookie         uint64
+	expires        uint32 // ms until the kernel forgets it, in TIME_WAIT
 	unacked        uint32 // bytes not yet acknowledged
 	info           []byte // struct tcp_info, as much as the kernel knows; may be empty
 }
@@ -109,6 +110,7 @@ func parseSock(body []byte) (diagSock, error) {
 		port:     binary.BigEndian.Uint16(body[4:]),
 		peerPort: binary.BigEndian.Uint16(body[6:]),
 		cookie:   uint64(binary.NativeEndian.Uint32(body[44:])) | uint64(binary.NativeEndian.Uint32(body[48:]))<<32,
+		expires:  binary.NativeEndian.Uint32(body[52:]),
 		unacked:  binary.NativeEndian.Uint32(body[60:]),
 	}
 	switch body[0] {

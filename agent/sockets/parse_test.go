@@ -110,14 +110,18 @@ func TestParseRow(t *testing.T) {
 		local, peer string
 		port        uint16
 		state       uint8
+		expires     uint32
 	}{
-		{"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1", "127.0.0.1", "0.0.0.0", 8080, stateListen},
-		{"   1: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000500000A:9C40 01 0:0 00:0 0 0 0 1 1", "127.0.0.1", "10.0.0.5", 8080, stateEstablished},
-		{"   2: 00000000000000000000000001000000:1F90 000080FE000000000000000001000000:9C40 06 0:0", "::1", "fe80::1", 8080, 6},
+		{"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1", "127.0.0.1", "0.0.0.0", 8080, stateListen, timeWaitMillis},
+		{"   1: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000500000A:9C40 01 0:0 00:0 0 0 0 1 1", "127.0.0.1", "10.0.0.5", 8080, stateEstablished, timeWaitMillis},
+		{"   2: 00000000000000000000000001000000:1F90 000080FE000000000000000001000000:9C40 06 0:0", "::1", "fe80::1", 8080, stateTimeWait, timeWaitMillis},
+		{"   3: 0100007F:1F90 0500000A:9C40 06 00000000:00000000 03:0000115C 00000000     0        0 0 3 1", "127.0.0.1", "10.0.0.5", 8080, stateTimeWait, 44_440},
+		{"   4: 0100007F:1F90 0500000A:9C40 06 00000000:00000000 03:FFFFFFFF 00000000     0        0 0 3 1", "127.0.0.1", "10.0.0.5", 8080, stateTimeWait, timeWaitMillis},
+		{"   5: 0100007F:1F90 0500000A:9C40 06 00000000:00000000 00:00000000 00000000     0        0 0 3 1", "127.0.0.1", "10.0.0.5", 8080, stateTimeWait, timeWaitMillis},
 	}
 	for _, tt := range tests {
 		got, err := parseRow([]byte(tt.line))
-		if err != nil || got.local.String() != tt.local || got.peer.String() != tt.peer || got.port != tt.port || got.state != tt.state {
+		if err != nil || got.local.String() != tt.local || got.peer.String() != tt.peer || got.port != tt.port || got.state != tt.state || got.expires != tt.expires {
 			t.Errorf("%s: got %+v, %v", tt.line, got, err)
 		}
 	}

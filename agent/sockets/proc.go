@@ -68,6 +68,7 @@ type tableRow struct {
 	local, peer netip.Addr
 	port        uint16
 	state       uint8
+	expires     uint32 // ms until the kernel forgets it, in TIME_WAIT
 }
 
 func (r tableRow) conn() Conn {
@@ -108,16 +109,16 @@ func readTable(path string, see func(tableRow) error) error {
 	return nil
 }
 
-// parseRow reads "sl: local:port remote:port state ...", all in hexadecimal.
+// parseRow reads "sl: local:port remote:port state queues timer:ticks ...", all in hexadecimal.
 func parseRow(line []byte) (tableRow, error) {
-	var fields [4][]byte
+	var fields [6][]byte
 	count := 0
 	for field := range bytes.FieldsSeq(line) {
 		if fields[count], count = field, count+1; count == len(fields) {
 			break
 		}
 	}
-	if count < len(fields) {
+	if count < 4 {
 		return tableRow{}, fmt.Errorf("%d fields in %q", count, line)
 	}
 	local, port, err := parseEnd(fields[1])
@@ -136,10 +137,13 @@ func parseRow(line []byte) (tableRow, error) {
 	id.SetSeed(seed)
 	id.Write(fields[1])
 	id.Write(fields[2])
-	return tableRow{
-		id:    id.Sum64(),
-		local: local, peer: peer, port: port, state: uint8(state),
-	}, nil
+	row := tableRow{id: id.Sum64(), local: local, peer: peer, port: port, state: uint8(state), expires: timeWaitMillis}
+	if _, ticks, found := bytes.Cut(fields[5], []byte{':'}); found && row.state == stateTimeWait {
+		if left, err := strconv.ParseUint(string(ticks), 16, 32); err == nil && left > 0 { // gVisor tells nothing: then it has just ended
+			row.expires = uint32(min(left, timeWaitMillis/(1000/userHZ)) * (1000 / userHZ))
+		}
+	}
+	return row, nil
 }
 
 // parseEnd reads an address, printed as 32-bit words of the machine's own byte order, and a port.

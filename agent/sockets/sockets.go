@@ -39,6 +39,16 @@ type Conn struct {
 	SegsOut     uint32 // segments with data to the peer so far; wraps
 }
 
+// Past is what the kernel remembers of a peer's connections to one port that the pod closed first: it
+// keeps each for a minute.
+type Past struct {
+	Peer    netip.Addr
+	Port    uint16
+	Self    bool
+	Count   int
+	Seconds uint64 // bit n: one of them ended between n and n+1 s before the look
+}
+
 // Look is what one look saw.
 type Look struct {
 	// Opens counts the connections ever accepted in the pod's network namespace.
@@ -48,6 +58,10 @@ type Look struct {
 	// Gone are inbound connections that ended since the last look, not all of them if
 	// there were many. Each may or may not have been in an earlier look.
 	Gone []Conn
+	// Past are connections that had ended before the first look, which alone has them; PastMore says
+	// that there were those of more peers than it holds.
+	Past     []Past
+	PastMore bool
 	// Exact is false when only the tables could be read: then what is in flight is not known.
 	Exact bool
 }
@@ -63,6 +77,7 @@ type Reader struct {
 	ports   []uint16 // sorted; every port ever seen listening, since connections outlive listeners
 	conns   []Conn
 	gone    []Conn
+	past    pasts
 }
 
 // Open makes a Reader. It always succeeds: Refused says what is not available, and each Look's
@@ -105,16 +120,17 @@ func (r *Reader) Look() (Look, error) {
 		return Look{}, err
 	}
 	r.conns, r.gone = r.conns[:0], r.gone[:0]
+	r.past.of, r.past.more = nil, false // of a look that failed half-way
 	if r.diag == nil {
 		if err := r.readTables(); err != nil {
 			return Look{}, err
 		}
-		return Look{Opens: opens, Conns: r.conns}, nil
+		return r.past.addTo(Look{Opens: opens, Conns: r.conns}), nil
 	}
 	if err := r.readDiag(); err != nil {
 		return Look{}, fmt.Errorf("inet_diag: %w", errors.Join(err, r.diag.reset()))
 	}
-	return Look{Opens: opens, Conns: r.conns, Gone: r.gone, Exact: true}, nil
+	return r.past.addTo(Look{Opens: opens, Conns: r.conns, Gone: r.gone, Exact: true}), nil
 }
 
 func (r *Reader) readDiag() error {
@@ -139,10 +155,17 @@ func (r *Reader) readDiag() error {
 	if len(r.ports) == 0 {
 		return nil
 	}
-	filter := portFilter(r.ports)
+	filter, in := portFilter(r.ports), open
+	if !r.past.told {
+		in |= timeWait
+	}
 	for _, family := range families {
-		err := r.diag.dump(request(family, open, filter), func(s diagSock) error {
-			if !r.inbound(s.port) {
+		err := r.diag.dump(request(family, in, filter), func(s diagSock) error {
+			switch {
+			case !r.inbound(s.port):
+				return nil
+			case s.state == stateTimeWait:
+				r.past.add(s.peer, s.port, s.local == s.peer, s.expires)
 				return nil
 			}
 			return r.add(s.conn())
@@ -166,6 +189,9 @@ func (r *Reader) readTables() error {
 			}
 			if !r.inbound(row.port) {
 				return nil
+			}
+			if row.state == stateTimeWait {
+				r.past.add(row.peer, row.port, row.local == row.peer, row.expires)
 			}
 			return r.add(row.conn())
 		})

@@ -157,6 +157,66 @@ func TestLookSeesWhatCameAndWent(t *testing.T) {
 	}
 }
 
+// TestLookRemembersThePast: the first look has the peers whose connections the pod closed first within the
+// last minute, and only that one.
+func TestLookRemembersThePast(t *testing.T) {
+	for name, open := range map[string]func(testing.TB) *Reader{"inet_diag": openReader, "tables": func(testing.TB) *Reader { return tableReader() }} {
+		for closes, count := range map[string]int{"client": 0, "server": 3} {
+			t.Run(name+", "+closes+" closes first", func(t *testing.T) {
+				l := listenOn(t, "[::]:0")
+				for range 3 {
+					p := connect(t, l, "127.0.0.1")
+					first, second := p.client, p.server
+					if closes == "server" {
+						first, second = second, first
+					}
+					first.Close()
+					io.ReadAll(second)
+					second.Close()
+				}
+				past := func(look Look) (found []Past) {
+					for _, one := range look.Past {
+						if one.Port == portOf(l) {
+							found = append(found, one)
+						}
+					}
+					return found
+				}
+				var got []Past
+				for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+					r := open(t)
+					got = past(look(t, r))
+					if again := past(look(t, r)); len(again) > 0 {
+						t.Fatalf("a later look has %+v", again)
+					}
+					if count == 0 || len(got) == 1 && got[0].Count == count || time.Now().After(deadline) {
+						break
+					}
+				}
+				if count == 0 {
+					if len(got) > 0 {
+						t.Errorf("%+v", got)
+					}
+					return
+				}
+				if len(got) != 1 || got[0].Count != count || got[0].Peer != netip.MustParseAddr("127.0.0.1") || !got[0].Self || got[0].Seconds&0x7ff == 0 || got[0].Seconds>>11 != 0 {
+					t.Errorf("%+v, want %d of the last seconds", got, count)
+				}
+			})
+		}
+	}
+}
+
+func TestPastIsBounded(t *testing.T) {
+	var p pasts
+	for i := range maxPast + 1 {
+		p.add(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 8080, false, uint32(i))
+	}
+	if look := p.addTo(Look{}); len(look.Past) != maxPast || !look.PastMore {
+		t.Errorf("%d peers, more %t", len(look.Past), look.PastMore)
+	}
+}
+
 func TestGoneKeepsTheID(t *testing.T) {
 	r := openReader(t)
 	l := listenOn(t, "127.0.0.1:0")

@@ -47,6 +47,7 @@ func Proofs() []Proof {
 				Proof{"router/late-3s", proxy, against(Bare, behind(lateRouter{late: 3 * time.Second}))},
 				Proof{"router/late-8s", proxy, against(Bare, behind(lateRouter{late: 8 * time.Second}))},
 				Proof{"router/late-12s", proxy, against(Sleep10, behind(lateRouter{late: 12 * time.Second}))},
+				Proof{"router/fresh-8s", proxy, against(Bare, seldom(behind(lateRouter{late: 8 * time.Second, fresh: true})))},
 				Proof{"router/headless", proxy, against(Bare, behind(resolver{5 * time.Second}))},
 				Proof{"router/traefik", proxy, alone(behind(traefik{}))},
 				Proof{"router/traefik-8s", proxy, against(Bare, behind(traefik{8 * time.Second}))},
@@ -55,7 +56,7 @@ func Proofs() []Proof {
 			for _, real := range []string{"nginx", "haproxy", "envoy"} {
 				all = append(all,
 					Proof{join("router", real), proxy, alone(behind(lateRouter{proxy: real}))},
-					Proof{join("router", real+"-8s"), proxy, against(Bare, behind(lateRouter{8 * time.Second, real}))},
+					Proof{join("router", real+"-8s"), proxy, against(Bare, behind(lateRouter{late: 8 * time.Second, proxy: real}))},
 				)
 			}
 			for _, s := range stacks {
@@ -234,6 +235,12 @@ func streams(ctx context.Context, e *Env, name string) (outcomes []Outcome, err 
 // behind puts a router in front of the application.
 func behind(router Router) Trial {
 	return Trial{Replicas: 3, Rate: rate, Action: rollout, Router: router}
+}
+
+// seldom has each pod get a request a second: fewer than its quiet window is long.
+func seldom(t Trial) Trial {
+	t.Rate = float64(t.Replicas)
+	return t
 }
 
 // hubAbsent stops injected pods while hub and webhook are gone: local evidence has to do.

@@ -15,8 +15,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/routers"
 )
 
-// Router stands between the load and the application: it sends to the pods' own addresses over
-// kept connections.
+// Router stands between the load and the application: it sends to the pods' own addresses.
 type Router interface {
 	// deploy puts the router in front of the application and returns its URL.
 	deploy(ctx context.Context, e *Env, app App) (string, error)
@@ -49,6 +48,7 @@ func (e *Env) loadOnce(ctx context.Context, tag string, write func(archive strin
 type lateRouter struct {
 	late  time.Duration
 	proxy string // nginx, haproxy or envoy
+	fresh bool   // it opens a connection for each request, as nginx does unless it is told otherwise
 }
 
 func (r lateRouter) deploy(ctx context.Context, e *Env, app App) (string, error) {
@@ -69,6 +69,9 @@ func (r lateRouter) deploy(ctx context.Context, e *Env, app App) (string, error)
 	}
 	router := App{Namespace: app.Namespace, Name: name, Replicas: 1, Protection: Bare, Account: name,
 		Command: []string{"/router", "--namespace=" + app.Namespace, "--service=" + app.Name, "--late=" + r.late.String()}}
+	if r.fresh {
+		router.Command = append(router.Command, "--fresh")
+	}
 	if r.proxy != "" {
 		err := e.loadOnce(ctx, routers.ProxiesImage, func(archive string) error {
 			return routers.WriteProxies(ctx, filepath.Join(e.dir, "router"), archive, e.progress)

@@ -37,6 +37,7 @@ type config struct {
 	namespace, service string
 	target             string
 	late, resolve      time.Duration
+	fresh              bool
 	proxy              string
 }
 
@@ -48,6 +49,7 @@ func main() {
 	flag.StringVar(&c.target, "target-port", "8080", "the pods' port")
 	flag.DurationVar(&c.late, "late", 0, "how much later than the API server it knows of a change")
 	flag.DurationVar(&c.resolve, "resolve", 0, "look the Service's name up this often, and watch nothing")
+	flag.BoolVar(&c.fresh, "fresh", false, "open a connection for each request, and have the pod close it")
 	flag.StringVar(&c.proxy, "proxy", "", "have this one send the requests: nginx, haproxy or envoy, which listen on 8080")
 	flag.Parse()
 	if _, known := planes[c.proxy]; c.namespace == "" || c.service == "" || c.proxy != "" && !known {
@@ -73,7 +75,7 @@ func run(ctx context.Context, c config) error {
 	if c.proxy != "" {
 		return planes[c.proxy].run(ctx, t)
 	}
-	server := &http.Server{Addr: fmt.Sprintf(":%d", c.port), Handler: handler(t), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: fmt.Sprintf(":%d", c.port), Handler: handler(t, c.fresh), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
 	select {
@@ -218,10 +220,11 @@ func (t *table) take() string {
 	return t.all[t.turn%len(t.all)]
 }
 
-// handler sends each request to the next endpoint, over a connection that is kept, and once.
-func handler(t *table) http.Handler {
+// handler sends each request to the next endpoint, over a connection that is kept unless fresh is set, and
+// once.
+func handler(t *table, fresh bool) http.Handler {
 	proxy := &httputil.ReverseProxy{
-		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, DisableCompression: true},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, DisableCompression: true, DisableKeepAlives: fresh},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: t.take()})
 			r.Out.GetBody = nil // no silent second try of what has a body
