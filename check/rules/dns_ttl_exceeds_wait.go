@@ -18,7 +18,8 @@ var dnsTTLExceedsWait = &check.Rule{
 	Severity: findings.Warning, Confidence: findings.Certain,
 	Title: "DNS answers with the pods' addresses outlive the pods' wait",
 	Why: "A headless Service's clients connect to pod addresses from DNS. A resolver hands an old answer out for its TTL; a pod that waits " +
-		"less before it stops is called after it is gone. CoreDNS gives 5 s unless its Corefile says otherwise, and kubeadm's says 30.",
+		"less before it stops is called after it is gone. CoreDNS gives 5 s unless its Corefile says otherwise, and kubeadm's says 30. " +
+		"A pod of a StatefulSet keeps its name and gets a new address: by that name its old address is called for the TTL, whatever it waited.",
 	Remedy: "Lower the TTL below the wait, or wait longer than the TTL in the preStop hook.",
 	Source: "https://coredns.io/plugins/kubernetes/, https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/",
 	Service: func(p *check.Pass, s *workload.Service) {
@@ -46,10 +47,17 @@ var dnsTTLExceedsWait = &check.Rule{
 			ttl, where, confidence = dnsTime, "the TTL that kubeadm sets up; CoreDNS's own default is 5 s", findings.Possible
 		}
 		for _, w := range s.Workloads {
-			if w.Kind == "StatefulSet" || len(w.Serving) > 0 || w.Finite() || heldByAgent(w) || !slices.ContainsFunc(w.Containers, answers) {
-				continue // each pod is called by its own name, or clients take the other Service
+			if len(w.Serving) > 0 || w.Finite() || heldByAgent(w) || !slices.ContainsFunc(w.Containers, answers) {
+				continue // clients take the other Service, or the agent waits for them
 			}
-			if wait, _ := w.LongestWait(); wait < ttl {
+			wait, _ := w.LongestWait()
+			switch {
+			case wait >= ttl:
+			case w.Kind == "StatefulSet": // mostly called by each pod's own name, for which no other pod answers
+				p.Report(s.Object, at, "answers live %d s (%s): for that long a client may call the old address of a pod of %s that was replaced", ttl, where, w).
+					As(findings.Info, findings.Possible).Of(w).
+					Do("Have clients look the name up again when a connection fails, or lower the TTL. For clients that call the Service by its own name, have the pods wait longer than the TTL in the preStop hook; they wait %d s.", wait)
+			default:
 				p.Report(s.Object, at, "answers live %d s (%s), the pods of %s wait %d s before they stop", ttl, where, w, wait).
 					As(findings.Warning, confidence).Of(w)
 			}
