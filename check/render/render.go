@@ -19,6 +19,8 @@ type Renderer struct {
 	KubernetesVersion string   // as in 1.34, for a chart's conditions
 	Values            []string // files that are laid over a chart's values.yaml, in order
 
+	Charts int // how many folders were taken for charts so far
+
 	// Exceeded, if set, is called when a folder takes more time or memory than it may, while it
 	// is still being rendered: it must end the program.
 	Exceeded func(error)
@@ -65,6 +67,7 @@ func (r *Renderer) Folder(dir string) (files []*manifest.File, problems []manife
 	render := r.kustomize
 	switch {
 	case exists(filepath.Join(dir, "Chart.yaml")):
+		r.Charts++
 		render = r.chart
 	case kustomization(dir) == "":
 		return nil, nil, false

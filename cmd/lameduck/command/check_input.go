@@ -38,10 +38,15 @@ func (i *inputFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&i.kubernetes, "kubernetes-version", "", "the cluster's version (default "+check.DefaultVersion.String()+")")
 	f.StringVar(&i.config, "config", "", "config file (default "+configFile+" if it is there)")
 	f.StringSliceVar(&i.only, "rules", nil, "apply these rules only, comma-separated")
-	f.StringArrayVar(&i.values, "values", nil, "values file for Helm charts, repeatable")
-	i.empty.add(f)
+	i.addReading(f)
 	f.StringVar(&i.imageFacts, "image-facts", "", "`FILE` with facts about images: NAME: {entrypoint, cmd, stopSignal, shell, programs, labels}")
 	f.StringArrayVar(&i.archives, "image-archive", nil, "`[NAME=]PATH` of an image on this disk, to read these facts from: an OCI layout, an archive of one, or the output of docker save; repeatable")
+}
+
+// addReading adds what every command that renders reads by.
+func (i *inputFlags) addReading(f *pflag.FlagSet) {
+	f.StringArrayVar(&i.values, "values", nil, "values file for Helm charts, repeatable")
+	i.empty.add(f)
 }
 
 func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
@@ -144,6 +149,9 @@ func (i *inputFlags) load(cmd *cobra.Command, names []string) (*manifest.Input, 
 	}
 	sayStdin(progress, names)
 	in, err := l.Load(cmd.Context(), names...)
+	if err == nil && len(in.Problems) == 0 && len(i.values) > 0 && renderer.Charts == 0 {
+		err = &exitError{exitUsage, errors.New("--values would have no effect: there is no Helm chart in what was named")}
+	}
 	return in, &renderer, err
 }
 

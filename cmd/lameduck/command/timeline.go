@@ -17,6 +17,9 @@ import (
 const timelineHelp = `Draws how a manifest's grace period is spent: how long each router may go on sending and, beside
 it, what the pod does from its deletion to SIGKILL. Says where requests can be lost.
 
+It reads what check reads: files, folders, standard input (-), charts and kustomizations. --values
+adds values files for charts.
+
 It knows the input only. The routers' times were measured elsewhere, not in your cluster: lameduck
 verify measures there.
 
@@ -29,9 +32,10 @@ Exit codes:
 func newTimeline() *cobra.Command {
 	var input inputFlags
 	cmd := &cobra.Command{
-		Use:   "timeline FILE|FOLDER|-...",
-		Short: "Draw how a manifest's grace period is spent",
-		Long:  timelineHelp,
+		Use:     "timeline FILE|FOLDER|-...",
+		Short:   "Draw how a manifest's grace period is spent",
+		Long:    timelineHelp,
+		Example: "  lameduck timeline deploy/\n  lameduck timeline --values prod.yaml charts/web",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in, _, err := input.load(cmd, args)
 			if err != nil {
@@ -64,7 +68,7 @@ func newTimeline() *cobra.Command {
 		},
 	}
 	cmd.SetFlagErrorFunc(usage)
-	input.empty.add(cmd.Flags())
+	input.addReading(cmd.Flags())
 	return cmd
 }
 

@@ -44,3 +44,23 @@ spec:
 		})
 	}
 }
+
+// TestTimelineOfChart: a chart is drawn as check reads it, with the values that are named.
+func TestTimelineOfChart(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "chart/Chart.yaml", "apiVersion: v2\nname: a\nversion: 0.1.0\n")
+	write(t, "chart/values.yaml", "grace: 30\n")
+	write(t, "chart/templates/web.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  terminationGracePeriodSeconds: {{ .Values.grace }}\n  containers: [{name: web, image: a, ports: [{containerPort: 80}]}]\n")
+	write(t, "prod.yaml", "grace: 75\n")
+	write(t, "pod.yaml", optedIn)
+	for args, want := range map[string]string{
+		"timeline chart":                       "Pod web: grace period 30 s",
+		"timeline --values prod.yaml chart":    "Pod web: grace period 75 s",
+		"timeline --values prod.yaml pod.yaml": "lameduck: --values would have no effect: there is no Helm chart in what was named",
+		"check --values prod.yaml pod.yaml":    "lameduck: --values would have no effect",
+	} {
+		if code, out, log := again(t, "", strings.Fields(args)...); !strings.HasPrefix(out+log, want) || code != 3*strings.Count(want, "lameduck:") {
+			t.Errorf("%s: exit code %d\n%s%s", args, code, out, log)
+		}
+	}
+}
