@@ -233,6 +233,9 @@ func (d document) parse(skipped int, a *arena) (root *Node, overruled []*Node, e
 			return root, nil, nil
 		}
 	}
+	if root, overruled, ok, err := readJSON(d.text, d.off+skipped, a); ok {
+		return root, overruled, err
+	}
 	return readSlow(d.text, d.off+skipped, a)
 }
 
@@ -266,4 +269,9 @@ func Documents(text string) iter.Seq[*Node] {
 
 // ParseValue reads YAML inside a value, such as an annotation's. Its nodes have no place in the
 // file.
-func ParseValue(text string) (*Node, error) { return parseSlow(text, 0, &arena{}) }
+func ParseValue(text string) (*Node, error) {
+	if root, _, ok, err := readJSON(text, 0, &arena{}); ok {
+		return root, err
+	}
+	return parseSlow(text, 0, &arena{})
+}

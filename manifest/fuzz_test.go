@@ -17,7 +17,7 @@ func FuzzEdit(f *testing.F) {
 		"a: &x 1\nb: *x\nc: {<<: &m {d: 1}, e: *x}\nf: {<<: *m, d: 2}\n", "a: &l\n- &i {b: 1}\nc: *l\nd:\n  <<: *i\n",
 		"- - a\n  - b\n-\n  c: >-\n    d\n    e\n\n  f: |+\n    g\n\n  h: !!str 5\n", "--- # c\n{a: [1,\n  2], 'b': \"c\\\n  d\"}\n...\n--- x\n---\ny: z\n",
 		"{\n  \"a\": [\n    {\"b\": []},\n    \"c\"\n  ],\n  \"d\": null\n}\n", `{"a":{"b":[1,2,{"c":"d"}]},"e":""}`, "a:\n  # x\n  b: 1\n  # y\n# z\nc:\n",
-	}, fastDocuments...)
+	}, append(jsonDocuments, fastDocuments...)...)
 	for i, src := range seeds {
 		for j, value := range values {
 			f.Add(src, uint(i+3*j), uint8(2*j), "x: 1")
