@@ -18,7 +18,7 @@ import (
 const (
 	workMax = time.Minute // of ?ms= and ?stream=
 	bodyMax = 1 << 20
-	// streamPause is between two chunks of a streamed answer.
+	// streamPause is the pause between two chunks of a streamed answer.
 	streamPause = 500 * time.Millisecond
 )
 
@@ -33,7 +33,7 @@ type app struct {
 	conns map[net.Conn]connState
 }
 
-// connState is what a connection does, and since when.
+// connState is a connection's state, and since when it has had it.
 type connState struct {
 	state http.ConnState
 	since time.Time
@@ -71,8 +71,8 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stream begins the answer and goes on with it for so long: white space in chunks, which JSON may
-// begin with.
+// stream streams the beginning of the answer for that long: white space in chunks, with which JSON may
+// begin.
 func (a *app) stream(w http.ResponseWriter, long time.Duration) {
 	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(streamPause) {
 		if _, err := io.WriteString(w, "\n"); err != nil {
@@ -82,7 +82,7 @@ func (a *app) stream(w http.ResponseWriter, long time.Duration) {
 	}
 }
 
-// milliseconds reads a value of the query, which may be absent.
+// milliseconds reads a query parameter, or returns absent if there is none.
 func milliseconds(r *http.Request, name string, absent time.Duration) (time.Duration, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -96,8 +96,8 @@ func milliseconds(r *http.Request, name string, absent time.Duration) (time.Dura
 	return value, nil
 }
 
-// serve does the work of one request. The ledger says applied before the answer is written, as
-// an application that commits before it answers.
+// serve does the work of one request. The ledger has it as applied before the answer is written,
+// like an application that commits before it answers.
 func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 	id := r.Header.Get("X-Request-Id")
 	if !ledger.ValidID(id) {

@@ -19,7 +19,7 @@ import (
 	"github.com/lameduck-dev/lameduck/verify/ledger"
 )
 
-// asApp makes this test binary the application itself: how it takes signals is what is tested.
+// asApp makes this test binary the application itself, since the tests are about how it handles signals.
 const asApp = "TEST_AS_APP"
 
 func TestMain(m *testing.M) {
@@ -179,7 +179,7 @@ func TestStreamIsWholeOrCut(t *testing.T) {
 	p.signal(t)
 	p.mustExit(t)
 	if err := <-cut; err == nil {
-		t.Error("a stream that the exit cut was answered whole")
+		t.Error("a stream cut by the exit was answered in full")
 	}
 }
 
@@ -211,7 +211,7 @@ func TestStopGraceful(t *testing.T) {
 	}
 	p.mustExit(t)
 	if took := time.Since(began); took > idleEnough {
-		t.Errorf("it took %v though every connection was told", took)
+		t.Errorf("it took %v though every connection was told to close", took)
 	}
 }
 

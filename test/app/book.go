@@ -11,8 +11,8 @@ import (
 // idsKept bounds what GET /ledger remembers; the lines on standard output have no bound.
 const idsKept = 100_000
 
-// book is the ledger. Each line is written at once and by one write, so that even SIGKILL loses
-// no line of what happened before it.
+// book is the ledger. Each line is written at once and in one write, so that not even SIGKILL loses
+// a line of what happened before it.
 type book struct {
 	mu     sync.Mutex
 	out    io.Writer
@@ -71,7 +71,7 @@ func (b *book) applied(id string) {
 	}
 }
 
-// of is the count of an id, or nil when there are too many.
+// of is the count of an id, or nil when there are too many ids.
 func (b *book) of(id string) *count {
 	c := b.counts[id]
 	if c == nil && len(b.counts) < idsKept {

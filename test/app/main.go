@@ -1,6 +1,6 @@
 // Command app is the application that lameduck's proofs stop. It answers every request with the
 // request's id and its pod's name, keeps a ledger of what it received and applied on its standard
-// output, and stops in the way it is told to, good or bad.
+// output, and stops as it is told to, well or badly.
 package main
 
 import (
@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// config is how the application behaves. Flags can be given by the environment too, as words in
-// APP_FLAGS; not by a variable each, since Kubernetes sets APP_PORT in pods near a Service "app".
+// config is how the application behaves. Flags can also come from the environment, as words in
+// APP_FLAGS; there is no variable for each, since Kubernetes sets APP_PORT in pods near a Service "app".
 type config struct {
 	port        int
 	stop        string
@@ -30,13 +30,13 @@ type config struct {
 const usage = `app: a server to be stopped, for lameduck's proofs
 
   GET or POST /   answers {"id", "pod", "ledger"} after --work (or ?ms=N milliseconds);
-                  with ?stream=N it then goes on for N milliseconds, a chunk each 500 ms, until
-                  the answer is whole
+                  with ?stream=N it then streams for N milliseconds, a chunk every 500 ms, before
+                  the answer is complete
   GET /ledger     what it received and applied, as JSON
   GET /readyz     200 while it listens; it stays ready while it stops
   GET /livez      200
 
-How it takes SIGTERM (--stop):
+How it handles SIGTERM (--stop):
   ignore     not at all: only SIGKILL ends it
   exit       exits at once, with code 0
   shutdown   http.Server.Shutdown of Go: closes idle connections at once, which races with clients
@@ -73,7 +73,7 @@ func parse(args []string) (*config, error) {
 	flags.DurationVar(&c.stopTimeout, "stop-timeout", 10*time.Second, "longest time that shutdown and graceful take")
 	flags.DurationVar(&c.startDelay, "start-delay", 0, "time before it listens")
 	flags.DurationVar(&c.work, "work", 5*time.Millisecond, "time that a request takes")
-	flags.StringVar(&c.pod, "pod", os.Getenv("POD_NAME"), "its name; default: POD_NAME, or the host's name")
+	flags.StringVar(&c.pod, "pod", os.Getenv("POD_NAME"), "its name; default: POD_NAME, or the host name")
 	// The environment comes first, so that arguments win.
 	args = append(strings.Fields(os.Getenv("APP_FLAGS")), args...)
 	if err := flags.Parse(args); err != nil {
@@ -93,7 +93,7 @@ func parse(args []string) (*config, error) {
 	if c.pod == "" {
 		var err error
 		if c.pod, err = os.Hostname(); err != nil {
-			return nil, fmt.Errorf("its own name (set POD_NAME): %w", err)
+			return nil, fmt.Errorf("finding its own name (set POD_NAME): %w", err)
 		}
 	}
 	return &c, nil

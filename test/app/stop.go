@@ -8,7 +8,7 @@ import (
 )
 
 // idleEnough is how long a connection must be idle before the server may close it: longer than
-// careful clients keep idle connections (verify: 1 s), so that its close races with no request.
+// careful clients keep idle connections (verify: 1 s), so that the close races with no request.
 const idleEnough = 2 * time.Second
 
 // stop ends the server in the configured way.
@@ -26,8 +26,8 @@ func (a *app) stop(listener net.Listener) {
 	}
 }
 
-// drain waits until every connection is closed, which the clients do once they were told, or has
-// been idle for idleEnough; at most for the timeout.
+// drain waits until every connection has been idle for idleEnough, or closed by its client once it
+// was told to; at most for the timeout.
 func (a *app) drain(timeout time.Duration) {
 	deadline := time.Now().Add(timeout)
 	for time.Now().Before(deadline) {
@@ -38,7 +38,7 @@ func (a *app) drain(timeout time.Duration) {
 	}
 }
 
-// quiet reports whether no connection would miss the server. One on which nothing was ever sent
+// quiet reports whether no connection needs the server any more. One on which nothing was ever sent
 // counts as idle.
 func (a *app) quiet(now time.Time) bool {
 	a.mu.Lock()

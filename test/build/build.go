@@ -1,4 +1,4 @@
-// Package build builds the programs that tests and proofs start, once, and keeps them by their content.
+// Package build builds the programs that tests and proofs start, once, and caches them by their content.
 package build
 
 import (
@@ -20,19 +20,19 @@ import (
 	"time"
 )
 
-// Program is what has to be built before it can be started.
+// Program is a program that has to be built before it can be started.
 type Program struct {
 	Name    string
 	Root    string   // the folder that its command runs in, see Here
-	Sources []string // that it is built from, relative to Root
-	Needs   string   // what brings the command's program, and how it is had
+	Sources []string // what it is built from, relative to Root
+	Needs   string   // what to install for the command, and how
 	// Command builds into the folder out.
 	Command func(out string) []string
 }
 
 const progressEvery = 5 * time.Second
 
-// Build gives the folder with the program, built if the cache does not have it. Builds of one program wait for each
+// Build returns the folder with the program, built if the cache does not have it. Builds of one program wait for each
 // other, across processes. progress gets a line when a build starts, some while it runs, and one when it ends.
 func (p Program) Build(ctx context.Context, progress io.Writer) (string, error) {
 	dir, err := p.cached(ctx, progress)
@@ -83,7 +83,7 @@ func (p Program) cached(ctx context.Context, progress io.Writer) (string, error)
 	return dir, prune(shelf)
 }
 
-// run runs the build and says how far it is: the first one of Maven's downloads some 100 MB.
+// run runs the build and reports its progress: Maven's first build downloads some 100 MB.
 func (p Program) run(ctx context.Context, out string, progress io.Writer) error {
 	args := p.Command(out)
 	if _, err := exec.LookPath(args[0]); err != nil && args[0] != "go" {
@@ -124,7 +124,7 @@ func (p Program) run(ctx context.Context, out string, progress io.Writer) error 
 	}
 }
 
-// buildOutput counts what a build downloads, and keeps the end of what else it says.
+// buildOutput counts a build's downloads, and keeps the end of its other output.
 type buildOutput struct {
 	downloaded atomic.Int64
 	tail       []string
@@ -146,8 +146,8 @@ func (o *buildOutput) read(from io.Reader) {
 	_, _ = io.Copy(io.Discard, from) // a line longer than the buffer must not stop the build
 }
 
-// hash covers the sources, the command and the Go toolchain. Java's need not be in it: the class files are of one
-// version whoever writes them.
+// hash covers the sources, the command and the Go toolchain. Java's toolchain need not be in it: the class files have
+// one version whichever toolchain writes them.
 func (p Program) hash() (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH, p.Command(""))
@@ -189,7 +189,7 @@ func prune(shelf string) error {
 	return nil
 }
 
-// Here is the folder of the source file that calls it, where a program's sources lie; empty where the
+// Here is the folder of the source file that calls it, which has a program's sources; empty if the
 // file called mark is not in it.
 func Here(mark string) string {
 	_, file, _, _ := runtime.Caller(1)

@@ -25,7 +25,7 @@ func Libraries(ctx context.Context, binaries []string) (paths []string, err erro
 				paths = append(paths, filepath.Clean(field))
 			}
 		}
-		// Some are found from where another binary is, as the Java runtime's own.
+		// Some are found beside another of the binaries, such as the Java runtime's own.
 		own := slices.ContainsFunc(binaries, func(path string) bool { return filepath.Base(path) == fields[0] })
 		if strings.Contains(line, "not found") && !own {
 			return nil, fmt.Errorf("the library %s is missing", fields[0])

@@ -13,7 +13,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/build"
 )
 
-// Framework is what an application is written with, and where it registers.
+// Framework is what an application is written with, and which registry it uses.
 type Framework string
 
 // The frameworks.
@@ -60,19 +60,19 @@ func (f Framework) jar() string {
 	return "spring"
 }
 
-// App is an application: a provider, or a consumer that passes each HTTP request on to a provider once and gives 502 when
-// that failed. Answers are JSON with the request's id and the provider's pod. Everything about the registry is left at
+// App is an application: a provider, or a consumer that passes each HTTP request on to a provider once, and answers 502 if
+// that fails. Answers are JSON with the request's id and the provider's pod. Everything about the registry is left at
 // the framework's defaults.
 type App struct {
 	Framework  Framework
 	Servers    []string // of the registry
 	Login      *Login
-	Name       string   // of the service; Dubbo's is of its own
+	Name       string   // of the service; Dubbo has its own
 	Upstream   string   // makes it a consumer of that service
-	Properties []string // further NAME=value
+	Properties []string // more of NAME=value
 }
 
-// properties are what the application is told wherever it runs.
+// properties are the application's settings wherever it runs.
 func (a App) properties() []string {
 	if a.Framework.isDubbo() {
 		properties := []string{"registry=zookeeper://" + strings.Join(a.Servers, ",")}
@@ -122,7 +122,7 @@ type RunningApp struct {
 // Address is where it answers.
 func (a *RunningApp) Address() string { return fmt.Sprintf("%s:%d", a.IP, a.Port) }
 
-// StartApp starts the application and waits until it answers. When it is known in the registry is for the caller to see.
+// StartApp starts the application and waits until it answers, but not until the registry knows it.
 func StartApp(ctx context.Context, app App) (*RunningApp, error) {
 	built, err := app.Framework.program().Build(ctx, os.Stderr)
 	if err != nil {
@@ -155,13 +155,13 @@ func StartApp(ctx context.Context, app App) (*RunningApp, error) {
 	return a, nil
 }
 
-// Close ends the application by SIGKILL, if it still runs, and removes what it left on this machine.
+// Close kills the application, if it is still running, and removes what it left on this machine.
 func (a *RunningApp) Close() error {
 	a.Kill()
 	return os.RemoveAll(a.dir)
 }
 
-// AppForTest starts the application for the time of a test.
+// AppForTest starts the application for the duration of a test.
 func AppForTest(t testing.TB, app App) *RunningApp {
 	t.Helper()
 	a, err := StartApp(t.Context(), app)

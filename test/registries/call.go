@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// send makes one call of a server, and gives what it answers with 200. Anything else is an error that says it.
+// send sends one request to a server, and returns the body of a 200. Any other answer is in the error.
 func send(ctx context.Context, method, url string, header map[string]string, body string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
@@ -32,10 +32,10 @@ func send(ctx context.Context, method, url string, header map[string]string, bod
 	return answer, err
 }
 
-// fields are those of a message in JSON.
+// fields are the fields of a JSON message.
 type fields = map[string]any
 
-// sendJSON makes a call with a message in JSON.
+// sendJSON sends a request with a JSON message.
 func sendJSON(ctx context.Context, method, url string, header map[string]string, message fields) ([]byte, error) {
 	body, err := json.Marshal(message)
 	if err != nil {

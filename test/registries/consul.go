@@ -13,9 +13,9 @@ import (
 
 // ConsulServer says how Consul is set up.
 type ConsulServer struct {
-	Agents int // 0: 1. The first is the server, too; the others are clients of it.
-	// ACL denies everything to those without a token. ConsulToken may do what Rules say: without
-	// any, write services whose name begins with orders, and read.
+	Agents int // 0: 1. The first is also the server; the others are clients of it.
+	// ACL denies everything to callers without a token. ConsulToken may do what Rules say: by default,
+	// write services whose name begins with orders, and read.
 	ACL   bool
 	Rules string
 }
@@ -55,7 +55,7 @@ func Consul(options ConsulServer) Plan {
 	}
 	if options.ACL {
 		plan.login = &Login{Password: ConsulToken}
-		plan.settle = func(ctx context.Context, s *Servers) error {
+		plan.setUp = func(ctx context.Context, s *Servers) error {
 			return addConsulToken(ctx, s, cmp.Or(options.Rules, consulRules))
 		}
 	}

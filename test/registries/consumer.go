@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Pass sends a request to a consumer, which passes it on, and gives the pod.name of the provider that answered it. A
-// request that was lost is an error.
+// Pass sends a request to a consumer, which passes it on, and returns the pod.name of the provider that answered. A
+// lost request is an error.
 func (a *RunningApp) Pass(ctx context.Context) (pod string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.Address()+"/", nil)
 	if err != nil {
@@ -35,8 +35,8 @@ func (a *RunningApp) Pass(ctx context.Context) (pod string, err error) {
 	return answer.Pod, nil
 }
 
-// LastTo sends requests to a consumer for a time, and gives when the last of them that this pod answered was sent: zero
-// if there was none. It ends at the first that is lost.
+// LastTo sends requests to a consumer for a time, and returns when the last one that this pod answered was sent: zero
+// if there was none. It ends at the first lost request.
 func (a *RunningApp) LastTo(ctx context.Context, pod string, watched time.Duration) (last time.Duration, err error) {
 	const pause = 20 * time.Millisecond
 	for start := time.Now(); time.Since(start) < watched; time.Sleep(pause) {

@@ -14,7 +14,7 @@ import (
 
 const (
 	appFolder = "/app"
-	// DataFolder is the one folder that the programs write to in a container: a volume that any user may write to.
+	// DataFolder is the only folder that the programs write to in a container: a volume that any user may write to.
 	DataFolder = "/data"
 )
 
@@ -23,7 +23,7 @@ type Container struct {
 	Args  []string // of the image's entrypoint
 	Env   map[string]string
 	Ports []int32 // the first is the main one
-	Ready string  // the path that answers 200 once it serves; empty: it listens then
+	Ready string  // the path that answers 200 once it serves; empty: it serves once it listens
 
 	program build.Program
 	jar     string
@@ -32,12 +32,12 @@ type Container struct {
 // Image is the tag of the container's image.
 func (c Container) Image() string { return "registry.local/" + c.program.Name + ":dev" }
 
-func contain(p build.Program, jar, heap string, properties ...string) Container {
+func container(p build.Program, jar, heap string, properties ...string) Container {
 	return Container{Args: java(appFolder, jar, heap, DataFolder, properties...)[1:], program: p, jar: jar}
 }
 
-// Nacos2Containers are Nacos 2 servers, open: one alone, or the members of a cluster that know each other by these
-// names, which have to be the pods' host names.
+// Nacos2Containers are Nacos 2 servers without authentication: a single one, or the members of a cluster, which know
+// each other by these names, the pods' host names.
 func Nacos2Containers(hosts ...string) []Container {
 	var members []string
 	for _, host := range hosts {
@@ -50,21 +50,21 @@ func Nacos2Containers(hosts ...string) []Container {
 			properties = append(properties, "nacos.preferHostnameOverIp=true", "nacos.member.list="+strings.Join(members, ","),
 				"nacos.functionMode=naming", "embeddedStorage=true")
 		}
-		c := contain(maven("nacos2", "nacos2"), "nacos2", "384m", properties...)
+		c := container(maven("nacos2", "nacos2"), "nacos2", "384m", properties...)
 		c.Ports, c.Ready = []int32{8848, 9848, 9849, 7848}, "/nacos/v1/ns/operator/metrics"
 		all = append(all, c)
 	}
 	return all
 }
 
-// Nacos3Container is a Nacos 3 server alone. It has no administrator until it is given the password of one.
+// Nacos3Container is a single Nacos 3 server. It has no administrator until somebody sets the password.
 func Nacos3Container() Container {
-	c := contain(maven("nacos3", "nacos3"), "nacos3", "384m", "nacos.home="+DataFolder)
+	c := container(maven("nacos3", "nacos3"), "nacos3", "384m", "nacos.home="+DataFolder)
 	c.Ports, c.Ready = []int32{8848, 9848, 9849}, "/nacos/v3/admin/core/state/readiness"
 	return c
 }
 
-// EurekaContainers are Eureka servers that replicate to each other by these hosts' names, behind basic auth if there is
+// EurekaContainers are Eureka servers that replicate to each other under these host names, behind basic auth if there is
 // a login.
 func EurekaContainers(login *Login, hosts ...string) []Container {
 	var urls []string
@@ -73,7 +73,7 @@ func EurekaContainers(login *Login, hosts ...string) []Container {
 	}
 	var all []Container
 	for _, host := range hosts {
-		c := contain(maven("eureka", "eureka"), "eureka", "256m", eurekaProperties(host, urls, login)...)
+		c := container(maven("eureka", "eureka"), "eureka", "256m", eurekaProperties(host, urls, login)...)
 		if c.Ports = []int32{8761}; login == nil {
 			c.Ready = "/eureka/apps"
 		}
@@ -82,19 +82,19 @@ func EurekaContainers(login *Login, hosts ...string) []Container {
 	return all
 }
 
-// ZooKeeperContainer is a ZooKeeper server alone.
+// ZooKeeperContainer is a single ZooKeeper server.
 func ZooKeeperContainer() Container {
-	c := contain(maven("zookeeper", "zookeeper"), "zookeeper", "128m", "zookeeper.admin.enableServer=false")
+	c := container(maven("zookeeper", "zookeeper"), "zookeeper", "128m", "zookeeper.admin.enableServer=false")
 	c.Ports = []int32{2181}
 	c.Args = append(c.Args, "2181", DataFolder+"/zookeeper")
 	return c
 }
 
-// Container is the application in a pod. It is told by its environment what it can be told so, as most are.
+// Container is the application in a pod. It is configured by its environment where possible, as most are.
 func (a App) Container() Container {
-	c := contain(a.Framework.program(), a.Framework.jar(), "160m")
+	c := container(a.Framework.program(), a.Framework.jar(), "160m")
 	if a.Framework.isDubbo() {
-		c = contain(a.Framework.program(), a.Framework.jar(), "160m", a.properties()...)
+		c = container(a.Framework.program(), a.Framework.jar(), "160m", a.properties()...)
 		if c.Ports = []int32{20880, 22222}; a.Upstream != "" {
 			c.Ports = []int32{8080}
 		}
@@ -113,13 +113,13 @@ func (a App) Container() Container {
 	return c
 }
 
-// environmentName is how Spring Boot wants a property to be called in the environment.
+// environmentName is the name of a Spring Boot property in the environment.
 func environmentName(property string) string {
 	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "").Replace(property))
 }
 
-// Hook is the command of a preStop hook in a container of the application that does what `curl -X METHOD URL && sleep
-// SECONDS` does, without a shell and curl in the image. ${NAME} in the URL stands for the container's environment.
+// Hook is the command of a preStop hook that does what `curl -X METHOD URL && sleep SECONDS` does, without a shell or
+// curl in the image. ${NAME} in the URL stands for a variable of the container.
 func (a App) Hook(method, url string, seconds int) []string {
 	return []string{javaBinary, "-Xmx16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", appFolder + "/" + a.Framework.jar() + ".jar",
 		"dev.lameduck.registries.spring.Hook", method, url, fmt.Sprint(seconds)}
@@ -127,7 +127,7 @@ func (a App) Hook(method, url string, seconds int) []string {
 
 const javaBinary = "/jre/bin/java"
 
-// WriteImages builds the containers' images, and writes them to one archive with the Java runtime in it once.
+// WriteImages builds the containers' images, and writes them to one archive that holds the Java runtime once.
 func WriteImages(ctx context.Context, file string, progress io.Writer, containers ...Container) error {
 	files, err := runtimeFiles(ctx, progress)
 	if err != nil {

@@ -18,15 +18,15 @@ import (
 // EtcdServer says how an etcd server is set up.
 type EtcdServer struct {
 	Members           int    // of one cluster; 0: 1
-	CertFile, KeyFile string // serve TLS with these
-	ClientCAFile      string // and ask clients for a certificate of this authority
-	// Login switches users on: this one may use what is below Prefix, and no more.
+	CertFile, KeyFile string // for TLS
+	ClientCAFile      string // clients need a certificate of this authority
+	// Login enables users: this one may use what is below Prefix, and no more.
 	Login     *Login
 	Prefix    string
 	NoGateway bool // gRPC only, no JSON
 }
 
-// Etcd is an etcd 3.6 server, alone or a cluster.
+// Etcd is a single etcd 3.6 server, or a cluster.
 func Etcd(options EtcdServer) Plan {
 	plan := Plan{name: "etcd", program: etcdProgram, login: options.Login}
 	var peers, cluster []string
@@ -46,12 +46,12 @@ func Etcd(options EtcdServer) Plan {
 		}
 	}
 	if options.Login != nil {
-		plan.settle = options.addUsers
+		plan.setUp = options.addUsers
 	}
 	return plan
 }
 
-// etcdProgram are the server, and the applications on the libraries that register in it.
+// etcdProgram is the server, with the applications that use the libraries registering in it.
 var etcdProgram = build.Program{
 	Name: "etcd", Root: here, Sources: []string{"etcd"},
 	Command: func(out string) []string {
@@ -66,7 +66,7 @@ func (options EtcdServer) ready(ctx context.Context, n node) error {
 	return handshakes(ctx, n.address())
 }
 
-// addUsers switches users on: root, which etcd wants, and the one that was asked for.
+// addUsers enables users: root, which etcd requires, and the Login's.
 func (options EtcdServer) addUsers(ctx context.Context, s *Servers) error {
 	prefix := []byte(options.Prefix)
 	end := append(bytes.Clone(prefix[:len(prefix)-1]), prefix[len(prefix)-1]+1) // the first key that is not below it
@@ -84,13 +84,13 @@ func (options EtcdServer) addUsers(ctx context.Context, s *Servers) error {
 		{"enable", fields{}},
 	} {
 		if _, err := sendJSON(ctx, http.MethodPost, "http://"+s.Nodes[0].Address+"/v3/auth/"+call.path, nil, call.body); err != nil {
-			return fmt.Errorf("switching users on: %w", err)
+			return fmt.Errorf("enabling users: %w", err)
 		}
 	}
 	return nil
 }
 
-// ChangeEtcdPassword gives the servers' user a password, the old one or another. It ends all of the user's tokens.
+// ChangeEtcdPassword sets the user's password, which may stay the same. It invalidates all of the user's tokens.
 func ChangeEtcdPassword(ctx context.Context, s *Servers, password string) error {
 	auth := "http://" + s.Nodes[0].Address + "/v3/auth/"
 	answer, err := sendJSON(ctx, http.MethodPost, auth+"authenticate", nil, fields{"name": "root", "password": s.Login.Password})
@@ -104,9 +104,9 @@ func ChangeEtcdPassword(ctx context.Context, s *Servers, password string) error 
 	return nil
 }
 
-// handshakes is nil when a server behind TLS answers, if only that it wants a certificate.
+// handshakes returns nil when a TLS server answers, even if only to ask for a certificate.
 func handshakes(ctx context.Context, address string) error {
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // whether it is up is all that is asked
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} // all that matters is whether it is up
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("not serving TLS yet: %w", err)

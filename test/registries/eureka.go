@@ -9,13 +9,13 @@ import (
 
 // EurekaServer says how a Eureka server is set up.
 type EurekaServer struct {
-	Peers int    // how many replicate to each other; 0 and 1 are a server alone
-	Login *Login // behind basic auth
-	CSRF  bool   // behind Spring Security's default protection against forged requests too: a PUT answers 401
+	Peers int    // how many replicate to each other; 0 and 1 mean a single server
+	Login *Login // for basic auth
+	CSRF  bool   // with Spring Security's default CSRF protection: a PUT answers 401
 }
 
-// Eureka is Spring Cloud's Eureka server. Peers have an address each of the loopback network: they don't replicate to
-// one of their own host name.
+// Eureka is Spring Cloud's Eureka server. Each peer has its own loopback address, since peers don't replicate to
+// one with their own host name.
 func Eureka(options EurekaServer) Plan {
 	plan := Plan{name: "eureka", program: maven("eureka", "eureka"), login: options.Login}
 	var urls []string
@@ -50,7 +50,7 @@ func eurekaProperties(host string, urls []string, login *Login) []string {
 	return properties
 }
 
-// EurekaURL is the address as applications are given it, with the login in it.
+// EurekaURL is the address as applications write it, with the login in it.
 func EurekaURL(address string, login *Login) string {
 	if login == nil {
 		return "http://" + address + "/eureka/"

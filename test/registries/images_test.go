@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// The image of a Java program has all that the program needs: it starts where there is nothing else.
+// The image of a Java program has everything that the program needs: it starts where there is nothing else.
 func TestImageStartsByItself(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Fatal("it changes its root: run it as root")
+		t.Fatal("this test uses chroot: run it as root")
 	}
 	dir := t.TempDir()
 	layer, err := runtimeFiles(t.Context(), os.Stderr)
@@ -33,7 +33,7 @@ func TestImageStartsByItself(t *testing.T) {
 		}
 	}
 	java := exec.Command("chroot", dir, javaBinary, "-version")
-	java.Env = []string{"LD_LIBRARY_PATH=/jre/lib"} // there is no /proc, from which the loader knows where java is
+	java.Env = []string{"LD_LIBRARY_PATH=/jre/lib"} // there is no /proc, by which the loader finds java
 	out, err := java.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "OpenJDK") {
 		t.Fatalf("%s, %v", out, err)

@@ -22,16 +22,16 @@ var jre = build.Program{
 	},
 }
 
-// desktop are the runtime's libraries that need a display's, which no server has.
+// desktop are the runtime's libraries that need a display, which no server has.
 var desktop = map[string]bool{
 	"libawt_xawt.so": true, "libfontmanager.so": true, "libjavajpeg.so": true, "libjawt.so": true, "libjsound.so": true,
 	"liblcms.so": true, "libmlib_image.so": true, "libsplashscreen.so": true,
 }
 
-// forJars are the libraries that native code in the programs' jars is linked with: RocksDB's in Nacos.
+// forJars are the libraries that native code in the programs' jars is linked with, such as RocksDB in Nacos.
 var forJars = []string{"libdl.so.2", "libpthread.so.0", "librt.so.1", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1"}
 
-// runtimeFiles are the Java runtime with the libraries of the system that it needs, and nothing else: no shell.
+// runtimeFiles are the Java runtime and the system libraries that it needs, and nothing else: no shell.
 func runtimeFiles(ctx context.Context, progress io.Writer) (map[string]string, error) {
 	built, err := jre.Build(ctx, progress)
 	if err != nil {
@@ -76,7 +76,7 @@ func runtimeFiles(ctx context.Context, progress io.Writer) (map[string]string, e
 	return files, nil
 }
 
-// programLayer is a Java program as it is built: its jar and the folder of the others.
+// programLayer is a built Java program: its jar and the folder of the other jars.
 func programLayer(built, jar string) (map[string]string, error) {
 	files := map[string]string{appFolder + "/" + jar + ".jar": filepath.Join(built, jar+".jar")}
 	entries, err := os.ReadDir(filepath.Join(built, "lib"))

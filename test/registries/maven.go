@@ -2,7 +2,7 @@ package registries
 
 import "github.com/lameduck-dev/lameduck/test/build"
 
-// here is where the programs' sources lie.
+// here is where the programs' sources are.
 var here = build.Here("java/pom.xml")
 
 const javaPackages = "the packages openjdk-17-jdk-headless and maven, or run hack/deps.sh --registries"

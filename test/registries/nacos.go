@@ -19,11 +19,11 @@ const (
 
 // Nacos says how a Nacos server is set up.
 type Nacos struct {
-	Auth bool // clients have to log in, as the Login of the Servers
-	// Members is how many nodes form a cluster; 0 and 1 are a server alone. For Nacos 2 only, and without Auth: users
-	// are kept in a database, which a cluster of these has not.
+	Auth bool // clients have to log in, with the Servers' Login
+	// Members is how many nodes form a cluster; 0 and 1 mean a single server. For Nacos 2 only, and without Auth: users
+	// are kept in a database, which such a cluster does not have.
 	Members int
-	// Compatible lets Nacos 3 answer the write paths of version 1 and 2, which it refuses by default.
+	// Compatible lets Nacos 3 answer the write paths of versions 1 and 2, which it refuses by default.
 	Compatible bool
 }
 
@@ -60,7 +60,7 @@ func Nacos2(options Nacos) Plan {
 	return plan
 }
 
-// Nacos3 is Nacos 3.1.0. Its write paths ask for an administrator even without Auth: that is the Login.
+// Nacos3 is Nacos 3.1.0. Its write paths require an administrator even without Auth: that is the Login.
 func Nacos3(options Nacos) Plan {
 	port := freePort(nacosPorts...)
 	properties := []string{
@@ -70,7 +70,7 @@ func Nacos3(options Nacos) Plan {
 	}
 	return Plan{
 		name: "nacos3", program: maven("nacos3", "nacos3"),
-		login: &Login{User: "nacos", Password: "test-password"}, settle: setAdministrator,
+		login: &Login{User: "nacos", Password: "test-password"}, setUp: setAdministrator,
 		nodes: []node{{
 			host: "127.0.0.1", port: port, args: nacosArgs("nacos3", properties),
 			ready: func(ctx context.Context, n node) error {
@@ -86,13 +86,13 @@ func nacosArgs(name string, properties []string) func(built, dir string) []strin
 	}
 }
 
-// setAdministrator gives a fresh Nacos 3 its password, and waits until it takes it.
+// setAdministrator sets the password of a fresh Nacos 3, and waits until the login works.
 func setAdministrator(ctx context.Context, s *Servers) error {
 	base := "http://" + s.Nodes[0].Address + "/nacos/v3/auth/user"
 	if err := post(ctx, base+"/admin", url.Values{"password": {s.Login.Password}}); err != nil {
 		return fmt.Errorf("setting the administrator's password: %w", err)
 	}
-	// The server reads its users anew every 15 s.
+	// The server rereads its users every 15 s.
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
@@ -102,7 +102,7 @@ func setAdministrator(ctx context.Context, s *Servers) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the administrator to be known: %w", err)
+			return fmt.Errorf("waiting for the administrator's login to work: %w", err)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// The versions of the official Nacos client that differ in what they do: 1.4 registers by HTTP and beats, the others
+// The versions of the official Nacos client that behave differently: 1.4 registers by HTTP and beats, the others
 // by gRPC.
 const (
 	NacosClient14 = "1.4.8"
@@ -23,7 +23,7 @@ const (
 	NacosClient31 = "3.1.0"
 )
 
-// NacosApp is an application on the official Nacos client: a provider, a subscriber or both.
+// NacosApp is an application with the official Nacos client: a provider, a subscriber or both.
 type NacosApp struct {
 	Version string // of the client
 	Servers []string
@@ -47,7 +47,7 @@ type NacosInstance struct {
 	Zone                        string // the one entry of its metadata
 }
 
-// NacosChange is what was pushed to a subscriber.
+// NacosChange is a push to a subscriber.
 type NacosChange struct {
 	Time      time.Time
 	Instances []NacosInstance
@@ -92,7 +92,7 @@ func StartNacosClient(ctx context.Context, app NacosApp) (*NacosClient, error) {
 	return c, nil
 }
 
-// NacosClientForTest starts the application for the time of a test.
+// NacosClientForTest starts the application for the duration of a test.
 func NacosClientForTest(t testing.TB, app NacosApp) *NacosClient {
 	t.Helper()
 	c, err := StartNacosClient(t.Context(), app)
@@ -170,19 +170,19 @@ func (c *NacosClient) Register(ctx context.Context) error {
 	return err
 }
 
-// Deregister takes it out again.
+// Deregister deregisters it.
 func (c *NacosClient) Deregister(ctx context.Context) error {
 	_, err := c.do(ctx, "deregister")
 	return err
 }
 
-// Subscribe lets Changes grow.
+// Subscribe starts the collection of Changes.
 func (c *NacosClient) Subscribe(ctx context.Context) error {
 	_, err := c.do(ctx, "subscribe")
 	return err
 }
 
-// Instances are all that the client knows of its service, and those of them that it would send requests to.
+// Instances returns all instances of its service that the client knows, and those it would send requests to.
 func (c *NacosClient) Instances(ctx context.Context) (all, selected []NacosInstance, err error) {
 	line, err := c.do(ctx, "instances")
 	return line.Instances, line.Selected, err
@@ -195,7 +195,7 @@ func (c *NacosClient) Changes() []NacosChange {
 	return append([]NacosChange(nil), c.changes...)
 }
 
-// Close ends the application by SIGKILL, if it still runs: what it registered by gRPC goes with its connection, what it
+// Close kills the application, if it is still running: what it registered by gRPC goes with its connection, what it
 // registered by HTTP stays until the server misses its beats.
 func (c *NacosClient) Close() error {
 	c.Kill()

@@ -2,10 +2,10 @@ package registries
 
 import "maps"
 
-// TestLogin is what servers behind a login are given.
+// TestLogin is the login of servers that have one.
 var TestLogin = Login{User: "test", Password: "test-password"}
 
-// Plans are the usual set-ups by their names. Each call makes the plan anew: it picks free ports.
+// Plans are the usual set-ups by their names. Each call makes a new plan, with free ports.
 func Plans() map[string]func() Plan { return maps.Clone(plans) }
 
 var plans = map[string]func() Plan{

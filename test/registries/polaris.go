@@ -11,11 +11,11 @@ import (
 	"github.com/lameduck-dev/lameduck/test/build"
 )
 
-// polarisGRPC is how far a server's port for gRPC, which applications use, is from that for HTTP.
+// polarisGRPC is the distance from a server's HTTP port to its gRPC port, which applications use.
 const polarisGRPC = 1
 
-// Polaris is a Polaris 1.18 server alone, with its data in a file. Its console wants a token,
-// which is the Login's password; its clients need none, which is its default.
+// Polaris is a single Polaris 1.18 server, with its data in a file. Its console requires a token,
+// which is the Login's password; its clients need none, as by default.
 func Polaris() Plan {
 	login := &Login{User: "polaris"}
 	n := node{host: "127.0.0.1", port: freePort(polarisGRPC)}
@@ -24,7 +24,7 @@ func Polaris() Plan {
 	}
 	n.files = map[string]string{"polaris.yaml": fmt.Sprintf(polarisConfig, n.port, n.port+polarisGRPC)}
 	n.ready = func(ctx context.Context, n node) error { _, err := polarisToken(ctx, n.address()); return err }
-	return Plan{name: "polaris", nodes: []node{n}, login: login, settle: func(ctx context.Context, s *Servers) (err error) {
+	return Plan{name: "polaris", nodes: []node{n}, login: login, setUp: func(ctx context.Context, s *Servers) (err error) {
 		login.Password, err = polarisToken(ctx, s.Nodes[0].Address)
 		return err
 	}, program: build.Program{
@@ -35,7 +35,7 @@ func Polaris() Plan {
 	}}
 }
 
-// polarisClient is the application on polaris-go: a module apart, whose versions are not the server's.
+// polarisClient is the application with polaris-go: a separate module, whose versions are not the server's.
 var polarisClient = build.Program{
 	Name: "polaris-go", Root: here, Sources: []string{"polaris/registrant"},
 	Command: func(out string) []string {
@@ -62,8 +62,8 @@ func polarisToken(ctx context.Context, address string) (string, error) {
 	return answer.LoginResponse.Token, nil
 }
 
-// polarisConfig is the server's own release/conf/polaris-server.yaml with less of it: no other
-// protocols, and all on the loopback. What is in it has its values.
+// polarisConfig is a shortened release/conf/polaris-server.yaml: no other protocols, and everything
+// on the loopback. What is left has the original values.
 const polarisConfig = `
 bootstrap:
   logger:

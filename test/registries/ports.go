@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// given are the ports that were given out, of which some are bound only later.
+// given are the ports given out so far, some of which are bound only later.
 var given = struct {
 	sync.Mutex
 	ports map[int]bool
 }{ports: map[int]bool{}}
 
-// freePort gives a port that nobody listens on, nor on those at the given distances from it. It is below the range
-// from which the kernel gives out ports by itself, so that it stays free until the server binds it.
+// freePort returns a port such that nobody listens on it or at the given distances from it. It is below the kernel's
+// range of ephemeral ports, so that it stays free until the server binds it.
 func freePort(distances ...int) int {
 	const low, high, tries = 12000, 31000, 1000
 	given.Lock()

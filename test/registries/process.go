@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// startWithin is how long a process may take until it answers: a JVM on a loaded machine takes its time.
+// startWithin is how long a process may take to answer: a JVM on a loaded machine takes its time.
 const startWithin = 3 * time.Minute
 
-// stopGrace is what a process gets between SIGTERM and SIGKILL.
+// stopGrace is the time between SIGTERM and SIGKILL.
 const stopGrace = 15 * time.Second
 
-// process says how to run one.
+// process says how to run a process.
 type process struct {
 	name  string
 	dir   string // its working folder and home, with its log
@@ -29,7 +29,7 @@ type process struct {
 	ready func(ctx context.Context) error // nil once it answers
 }
 
-// Process is a running one. It ends with the program that started it, however that ends.
+// Process is a running process. It ends with the program that started it, however that ends.
 type Process struct {
 	process
 	cmd    *exec.Cmd
@@ -62,7 +62,7 @@ func (p process) launch() (*Process, error) {
 	defer log.Close()
 	running := &Process{process: p, cmd: exec.Command(p.args[0], p.args[1:]...), ended: make(chan struct{})}
 	running.cmd.Dir = p.dir
-	// Little else from the caller: a proxy in its environment would come between the test and its servers.
+	// Little else from the caller: a proxy in its environment would get between the test and its servers.
 	running.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir}
 	running.cmd.Stdout, running.cmd.Stderr = log, log
 	running.cmd.SysProcAttr = dieWithParent()
@@ -77,7 +77,7 @@ func (p process) launch() (*Process, error) {
 	}
 	started := make(chan error)
 	go func() {
-		// A parent's death is that of the thread that started the process: this one waits for its end.
+		// Pdeathsig fires when the thread that started the process ends, so this thread waits for the process.
 		runtime.LockOSThread()
 		defer close(running.ended)
 		err := running.cmd.Start()
@@ -116,7 +116,7 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Stop ends the process as Kubernetes does: SIGTERM, and SIGKILL if it takes too long.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	_ = p.cmd.Process.Signal(syscall.SIGCONT) // one that is paused takes the SIGTERM only once it goes on
+	_ = p.cmd.Process.Signal(syscall.SIGCONT) // a paused one gets the SIGTERM only once it continues
 	select {
 	case <-p.ended:
 	case <-time.After(stopGrace):
@@ -124,13 +124,13 @@ func (p *Process) Stop() {
 	}
 }
 
-// Kill ends the process by SIGKILL: it takes nothing back that it registered.
+// Kill ends the process by SIGKILL: what it registered stays.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// Pause lets the process hang: its connections stay, and nothing is answered.
+// Pause makes the process hang: its connections stay, and nothing is answered.
 func (p *Process) Pause() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Resume lets a paused process go on.
@@ -149,7 +149,7 @@ func (p *Process) Restart(ctx context.Context) error {
 
 func (p process) log() string { return filepath.Join(p.dir, "log") }
 
-// LogTail is the end of the process's log, to be shown with a failure.
+// LogTail is the end of the process's log, for a failure.
 func (p *Process) LogTail() string {
 	const lines = 40
 	content, err := os.ReadFile(p.log())

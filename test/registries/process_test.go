@@ -48,7 +48,7 @@ func TestProcessStopsAndRestarts(t *testing.T) {
 	}
 	p.Stop()
 	if err := ready(t.Context()); err == nil {
-		t.Error("it was not let go on to end by itself")
+		t.Error("it was not resumed to end by itself")
 	}
 	if err := p.Restart(t.Context()); err != nil {
 		t.Fatal(err)
@@ -56,6 +56,6 @@ func TestProcessStopsAndRestarts(t *testing.T) {
 	p.Kill()
 	p.Kill()
 	if err := ready(t.Context()); err != nil {
-		t.Error("killed, and yet it tidied up")
+		t.Error("it was killed, and yet it cleaned up")
 	}
 }

@@ -17,21 +17,21 @@ import (
 	"github.com/lameduck-dev/lameduck/test/build"
 )
 
-// EtcdApp is an application on one of the libraries that register in etcd, at their defaults.
+// EtcdApp is an application with one of the libraries that register in etcd, at its defaults.
 type EtcdApp struct {
 	Layout  string // the library: kratos or kitex
 	Servers []string
 	Login   *Login
 	Service string
-	Address string // host:port that it says it serves on; kratos adds a second endpoint, a thousand ports up
-	ID      string // of the instance, of kratos
+	Address string // host:port that it registers; kratos adds a second endpoint, a thousand ports up
+	ID      string // of the instance, for kratos
 }
 
-// PolarisApp is an application on polaris-go, at its defaults.
+// PolarisApp is an application with polaris-go, at its defaults.
 type PolarisApp struct {
 	Servers []string
 	Service string
-	Address string // host:port that it says it serves on
+	Address string // host:port that it registers
 }
 
 // Registrant is a running application that does nothing until it is told to.
@@ -88,14 +88,14 @@ func startRegistrant(ctx context.Context, program build.Program, library string,
 	return a, nil
 }
 
-// EtcdAppForTest starts the application for the time of a test.
+// EtcdAppForTest starts the application for the duration of a test.
 func EtcdAppForTest(t testing.TB, app EtcdApp) *Registrant {
 	t.Helper()
 	a, err := StartEtcdApp(t.Context(), app)
 	return a.forTest(t, err)
 }
 
-// PolarisAppForTest starts the application for the time of a test.
+// PolarisAppForTest starts the application for the duration of a test.
 func PolarisAppForTest(t testing.TB, app PolarisApp) *Registrant {
 	t.Helper()
 	a, err := StartPolarisApp(t.Context(), app)
@@ -120,13 +120,13 @@ func (a *Registrant) forTest(t testing.TB, err error) *Registrant {
 // Register registers the application's instance, and keeps it registered as the library does.
 func (a *Registrant) Register() error { _, err := a.do("register"); return err }
 
-// Deregister takes it out, as the library does when the application stops.
+// Deregister deregisters it, as the library does when the application stops.
 func (a *Registrant) Deregister() error { _, err := a.do("deregister"); return err }
 
 // Instances are the addresses that the library gives a consumer of the service.
 func (a *Registrant) Instances() ([]string, error) { return a.do("instances") }
 
-// do is bounded by the application itself, which answers within some seconds.
+// do needs no deadline: the application itself answers within some seconds.
 func (a *Registrant) do(command string) ([]string, error) {
 	if _, err := io.WriteString(a.stdin, command+"\n"); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w\n%s", a.name, command, err, a.LogTail())

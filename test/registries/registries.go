@@ -14,14 +14,14 @@ import (
 	"github.com/lameduck-dev/lameduck/test/build"
 )
 
-// Plan says which servers to start, once: Nacos2, Nacos3, Eureka, ZooKeeper and Etcd make one.
+// Plan says which servers to start, once. Nacos2, Nacos3, Eureka, ZooKeeper and Etcd return one.
 type Plan struct {
 	name    string
 	program build.Program
 	nodes   []node
 	login   *Login
-	// settle does what is left to do once every node answers.
-	settle func(ctx context.Context, s *Servers) error
+	// setUp does what is left to do once every node answers.
+	setUp func(ctx context.Context, s *Servers) error
 }
 
 // node is one server of a plan.
@@ -30,7 +30,7 @@ type node struct {
 	port  int
 	args  func(built, dir string) []string
 	ready func(ctx context.Context, n node) error
-	files map[string]string // to be in its folder before it starts
+	files map[string]string // written into its folder before it starts
 }
 
 func (n node) address() string { return fmt.Sprintf("%s:%d", n.host, n.port) }
@@ -52,7 +52,7 @@ type Node struct {
 	Address string // host:port
 }
 
-// Start starts the servers that the plan says, built first if need be, and waits until all are ready. An error has the
+// Start starts the plan's servers, built first if needed, and waits until all are ready. An error has the
 // end of the log of the server that failed.
 func Start(ctx context.Context, plan Plan) (*Servers, error) { return start(ctx, plan, os.Stderr) }
 
@@ -92,8 +92,8 @@ func start(ctx context.Context, plan Plan, progress io.Writer) (_ *Servers, err 
 			return nil, fmt.Errorf("starting %s: %w\n%s", n.name, err, n.LogTail())
 		}
 	}
-	if plan.settle != nil {
-		if err := plan.settle(ctx, s); err != nil {
+	if plan.setUp != nil {
+		if err := plan.setUp(ctx, s); err != nil {
 			return nil, fmt.Errorf("starting %s: %w\n%s", plan.name, err, s.Nodes[0].LogTail())
 		}
 	}
@@ -111,12 +111,12 @@ func (s *Servers) Addresses() (all []string) {
 // Stop ends every server and removes what they left. It may be called again.
 func (s *Servers) Stop() error {
 	for _, n := range s.Nodes {
-		n.Kill() // nothing of theirs is kept
+		n.Kill() // nothing of theirs has to last
 	}
 	return os.RemoveAll(s.dir)
 }
 
-// ForTest starts the servers for the time of a test. When it fails, their logs' ends are shown.
+// ForTest starts the servers for the duration of a test. If the test fails, it shows the ends of their logs.
 func ForTest(t testing.TB, plan Plan) *Servers {
 	t.Helper()
 	s, err := Start(t.Context(), plan)
@@ -156,7 +156,7 @@ func writeFiles(dir string, files map[string]string) error {
 	return nil
 }
 
-// java is how each of the Java programs is run: small, and quick to start rather than to run.
+// java is the command line of a Java program: with little memory, and quick to start rather than to run.
 func java(built, name, heap, dir string, properties ...string) []string {
 	args := []string{"java", "-Xmx" + heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
 		"-Djava.io.tmpdir=" + dir, "-Duser.home=" + dir}
@@ -166,7 +166,7 @@ func java(built, name, heap, dir string, properties ...string) []string {
 	return append(args, "-jar", filepath.Join(built, name+".jar"))
 }
 
-// answers is nil when the URL answers 200, or asks for a login.
+// answers returns nil when the URL answers 200, or asks for a login.
 func answers(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -183,7 +183,7 @@ func answers(ctx context.Context, url string) error {
 	return nil
 }
 
-// listens is nil when something accepts connections there.
+// listens returns nil when something accepts connections there.
 func listens(ctx context.Context, address string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {

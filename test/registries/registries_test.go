@@ -13,7 +13,7 @@ func TestEveryRegistryStarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			begin := time.Now()
 			s := ForTest(t, plan())
-			t.Logf("%v stood after %.1f s", s.Addresses(), time.Since(begin).Seconds())
+			t.Logf("%v were up after %.1f s", s.Addresses(), time.Since(begin).Seconds())
 			for _, address := range s.Addresses() {
 				conn, err := net.Dial("tcp", address)
 				if err != nil {

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// These tests hold the traps that the packages below registry avoid against the real servers: when one of them fails,
-// the server has changed, and with it what those packages rest upon.
+// These tests check, against the real servers, the traps that the packages below registry avoid: if one fails,
+// the server has changed, and with it what those packages rely on.
 
-// long is how long nothing may change, where a server that did something did it within 4 s.
+// long is how long nothing may change, where a server that does something does it within 4 s.
 const long = 8 * time.Second
 
 const nacosV1 = "/nacos/v1/ns/instance"
 
-// nacosCase is a provider and a subscriber of one service on one server.
+// nacosCase is a provider and a subscriber of one service at one server.
 type nacosCase struct {
-	base                 string // of the server's addresses
+	base                 string // of the server's URLs
 	app                  NacosApp
 	provider, subscriber *NacosClient
 }
@@ -38,7 +38,7 @@ func newNacosCase(t *testing.T, servers *Servers, version, service string) *naco
 	return c
 }
 
-// register starts a provider on the case's address.
+// register starts a provider at the case's address.
 func (c *nacosCase) register(t *testing.T) {
 	t.Helper()
 	c.provider = NacosClientForTest(t, c.app)
@@ -47,7 +47,7 @@ func (c *nacosCase) register(t *testing.T) {
 	}
 }
 
-// form is what a request about the instance has to say.
+// form is the form of a request about the instance.
 func (c *nacosCase) form(more ...string) url.Values {
 	form := url.Values{"serviceName": {c.app.Service}, "groupName": {"DEFAULT_GROUP"}, "ip": {"127.0.0.1"},
 		"port": {strconv.Itoa(c.app.Port)}, "ephemeral": {"true"}, "weight": {"1"}}
@@ -66,7 +66,7 @@ func (c *nacosCase) selected(t *testing.T) bool {
 	return slices.ContainsFunc(selected, func(i NacosInstance) bool { return i.Port == c.app.Port })
 }
 
-// ok asks the server for something, which answers that it was done.
+// ok sends a request that the server must answer with ok.
 func (c *nacosCase) ok(t *testing.T, method string, form url.Values) {
 	t.Helper()
 	if status, body := call(t, method, c.base+nacosV1+"?"+form.Encode()); status != 200 || body != "ok" {
@@ -82,7 +82,7 @@ func TestNacos2(t *testing.T) {
 			for method, form := range map[string][]string{"DELETE": nil, "POST": {"enabled", "false"}} {
 				c := newNacosCase(t, servers, version, "grpc-"+method+version)
 				c.ok(t, method, c.form(form...))
-				always(t, long, method+" has done something", func() bool { return c.selected(t) })
+				always(t, long, method+" had an effect", func() bool { return c.selected(t) })
 			}
 		})
 		t.Run("takes a gRPC instance out by PUT/"+version, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestNacos2(t *testing.T) {
 		within(t, long, "the instance, cleared", func() bool { return c.selected(t) })
 	})
 
-	t.Run("clears an address with nobody there", func(t *testing.T) {
+	t.Run("clears an address where nobody is registered", func(t *testing.T) {
 		c := newNacosCase(t, servers, NacosClient24, "nobody")
 		c.ok(t, "PUT", c.form("enabled", "false"))
 		within(t, long, "the instance out", func() bool { return !c.selected(t) })
@@ -145,5 +145,5 @@ func TestNacos3RefusesTheOldWritePaths(t *testing.T) {
 		t.Errorf("PUT: %d %s", status, body)
 	}
 	c.ok(t, "DELETE", c.form())
-	always(t, long, "DELETE has done something", func() bool { return c.selected(t) })
+	always(t, long, "DELETE had an effect", func() bool { return c.selected(t) })
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// always fails when holds stops being true within the time.
+// always fails the test if holds becomes false within span.
 func always(t *testing.T, span time.Duration, what string, holds func() bool) {
 	t.Helper()
 	for begin := time.Now(); time.Since(begin) < span; time.Sleep(100 * time.Millisecond) {
@@ -22,7 +22,7 @@ func always(t *testing.T, span time.Duration, what string, holds func() bool) {
 	}
 }
 
-// call gives what a server answers.
+// call returns a server's answer.
 func call(t *testing.T, method, address string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, address, nil)
@@ -43,7 +43,7 @@ func call(t *testing.T, method, address string) (status int, body string) {
 	return response.StatusCode, string(content)
 }
 
-// eurekaStatus is the status of the one instance of orders in a server's live view; empty if there is none.
+// eurekaStatus is the status of the only instance of orders in a server's live view; empty if there is none.
 func eurekaStatus(t *testing.T, instance string) string {
 	t.Helper()
 	status, body := call(t, "GET", instance)
@@ -75,7 +75,7 @@ func TestEureka(t *testing.T) {
 		t.Logf("back after %v", within(t, time.Minute, "the instance back", both("UP")))
 	})
 
-	t.Run("keeps an override through heartbeats, and the application is told", func(t *testing.T) {
+	t.Run("keeps an override through heartbeats, and tells the application", func(t *testing.T) {
 		if status, body := call(t, "PUT", instance+"/status?value=OUT_OF_SERVICE"); status != 200 {
 			t.Fatalf("%d %s", status, body)
 		}
@@ -137,7 +137,7 @@ func TestDubboLeavesByQoS(t *testing.T) {
 		return status == http.StatusServiceUnavailable
 	})
 	time.Sleep(2 * time.Second)
-	providers[0].Kill() // as nobody sends to it any more, nobody loses by it
+	providers[0].Kill() // nobody sends to it any more, so nothing is lost
 	for range 50 {
 		if _, err := consumer.Pass(t.Context()); err != nil {
 			t.Fatal(err)

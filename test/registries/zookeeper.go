@@ -14,17 +14,17 @@ import (
 
 // ZooKeeperServer says how ZooKeeper is set up.
 type ZooKeeperServer struct {
-	Members int    // of an ensemble; 0 and 1 are a server alone
-	KeyFile string // PEM of a key and its certificate: a server alone that speaks TLS only
+	Members int    // of an ensemble; 0 and 1 mean a single server
+	KeyFile string // PEM of a key and its certificate: a single server with TLS only
 }
 
-// ZooKeeper is a ZooKeeper 3.9 server alone.
+// ZooKeeper is a single ZooKeeper 3.9 server.
 func ZooKeeper() Plan { return ZooKeepers(ZooKeeperServer{}) }
 
 // ZooKeepers are ZooKeeper 3.9 servers.
 func ZooKeepers(options ZooKeeperServer) Plan {
 	plan := Plan{name: "zookeeper", program: maven("zookeeper", "zookeeper")}
-	const quorum, election = 1, 2 // a member's further ports, by their distance
+	const quorum, election = 1, 2 // a member's other ports, by their distance
 	var members strings.Builder
 	for i := range max(1, options.Members) {
 		n := node{host: "127.0.0.1", port: freePort(quorum, election), ready: serves}
@@ -52,7 +52,7 @@ func ZooKeepers(options ZooKeeperServer) Plan {
 	return plan
 }
 
-// connections is how the server takes its connections; only Netty's does TLS.
+// connections is the server's connection factory; only Netty's does TLS.
 func (o ZooKeeperServer) connections() string {
 	if o.KeyFile != "" {
 		return "org.apache.zookeeper.server.NettyServerCnxnFactory"
@@ -60,7 +60,7 @@ func (o ZooKeeperServer) connections() string {
 	return "org.apache.zookeeper.server.NIOServerCnxnFactory"
 }
 
-// serves asks the server for its mode, which it has once it serves.
+// serves asks the server for its mode, which it reports once it serves.
 func serves(ctx context.Context, n node) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", n.address())
 	if err != nil {

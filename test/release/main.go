@@ -1,4 +1,4 @@
-// Package main is the command release: it checks what a release needs, and makes its tags.
+// Package main is the command release: it checks that everything is ready for a release, and makes its tags.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 func main() {
 	version := flag.String("version", "", "`version` to release, as in v0.1.0")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "release checks the checkout, has go.mod require graceful at the version, and tags it. It pushes nothing.\n"+
-			"Exit codes: 0 the tags are made, 1 something is not ready for them.\n\n")
+		fmt.Fprint(flag.CommandLine.Output(), "release checks the checkout, makes go.mod require graceful at the version, and tags it. It pushes nothing.\n"+
+			"Exit codes: 0 the tags are made, 1 something is not ready.\n\n")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -58,7 +58,7 @@ func release(ctx context.Context, version string) (err error) {
 	}
 	for _, tag := range []string{"graceful/" + version, version} {
 		if _, err := root.git(ctx, "tag", "--annotate", "--message", "lameduck "+version, tag); err != nil {
-			return fmt.Errorf("%w; take the tags back before you try again: git tag --delete %s graceful/%s", err, version, version)
+			return fmt.Errorf("%w; delete the tags before you try again: git tag --delete %s graceful/%s", err, version, version)
 		}
 	}
 	fmt.Printf("Tagged. When CI has passed on this commit: git push --atomic origin HEAD %s graceful/%s\n", version, version)
@@ -68,7 +68,7 @@ func release(ctx context.Context, version string) (err error) {
 // repository is a checkout.
 type repository string
 
-// checkout is the one that contains the working directory.
+// checkout is the checkout that contains the working directory.
 func checkout(ctx context.Context) (repository, error) {
 	top, err := repository(".").git(ctx, "rev-parse", "--show-toplevel")
 	return repository(top), err
@@ -78,13 +78,13 @@ func (r repository) git(ctx context.Context, args ...string) (string, error) {
 	return output(ctx, string(r), nil, "git", args...)
 }
 
-// versions are those that a release may have: no build metadata, which module versions do not know.
+// versions matches a release's version: without build metadata, which module versions do not have.
 var versions = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$`)
 
-// ready says in one error all that is missing for a release.
+// ready reports everything that is missing for a release in one error.
 func (r repository) ready(ctx context.Context, version string) error {
 	if !versions.MatchString(version) {
-		return fmt.Errorf("%q is no version: write it as in v0.1.0", version)
+		return fmt.Errorf("%q is not a version: write it as in v0.1.0", version)
 	}
 	var missing []error
 	changed, err := r.git(ctx, "status", "--porcelain")
@@ -92,21 +92,21 @@ func (r repository) ready(ctx context.Context, version string) error {
 	case err != nil:
 		return err
 	case changed != "":
-		missing = append(missing, fmt.Errorf("the checkout is not clean: commit these, or put them aside:\n%s", changed))
+		missing = append(missing, fmt.Errorf("the checkout is not clean: commit or stash these:\n%s", changed))
 	}
 	tags, err := r.git(ctx, "tag", "--list", version, "graceful/"+version)
 	switch {
 	case err != nil:
 		return err
 	case tags != "":
-		missing = append(missing, fmt.Errorf("there are tags already: %s; a version that was pushed stays what it is, so take the next one", strings.Join(strings.Fields(tags), ", ")))
+		missing = append(missing, fmt.Errorf("these tags already exist: %s; a pushed version can't change, so use the next one", strings.Join(strings.Fields(tags), ", ")))
 	}
 	changes, err := os.ReadFile(filepath.Join(string(r), "CHANGELOG.md"))
 	switch {
 	case err != nil:
 		return err
 	case !regexp.MustCompile(`(?m)^## ` + regexp.QuoteMeta(version) + `\b`).Match(changes):
-		missing = append(missing, fmt.Errorf("CHANGELOG.md has no section %s: give that name to what is below Unreleased", version))
+		missing = append(missing, fmt.Errorf("CHANGELOG.md has no section %s: move what is below Unreleased into it", version))
 	}
 	return errors.Join(missing...)
 }

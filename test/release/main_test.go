@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestUsersGetIt tags the checkout as it is, makes the modules of the tags, and installs and imports
-// them from outside: what go.work joins here must hold by itself.
+// TestUsersGetIt tags the checkout as it is, makes the tags' modules, and installs and imports
+// them from outside: the modules must work without go.work.
 func TestUsersGetIt(t *testing.T) {
 	root, err := checkout(t.Context())
 	if err != nil {
@@ -26,7 +26,7 @@ func TestUsersGetIt(t *testing.T) {
 	sameModules(t, root, filepath.Join(m.dir, "user", "bin", "lameduck"))
 }
 
-// sameModules wants a program to be linked with the modules that the checkout's tests are. What go.work
+// sameModules checks that a program is linked with the same modules as the checkout's tests. What go.work
 // joins must not raise one another's requirements.
 func sameModules(t *testing.T, root repository, program string) {
 	t.Helper()
@@ -58,7 +58,7 @@ func sameModules(t *testing.T, root repository, program string) {
 	}
 }
 
-// TestReady has a checkout in which everything is missing.
+// TestReady tries a checkout in which everything is missing.
 func TestReady(t *testing.T) {
 	r := repository(t.TempDir())
 	git := func(args ...string) {
@@ -95,7 +95,7 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// TestSumsInOrder keeps go.sum as the go command writes it.
+// TestSumsInOrder checks that go.sum stays as the go command writes it.
 func TestSumsInOrder(t *testing.T) {
 	s := sums{Path: "b/b", Version: "v2.0.0", Sum: "h1:b=", GoModSum: "h1:m="}
 	const want = "a/a v1.0.0 h1:a=\nb/b v2.0.0 h1:b=\nb/b v2.0.0/go.mod h1:m=\nb/c v1.0.0 h1:c=\n"

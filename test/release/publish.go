@@ -22,12 +22,12 @@ const (
 type made struct {
 	dir   string
 	proxy string            // URL of a folder that is a module proxy of the tagged modules
-	files map[string][]byte // go.mod and go.sum of the root, as they are tagged
+	files map[string][]byte // go.mod and go.sum of the root, as tagged
 }
 
-// publish tags what is in the checkout, changed files too, in a repository of its own below dir, and
+// publish tags what is in the checkout, changed files too, in a separate repository below dir, and
 // has the go command make the modules of these tags: so they are, to the bit, what users will get.
-// The root is to require graceful at the same version, with the sum that graceful has then.
+// The root requires graceful at the same version, with its sum.
 func publish(ctx context.Context, root repository, dir, version string) (made, error) {
 	m := made{dir: dir, proxy: "file://" + filepath.Join(dir, "made", "cache", "download"), files: map[string][]byte{}}
 	tags := tagger{
@@ -74,7 +74,7 @@ func publish(ctx context.Context, root repository, dir, version string) (made, e
 	return m, err
 }
 
-// require gives a go.mod that requires graceful at the version.
+// require returns the go.mod with a requirement of graceful at the version.
 func require(ctx context.Context, dir, text, version string) (string, error) {
 	file := filepath.Join(dir, "go.mod")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -87,18 +87,18 @@ func require(ctx context.Context, dir, text, version string) (string, error) {
 	return string(changed), errors.Join(err, os.Remove(file))
 }
 
-// sums are a module version's, as the go command prints them.
+// sums are a module version's sums, as the go command prints them.
 type sums struct{ Path, Version, Sum, GoModSum string }
 
-// into gives a go.sum with the module at this version and no other, in the go command's order.
+// into returns the go.sum with the module at this version and no other, in the go command's order.
 func (s sums) into(text string) string {
 	lines := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return strings.HasPrefix(line, s.Path+" ") })
 	at := slices.IndexFunc(lines, func(line string) bool { return line == "" || line > s.Path })
 	return strings.Join(slices.Insert(lines, at, s.Path+" "+s.Version+" "+s.Sum, s.Path+" "+s.Version+"/go.mod "+s.GoModSum), "\n")
 }
 
-// download has the go command make a module of a tag, as it does for users without a proxy; only that
-// the repository is here.
+// download has the go command make a module from a tag, as it does for users without a proxy, but from
+// the local repository.
 func (m made) download(ctx context.Context, repo, what string) (sums, error) {
 	var got sums
 	text, err := output(ctx, m.dir, []string{
@@ -111,7 +111,7 @@ func (m made) download(ctx context.Context, repo, what string) (sums, error) {
 	return got, err
 }
 
-// tagger makes tags of a checkout's files in another repository.
+// tagger tags a checkout's files in another repository.
 type tagger struct {
 	from repository
 	dir  string
@@ -150,7 +150,7 @@ func (t tagger) tag(ctx context.Context, name string) error {
 	return err
 }
 
-// output runs a program to its end, and gives what it printed.
+// output runs a program and returns what it printed.
 func output(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, name, args...)

@@ -10,7 +10,7 @@ import (
 )
 
 // use does what users do with a release: they install the programs, and import the libraries from a
-// module of their own. The other modules come from where they come from on this machine.
+// module of their own. All other modules come from this machine's usual sources.
 func use(ctx context.Context, m made, version string) error {
 	u, err := newUser(ctx, m)
 	if err != nil {
@@ -19,7 +19,7 @@ func use(ctx context.Context, m made, version string) error {
 	return errors.Join(u.install(ctx, version), u.imports(ctx, version), u.importsOnlyGraceful(ctx, version))
 }
 
-// user has nothing of lameduck's but what is published.
+// user has nothing of lameduck but what is published.
 type user struct {
 	dir string
 	env []string
@@ -34,7 +34,7 @@ func newUser(ctx context.Context, m made) (user, error) {
 	u := user{dir: filepath.Join(m.dir, "user")}
 	u.env = []string{
 		"GOPROXY=" + strings.Join([]string{m.proxy, "file://" + filepath.Join(cache, "cache", "download"), proxy}, ","),
-		// A cache of their own, since the version is not published. What the checkout's go.sum holds is not looked up.
+		// A cache of their own, since the version is not published. Sums of the checkout's go.sum are not looked up.
 		"GOMODCACHE=" + filepath.Join(u.dir, "modules"), "GOSUMDB=off", "GOWORK=off", "GOFLAGS=-modcacherw -trimpath", "CGO_ENABLED=0",
 		"GOBIN=" + filepath.Join(u.dir, "bin"),
 	}
@@ -45,7 +45,7 @@ func (u user) go_(ctx context.Context, dir string, args ...string) (string, erro
 	return output(ctx, dir, u.env, "go", args...)
 }
 
-// install wants each program to be of this version, and to say so.
+// install checks that each program installs at this version, and says so.
 func (u user) install(ctx context.Context, version string) error {
 	var wrong []error
 	for _, program := range []struct{ name, command string }{
@@ -63,7 +63,7 @@ func (u user) install(ctx context.Context, version string) error {
 	return errors.Join(wrong...)
 }
 
-// imports builds a program of another module that imports both libraries.
+// imports runs a program of another module that imports both libraries.
 func (u user) imports(ctx context.Context, version string) error {
 	says, err := u.program(ctx, "importer", `package main
 
@@ -82,7 +82,7 @@ func main() { fmt.Println(termination.CarefulSleep, verify.LaneFresh) }
 	return err
 }
 
-// importsOnlyGraceful wants an application's module graph to gain nothing but graceful.
+// importsOnlyGraceful checks that an application's module graph gains nothing but graceful.
 func (u user) importsOnlyGraceful(ctx context.Context, version string) error {
 	_, err := u.program(ctx, "application", `package main
 
@@ -100,7 +100,7 @@ func main() { _ = termination.Default }
 	return err
 }
 
-// program makes a module of the user's own, gets packages and writes one file, and gives what that prints.
+// program makes a module with one file, gets the packages, and returns what the program prints.
 func (u user) program(ctx context.Context, name, text string, packages ...string) (string, error) {
 	dir := filepath.Join(u.dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -1,10 +1,10 @@
 // Command router is a router for lameduck's proofs: like an ingress controller it watches a
-// Service's EndpointSlices, sends requests to the pods' own addresses over connections that it
-// keeps, and is as late to learn of a change as it is told to be. With --resolve it is a client of a
-// headless Service instead: it looks the Service's name up every so often. With --proxy it only tells
-// nginx, HAProxy or Envoy of the changes, as their controllers do, and these send the requests.
+// Service's EndpointSlices, sends requests to the pods' own addresses over kept connections, and
+// learns of a change as late as it is told to. With --resolve it is a client of a
+// headless Service instead: it looks up the Service's name at an interval. With --proxy it only passes
+// the changes to nginx, HAProxy or Envoy, as their controllers do, and these send the requests.
 //
-// It can be late by an exact time, which no router that people use can.
+// It can be late by an exact time, which no real router can.
 package main
 
 import (
@@ -47,10 +47,10 @@ func main() {
 	flag.StringVar(&c.namespace, "namespace", "", "namespace of the Service (required)")
 	flag.StringVar(&c.service, "service", "", "the Service whose pods get the requests (required)")
 	flag.StringVar(&c.target, "target-port", "8080", "the pods' port")
-	flag.DurationVar(&c.late, "late", 0, "how much later than the API server it knows of a change")
+	flag.DurationVar(&c.late, "late", 0, "how much later than the API server it learns of a change")
 	flag.DurationVar(&c.resolve, "resolve", 0, "look the Service's name up this often, and watch nothing")
 	flag.BoolVar(&c.fresh, "fresh", false, "open a connection for each request, and have the pod close it")
-	flag.StringVar(&c.proxy, "proxy", "", "have this one send the requests: nginx, haproxy or envoy, which listen on 8080")
+	flag.StringVar(&c.proxy, "proxy", "", "let this proxy send the requests: nginx, haproxy or envoy, which listen on 8080")
 	flag.Parse()
 	if _, known := planes[c.proxy]; c.namespace == "" || c.service == "" || c.proxy != "" && !known {
 		fmt.Fprintln(os.Stderr, "router: --namespace and --service are required, and --proxy has to be nginx, haproxy or envoy")
@@ -86,7 +86,7 @@ func run(ctx context.Context, c config) error {
 	}
 }
 
-// resolve keeps t as the Service's name was last looked up: what can't be looked up stays as it was.
+// resolve keeps t at the last lookup of the Service's name; after a failed lookup it stays as it was.
 func resolve(ctx context.Context, c config, t *table) {
 	host := c.service + "." + c.namespace + ".svc.cluster.local."
 	for ctx.Err() == nil {
@@ -117,12 +117,12 @@ func watch(ctx context.Context, c config, t *table) error {
 	return follow(ctx, client, c, t)
 }
 
-// follow keeps t as the Service's slices were so long ago.
+// follow keeps t as the Service's slices were c.late ago.
 func follow(ctx context.Context, client kubernetes.Interface, c config, t *table) error {
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(c.namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = discoveryv1.LabelServiceName + "=" + c.service }))
 	informer := factory.Discovery().V1().EndpointSlices().Informer()
-	var known atomic.Bool // what was there before is known at once
+	var known atomic.Bool // that the first list is over: what it has is known at once
 	later := func(change func()) {
 		if !known.Load() {
 			change()
@@ -192,15 +192,15 @@ func (t *table) change(name string, ready []string) {
 	}
 }
 
-// endpoints are all of them, in a stable order.
+// endpoints returns all endpoints in a stable order.
 func (t *table) endpoints() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Sorted(slices.Values(t.all))
 }
 
-// next is closed at the next change.
-func (t *table) next() <-chan struct{} {
+// nextChange returns a channel that is closed at the next change.
+func (t *table) nextChange() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.changed == nil {
@@ -209,8 +209,8 @@ func (t *table) next() <-chan struct{} {
 	return t.changed
 }
 
-// take takes the endpoints in turn; "" when there is none.
-func (t *table) take() string {
+// nextEndpoint returns the endpoints in turn; "" when there is none.
+func (t *table) nextEndpoint() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.all) == 0 {
@@ -220,14 +220,13 @@ func (t *table) take() string {
 	return t.all[t.turn%len(t.all)]
 }
 
-// handler sends each request to the next endpoint, over a connection that is kept unless fresh is set, and
-// once.
+// handler sends each request once, to the next endpoint, over a kept connection unless fresh is set.
 func handler(t *table, fresh bool) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute, DisableCompression: true, DisableKeepAlives: fresh},
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: t.take()})
-			r.Out.GetBody = nil // no silent second try of what has a body
+			r.SetURL(&url.URL{Scheme: "http", Host: t.nextEndpoint()})
+			r.Out.GetBody = nil // no silent retry of requests with a body
 		},
 	}
 	mux := http.NewServeMux()

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// scratch is where the proxies and their configuration live: the one folder that may be written to.
+// scratch is where the proxies and their configuration live: the only writable folder.
 const scratch = "/tmp"
 
 var (
@@ -31,7 +31,7 @@ var (
 	envoyYAML string
 )
 
-// plane is a real proxy that this program tells of each change, as its controller.
+// plane is a real proxy that this program controls: it passes each change on.
 type plane struct {
 	args []string
 	// set makes the running proxy send to these endpoints and no others.
@@ -44,7 +44,7 @@ var planes = map[string]plane{
 	"envoy":   {[]string{"/envoy", "-c", scratch + "/envoy.yaml", "--disable-hot-restart", "--concurrency", "2", "--log-level", "warning"}, setEnvoy},
 }
 
-// run runs the proxy with what t says, until ctx is done or the proxy ends.
+// run runs the proxy with t's endpoints, until ctx is done or the proxy ends.
 func (p plane) run(ctx context.Context, t *table) error {
 	if err := errors.Join(writeNginx(t.endpoints()), write("haproxy.cfg", haproxyCfg), write("envoy.yaml", envoyYAML), writeEnvoy(t.endpoints())); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (p plane) run(ctx context.Context, t *table) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for {
-		changed := t.next()
+		changed := t.nextChange()
 		pause := time.Hour
 		if err := p.set(ctx, cmd.Process, t.endpoints()); err != nil {
 			fmt.Fprintln(os.Stderr, "router:", err)
@@ -96,11 +96,11 @@ func writeNginx(endpoints []string) error {
 	return write("nginx.conf", text.String())
 }
 
-// haproxySlots has the endpoint of each server that haproxy.cfg has room for, "" for none. An endpoint
+// haproxySlots holds the endpoint of each server that haproxy.cfg has room for, "" for none. An endpoint
 // keeps its server.
 type haproxySlots [32]string
 
-// set changes the servers by HAProxy's runtime API, without a reload.
+// set changes the servers through HAProxy's runtime API, without a reload.
 func (h *haproxySlots) set(ctx context.Context, _ *os.Process, endpoints []string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", scratch+"/haproxy.sock")
 	if err != nil {
@@ -161,7 +161,7 @@ func writeEnvoy(endpoints []string) error {
 	return write("endpoints.json", string(text))
 }
 
-// write replaces a file of the scratch folder as a whole.
+// write replaces a file in the scratch folder as a whole.
 func write(name, text string) error {
 	path := filepath.Join(scratch, name)
 	if err := os.WriteFile(path+".new", []byte(text), 0o644); err != nil {

@@ -1,5 +1,4 @@
-// Package routers has the routers that people use, built or installed for the proofs, as images for a
-// cluster.
+// Package routers packs real routers, built or installed for the proofs, as images for a cluster.
 package routers
 
 import (
@@ -21,7 +20,7 @@ var traefik = build.Program{
 	Command: func(out string) []string { return []string{"go", "run", "./buildtraefik", out} },
 }
 
-// TraefikVersion is the one that is built.
+// TraefikVersion is the version that is built.
 const TraefikVersion = "v3.7.13"
 
 // WriteTraefik builds Traefik and writes its image to an archive. The first build takes some minutes.
@@ -49,7 +48,7 @@ var envoy = build.Program{
 }
 
 // WriteProxies writes the image of the proxies to an archive, with router as their controller: nginx and
-// HAProxy as the system's packages have them, and Envoy.
+// HAProxy from the system's packages, and Envoy.
 func WriteProxies(ctx context.Context, router, archive string, progress io.Writer) error {
 	built, err := envoy.Build(ctx, progress)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestTraefikIsNamed: the version that is built is the one that the pages tell of, and what Traefik's own
-// go.mod replaces is replaced here, too.
+// TestTraefikIsNamed: the version that is built is the one that the docs name, and what Traefik's own
+// go.mod replaces is replaced here too.
 func TestTraefikIsNamed(t *testing.T) {
 	mod, err := os.ReadFile(filepath.Join("traefik", "go.mod"))
 	if err != nil {

@@ -14,22 +14,22 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// world is what an application does; nobody is there when a tape is played.
+// world is what an application does; it is empty when a tape is played.
 type world struct {
 	kill, again func() error
-	// shown is nil if the registry itself shows the instance as in, or as out.
+	// shown returns nil if the registry itself shows the instance as in, or as out.
 	shown func(in bool) error
 }
 
 type set struct {
 	name, backend string
-	wrong         string // a backend that its answer can't be of
-	trace         bool   // it starts as it was left by one that was killed
+	wrong         string // a backend whose answer it can't be
+	trace         bool   // the next instance starts as a killed one left it
 }
 
 var sets = []set{
 	{name: "eureka", backend: "eureka", wrong: "nacos", trace: true},
-	// Spring Cloud Alibaba 2025 registers the instance anew as disabled, 2021 has Nacos override it.
+	// Spring Cloud Alibaba 2025 registers the instance again as disabled; 2021 has Nacos override it.
 	{name: "nacos-2025", backend: "nacos", wrong: "eureka"},
 	{name: "nacos-2021", backend: "nacos", wrong: "eureka", trace: true},
 	{name: "consul", backend: "consul", wrong: "eureka", trace: true},
@@ -80,13 +80,13 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if _, err := contract.Open[*actuator.Client](t, actuator.Kind, at).Find(ctx); (err == nil) != (set.backend == "eureka") {
 		t.Errorf("without a backend: %v", err)
 	}
-	if set.backend == "nacos" { // which takes what it does not know, and does nothing
+	if set.backend == "nacos" { // which accepts what it does not know, and does nothing
 		other := contract.Open[*actuator.Client](t, actuator.Kind, at+" backend=consul")
 		if err := other.Withdraw(ctx, none); err != nil {
 			t.Error(err)
 		}
 		if err := other.Confirm(ctx, none); !errors.Is(err, registry.ErrIn) {
-			t.Errorf("a word that Nacos's client does not know: %v", err)
+			t.Errorf("a status that Nacos's client does not know: %v", err)
 		}
 	}
 
@@ -95,7 +95,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 		t.Fatal(err)
 	}
 	s.Eventually(5*time.Second, out)
-	if err := c.Withdraw(ctx, none); err != nil { // it is idempotent
+	if err := c.Withdraw(ctx, none); err != nil { // withdrawing is idempotent
 		t.Error(err)
 	}
 	s.Stays(10*time.Second, out)
@@ -147,7 +147,7 @@ func refuses(t *testing.T, s *contract.Stage) {
 	header := web.Basic("test", "test-password")
 	header.Set("Content-Type", "application/json")
 	answer := contract.Ask(t, web.Call{Method: http.MethodPost, URL: "http://" + s.Servers[0] + "/actuator/serviceregistry", Header: header, Body: `{"status":"OUT_OF_SERVICE"}`})
-	if answer.Status != http.StatusUnauthorized { // it is Spring's protection against forged requests
+	if answer.Status != http.StatusUnauthorized { // by Spring's CSRF protection
 		t.Errorf("writing with the right password: %d %s", answer.Status, answer.Text())
 	}
 }

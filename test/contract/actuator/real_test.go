@@ -16,10 +16,10 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tapes anew")
+var record = flag.Bool("record", false, "record the tapes again")
 
-// TestReal holds the client against Spring Boot applications with real registries, and looks at
-// those by the registries' own clients.
+// TestReal checks the client against Spring Boot applications with real registries, and reads
+// the registries with their own clients.
 func TestReal(t *testing.T) {
 	apps := map[string]struct {
 		plan      func() registries.Plan
@@ -47,14 +47,14 @@ func TestReal(t *testing.T) {
 		})
 	}
 	t.Run("guarded", func(t *testing.T) {
-		// Spring Security answers before it matters what is behind it; here it is a Eureka server.
+		// Spring Security answers first, whatever is behind it; here that is a Eureka server.
 		servers := registries.ForTest(t, registries.Eureka(registries.EurekaServer{Login: &registries.TestLogin, CSRF: true}))
 		refuses(t, contract.Live(t, "guarded", *record, servers.Addresses()...))
 	})
 }
 
-// look asks the registry itself. In ZooKeeper the node stays, and consumers read the status in
-// it; in Consul, the maintenance is a check of the application's own agent.
+// look asks the registry itself, except ZooKeeper, where the node stays and consumers read the status
+// in it, and Consul, where maintenance is a check of the application's own agent.
 func look(t *testing.T, kind string, servers *registries.Servers, own *registries.RunningApp) func(bool) error {
 	if kind == "zookeeper" || kind == "consul" {
 		return func(bool) error { return nil }

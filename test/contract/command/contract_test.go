@@ -18,9 +18,9 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/wire"
 )
 
-var update = flag.Bool("update", false, "write what the commands say into testdata")
+var update = flag.Bool("update", false, "write what the commands print to testdata")
 
-// world is what an application does to the registry; nobody is there when a tape is played.
+// world is what an application does to the registry; it is empty when a tape is played.
 type world struct {
 	start, kill func() error
 }
@@ -29,7 +29,7 @@ const tape = "nacos-2.2.4"
 
 func TestContract(t *testing.T) { holds(t, contract.Recorded(t, tape, 1), world{}) }
 
-// holds goes the whole way of an instance, and wants the commands to say what they said.
+// holds goes through an instance's life, and compares what the commands print with the golden file.
 func holds(t *testing.T, s *contract.Stage, w world) {
 	log := &transcript{t: t, server: s.Servers[0]}
 	spec := []string{"--ip=127.0.0.1", "--port=7001", "nacos", "timeout=15s", "service=orders", "server=" + s.Servers[0]}
@@ -37,7 +37,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 		t.Helper()
 		s.Eventually(15*time.Second, func() error {
 			if _, stdout, _ := run(t, append([]string{"show"}, spec...)...); !strings.Contains(stdout, want) {
-				return fmt.Errorf("it does not say %q: %s", want, stdout)
+				return fmt.Errorf("show does not print %q: %s", want, stdout)
 			}
 			return nil
 		})
@@ -59,7 +59,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	log.compare("testdata/" + tape + ".txt")
 }
 
-// run is one run of the program; leave ends at once, by the end of its input.
+// run runs the program once; leave ends at once, at the end of its input.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -67,7 +67,7 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// transcript is what was run and what it said.
+// transcript is the commands that were run and what they printed.
 type transcript struct {
 	t      *testing.T
 	server string
@@ -79,18 +79,18 @@ func (l *transcript) run(command string, args ...string) {
 	fmt.Fprintf(&l.text, "$ lameduck-registry %s %s\n%s%s(%d)\n\n", command, strings.Join(args, " "), stdout, stderr, code)
 }
 
-// leave leaves until the registry is settled, and gives the record.
+// leave runs leave until the registry is settled, and returns the record.
 func (l *transcript) leave(args ...string) string {
 	l.t.Helper()
 	fmt.Fprintf(&l.text, "$ lameduck-registry %s\n", strings.Join(args, " "))
 	stdin, agent := io.Pipe()
-	heard := &listener{agent: agent}
-	code := command.Main(l.t.Context(), args, "v1", stdin, io.MultiWriter(&l.text, heard), &l.text)
+	events := &listener{agent: agent}
+	code := command.Main(l.t.Context(), args, "v1", stdin, io.MultiWriter(&l.text, events), &l.text)
 	fmt.Fprintf(&l.text, "(%d)\n\n", code)
-	return heard.record
+	return events.record
 }
 
-// listener closes the program's input, as an agent that ends does, once its registry is settled.
+// listener closes the program's input once its registry is settled, as an ending agent does.
 type listener struct {
 	agent  io.Closer
 	record string
@@ -107,7 +107,7 @@ func (l *listener) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-// facts are what differs from one run to the next.
+// facts match what differs from one run to the next.
 var facts = regexp.MustCompile(`("time":")[^"]*|(after )[0-9.]+m?s`)
 
 func (l *transcript) compare(file string) {

@@ -10,9 +10,9 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tape anew")
+var record = flag.Bool("record", false, "record the tape again")
 
-// TestReal runs the commands against the real server, with an application on the official client.
+// TestReal runs the commands against the real server, with an application using the official client.
 func TestReal(t *testing.T) {
 	servers := registries.ForTest(t, registries.Nacos2(registries.Nacos{}))
 	app := registries.NacosClientForTest(t, registries.NacosApp{Version: registries.NacosClient24, Servers: servers.Addresses(), Service: "orders", Port: 7001})

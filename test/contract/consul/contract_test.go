@@ -18,13 +18,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is what applications do to the registry; nobody is there when a tape is played.
+// world is what applications do to the registry; it is empty when a tape is played.
 type world struct {
 	start, kill, stop func() error // the pod's own instance
 	startOther        func() error // another pod's
 }
 
-// set is one way of set-up.
+// set is one set-up.
 type set struct {
 	name   string
 	agents int
@@ -39,7 +39,7 @@ var sets = []set{
 	{name: "acl", agents: 1, acl: true},
 }
 
-// id is the same for the next instance, as that of a StatefulSet's pod is.
+// id stays the same for the next instance, like that of a StatefulSet's pod.
 const id = "orders-0"
 
 const other = "127.0.0.2:7001"
@@ -117,7 +117,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	}
 	withdraw()
 	s.Eventually(5*time.Second, out)
-	withdraw() // it is idempotent
+	withdraw() // withdrawing is idempotent
 	s.Act("its check has been made once more", nil)
 	s.Stays(12*time.Second, out)
 	if found, err := c.Find(ctx); set.by != "" && (err != nil || !found.Out) {
@@ -137,7 +137,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 		withdraw()
 		s.Eventually(5*time.Second, out)
 		s.Act("the next one has come", func() error { return errors.Join(w.stop(), w.start()) })
-		s.Eventually(15*time.Second, in) // it took its maintenance along
+		s.Eventually(15*time.Second, in) // it took its maintenance with it
 	}
 	s.Act("it has stopped", w.stop)
 	s.Eventually(5*time.Second, func() error {
@@ -154,7 +154,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	}
 }
 
-// testToken is that of the test's servers, which is nobody's secret.
+// testToken is the token of the test's servers, and no secret.
 const testToken = "0b7bb6d6-6f0f-4e1d-a8d8-5f7c66b6b1d1"
 
 func denied(t *testing.T, s *contract.Stage, text, open string) {

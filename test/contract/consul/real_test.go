@@ -19,9 +19,9 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tapes anew")
+var record = flag.Bool("record", false, "record the tapes again")
 
-// TestReal holds the client against the real server, with a Spring Boot application.
+// TestReal checks the client against the real server, with a Spring Boot application.
 func TestReal(t *testing.T) {
 	for _, set := range sets {
 		t.Run(set.name, func(t *testing.T) {
@@ -61,19 +61,19 @@ func register(t *testing.T, agent string, login *registries.Login) error {
 	return nil
 }
 
-// TestSpringConsumer shows what a consumer on Spring Cloud's client, at its defaults, does with
-// an instance in maintenance, and with one that is deregistered; and that the provider stops as
-// it should when somebody else has deregistered it.
+// TestSpringConsumer shows what a consumer with Spring Cloud's client, at its defaults, does with
+// an instance in maintenance, and with a deregistered one; and that the provider stops as it should
+// after somebody else deregistered it.
 func TestSpringConsumer(t *testing.T) {
 	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{}))
 	app := registries.App{Framework: registries.Boot3Consul, Servers: servers.Addresses(), Name: "orders"}
 	provider := registries.AppForTest(t, app)
-	registries.AppForTest(t, app) // another, so that there is one to go on with
+	registries.AppForTest(t, app) // another provider for the consumer to go on with
 	app.Name, app.Upstream = "shop", app.Name
 	consumer := registries.AppForTest(t, app)
 	defer http.DefaultClient.CloseIdleConnections()
 
-	// last gives when the provider was last sent to.
+	// last returns when the consumer last sent to the provider.
 	last := func(watched time.Duration) time.Duration {
 		at, err := consumer.LastTo(t.Context(), fmt.Sprintf("orders-%d", provider.Port), watched)
 		if err != nil {
@@ -83,7 +83,7 @@ func TestSpringConsumer(t *testing.T) {
 	}
 	text := fmt.Sprintf("consul service=orders port=%d server=%s", provider.Port, servers.Addresses()[0])
 	if last(10*time.Second) == 0 {
-		t.Fatal("the consumer does not know it")
+		t.Fatal("the consumer does not know the provider")
 	}
 	maintained := contract.Open[*consul.Client](t, consul.Kind, text+" by=maintenance")
 	found, err := maintained.Find(t.Context())
@@ -92,17 +92,17 @@ func TestSpringConsumer(t *testing.T) {
 	}
 	const watched, cached = 50 * time.Second, 40 * time.Second
 	at := last(watched)
-	t.Logf("in maintenance: sent to until %v of %v", at, watched)
+	t.Logf("in maintenance: got requests until %v of %v", at, watched)
 	if at < cached {
-		t.Errorf("it stopped after %v: say so in the documents", at)
+		t.Errorf("the consumer stopped after %v: say so in the docs", at)
 	}
 	if err := errors.Join(maintained.Restore(t.Context(), found.Record), contract.Open[*consul.Client](t, consul.Kind, text).Withdraw(t.Context(), registry.Spec{})); err != nil {
 		t.Fatal(err)
 	}
 	at = last(watched)
-	t.Logf("deregistered: sent to until %v of %v", at, watched)
+	t.Logf("deregistered: got requests until %v of %v", at, watched)
 	if at > cached {
-		t.Errorf("it did not stop: after %v", at)
+		t.Errorf("the consumer still sent after %v", at)
 	}
 	start := time.Now()
 	provider.Stop()
@@ -111,8 +111,8 @@ func TestSpringConsumer(t *testing.T) {
 	}
 }
 
-// TestRights has a token that may do all but see nodes: to such a one Consul answers, with 200,
-// that there is no instance.
+// TestRights uses a token that may do everything but read nodes: Consul answers it, with 200, that
+// there is no instance.
 func TestRights(t *testing.T) {
 	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{ACL: true, Rules: `service_prefix "orders" { policy = "write" }`}))
 	if err := register(t, servers.Addresses()[0], servers.Login); err != nil {
@@ -126,12 +126,12 @@ func TestRights(t *testing.T) {
 	err := c.Confirm(t.Context(), registry.Spec{})
 	t.Log(err)
 	if !errors.Is(err, registry.ErrDenied) || !strings.Contains(err.Error(), "node:read") {
-		t.Errorf("confirmed by one who may not see it: %v", err)
+		t.Errorf("confirmed without the right to see it: %v", err)
 	}
 }
 
-// TestHeartbeats has an application that registers anew when its heartbeat fails, which is what
-// a deregistration makes it do.
+// TestHeartbeats has an application that registers again when its heartbeat fails, which a
+// deregistration causes.
 func TestHeartbeats(t *testing.T) {
 	servers := registries.ForTest(t, registries.Consul(registries.ConsulServer{}))
 	registries.AppForTest(t, registries.App{Framework: registries.Boot3Consul, Servers: servers.Addresses(), Name: "orders", Properties: []string{
@@ -143,13 +143,13 @@ func TestHeartbeats(t *testing.T) {
 	contract.Eventually(t, 20*time.Second, func() error { _, err := c.Find(t.Context()); return err })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	said := map[string]int{}
+	counts := map[string]int{}
 	registry.Leave(ctx, contract.Spec(t, consul.Kind, text), c, 5*time.Second, func(e wire.Event) {
-		said[e.Event]++
+		counts[e.Event]++
 		t.Logf("%s %s %s", e.Time.Format("15:04:05.000"), e.Event, e.Detail)
 	})
-	if said[wire.Back] == 0 || said[wire.Out] != said[wire.Back]+1 || said[wire.Failed] != 0 || said[wire.Record] != 0 {
-		t.Errorf("said %v", said)
+	if counts[wire.Back] == 0 || counts[wire.Out] != counts[wire.Back]+1 || counts[wire.Failed] != 0 || counts[wire.Record] != 0 {
+		t.Errorf("events %v", counts)
 	}
 	if err := c.Confirm(t.Context(), registry.Spec{}); err != nil {
 		t.Error(err)

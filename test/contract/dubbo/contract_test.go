@@ -14,10 +14,10 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/web"
 )
 
-// world is what an application does; nobody is there when a tape is played.
+// world is what an application does; it is empty when a tape is played.
 type world struct {
 	kill, again func() error
-	// consumed is nil if a consumer has sent nothing to the instance for a while.
+	// consumed returns nil if a consumer has sent nothing to the instance for a while.
 	consumed func() error
 }
 
@@ -29,8 +29,8 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// holds is the contract: what a client can rely on. The first server is QoS by the loopback,
-// the second the same by another address of the machine.
+// holds is the contract: what a client can rely on. The first server is QoS at the loopback address,
+// the second the same QoS at another address of the machine.
 func holds(t *testing.T, s *contract.Stage, w world) {
 	ctx := t.Context()
 	c := contract.Open[*dubbo.Client](t, dubbo.Kind, "dubbo service=orders timeout=15s server="+s.Servers[0])
@@ -70,7 +70,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	}
 
 	s.Act("it is withdrawn", nil)
-	for range 2 { // it is idempotent
+	for range 2 { // withdrawing is idempotent
 		if err := c.Withdraw(ctx, none); err != nil {
 			t.Fatal(err)
 		}

@@ -17,9 +17,9 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tapes anew")
+var record = flag.Bool("record", false, "record the tapes again")
 
-// TestReal holds the client against Dubbo providers with ZooKeeper, two of each version, so that
+// TestReal checks the client against Dubbo providers with ZooKeeper, two of each version, so that
 // their consumer can do without one.
 func TestReal(t *testing.T) {
 	for name, framework := range map[string]registries.Framework{"dubbo-3.3.6": registries.Dubbo3, "dubbo-2.7.23": registries.Dubbo27} {

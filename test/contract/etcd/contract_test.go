@@ -15,11 +15,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is what applications do to the registry; nobody is there when a tape is played.
+// world is what applications do to the registry; it is empty when a tape is played.
 type world struct {
 	start, stop func() error // the pod's own instance
 	startOther  func() error // another pod's
-	// consumes wants the addresses that a consumer's library has.
+	// consumes checks the addresses that a consumer's library has.
 	consumes func(want ...string) func() error
 }
 
@@ -92,7 +92,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	}
 	s.Act("consumers have both", w.consumes(own, other))
 	withdraw()
-	withdraw() // it is idempotent
+	withdraw() // withdrawing is idempotent
 	if err := out(); err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 
 	if set.members > 1 {
 		s.Act("one more member is said to be there, and is not", nil)
-		withOne(t, open+",127.0.0.1:1")
+		withDeadMember(t, open+",127.0.0.1:1")
 	}
 
 	s.Act("it has stopped by itself", w.stop)
@@ -119,8 +119,8 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	}
 }
 
-// withOne is about a member that does not answer: it is named, and holds up nothing else.
-func withOne(t *testing.T, text string) {
+// withDeadMember checks that a member that does not answer is named, and holds up nothing else.
+func withDeadMember(t *testing.T, text string) {
 	c := contract.Open[*etcd.Client](t, etcd.Kind, strings.Replace(text, "server=", "server=127.0.0.1:1,", 1))
 	if _, err := c.Find(t.Context()); err != nil {
 		t.Error(err)

@@ -15,8 +15,8 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-// TestLibraries shows what the libraries do about a key that was deleted, and that registry.Leave
-// keeps the instance out nevertheless.
+// TestLibraries shows what the libraries do about a deleted key, and that registry.Leave keeps the
+// instance out all the same.
 func TestLibraries(t *testing.T) {
 	servers := registries.ForTest(t, registries.Etcd(registries.EtcdServer{}))
 	for _, test := range []struct {
@@ -38,7 +38,7 @@ func TestLibraries(t *testing.T) {
 			}
 			start := time.Now()
 			back := time.Duration(0)
-			for back == 0 && time.Since(start) < 40*time.Second { // longer than Kitex looks (30 s) and than kratos's lease (15 s)
+			for back == 0 && time.Since(start) < 40*time.Second { // longer than Kitex's interval (30 s) and kratos's lease (15 s)
 				if got, err := addresses(consumer); err != nil {
 					t.Fatal(err)
 				} else if len(got) > 0 {
@@ -53,17 +53,17 @@ func TestLibraries(t *testing.T) {
 			if !test.back {
 				return
 			}
-			kept(t, contract.Spec(t, etcd.Kind, text), c, consumer)
+			staysOut(t, contract.Spec(t, etcd.Kind, text), c, consumer)
 		})
 	}
 }
 
-// kept leaves for longer than it takes the library to put its key back.
-func kept(t *testing.T, spec registry.Spec, c *etcd.Client, consumer *registries.Registrant) {
+// staysOut runs registry.Leave for longer than it takes the library to put its key back.
+func staysOut(t *testing.T, spec registry.Spec, c *etcd.Client, consumer *registries.Registrant) {
 	ctx, cancel := context.WithTimeout(t.Context(), 65*time.Second)
 	defer cancel()
 	var mu sync.Mutex
-	said := map[string]int{}
+	counts := map[string]int{}
 	var outAt, backAt time.Time
 	longest := time.Duration(0)
 	var leaving sync.WaitGroup
@@ -71,7 +71,7 @@ func kept(t *testing.T, spec registry.Spec, c *etcd.Client, consumer *registries
 		registry.Leave(ctx, spec, c, 5*time.Second, func(e wire.Event) {
 			mu.Lock()
 			defer mu.Unlock()
-			said[e.Event]++
+			counts[e.Event]++
 			if e.Event == wire.Out && outAt.IsZero() {
 				outAt = e.Time
 			}
@@ -96,8 +96,8 @@ func kept(t *testing.T, spec registry.Spec, c *etcd.Client, consumer *registries
 		time.Sleep(50 * time.Millisecond)
 	}
 	leaving.Wait()
-	t.Logf("said %v; a consumer could see it for %v at most", said, longest)
-	if said[wire.Back] == 0 || said[wire.Out] != said[wire.Back]+1 || said[wire.Failed] != 0 || said[wire.Record] != 0 || longest > 3*time.Second {
-		t.Errorf("said %v; in for %v", said, longest)
+	t.Logf("events %v; a consumer could see it for %v at most", counts, longest)
+	if counts[wire.Back] == 0 || counts[wire.Out] != counts[wire.Back]+1 || counts[wire.Failed] != 0 || counts[wire.Record] != 0 || longest > 3*time.Second {
+		t.Errorf("events %v; in for %v", counts, longest)
 	}
 }

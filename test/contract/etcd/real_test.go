@@ -16,9 +16,9 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tapes anew")
+var record = flag.Bool("record", false, "record the tapes again")
 
-// TestReal holds the client against the real server, with applications on the real libraries.
+// TestReal checks the client against the real server, with applications using the real libraries.
 func TestReal(t *testing.T) {
 	for _, set := range sets {
 		t.Run(set.name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func live(t *testing.T, app registries.EtcdApp) world {
 	return world{
 		start: func() error {
 			if mine != nil {
-				mine.Kill() // at once gone, its lease still there
+				mine.Kill() // gone at once, with its lease still there
 			}
 			mine = started(own, "orders-0")
 			return mine.Register()
@@ -58,7 +58,7 @@ func live(t *testing.T, app registries.EtcdApp) world {
 	}
 }
 
-// addresses are those that a consumer is given, without the scheme and without kratos's second ones.
+// addresses are the addresses that a consumer gets, without the scheme and without kratos's second ones.
 func addresses(consumer *registries.Registrant) (all []string, err error) {
 	got, err := consumer.Instances()
 	for _, one := range got {
@@ -70,7 +70,7 @@ func addresses(consumer *registries.Registrant) (all []string, err error) {
 	return all, err
 }
 
-// TestMemberDies takes the instance out of three members of which one has been killed.
+// TestMemberDies takes the instance out of a cluster of three with one member killed.
 func TestMemberDies(t *testing.T) {
 	servers := registries.ForTest(t, registries.Etcd(registries.EtcdServer{Members: 3}))
 	app := registries.EtcdAppForTest(t, registries.EtcdApp{Layout: "kitex", Servers: servers.Addresses(), Service: "orders", Address: own})
@@ -80,7 +80,7 @@ func TestMemberDies(t *testing.T) {
 	text := "etcd service=orders layout=kitex server=" + strings.Join(servers.Addresses(), ",")
 	servers.Nodes[0].Kill()
 	c := contract.Open[*etcd.Client](t, etcd.Kind, text)
-	// The others elect a leader, if that was it.
+	// The others elect a leader, in case the killed one was.
 	contract.Eventually(t, 10*time.Second, func() error { return c.Withdraw(t.Context(), registry.Spec{}) })
 	start := time.Now()
 	err := c.Confirm(t.Context(), registry.Spec{})
@@ -91,7 +91,7 @@ func TestMemberDies(t *testing.T) {
 	if err := contract.Open[*etcd.Client](t, etcd.Kind, "etcd service=orders layout=kitex server="+strings.Join(servers.Addresses()[1:], ",")).Confirm(t.Context(), registry.Spec{}); err != nil {
 		t.Error(err)
 	}
-	// Two of three are no majority: what the last one has may be old, and it does not say it.
+	// With two of three down there is no majority: what the last one has may be old, so it must not answer.
 	servers.Nodes[1].Kill()
 	start = time.Now()
 	err = contract.Open[*etcd.Client](t, etcd.Kind, "etcd service=orders layout=kitex server="+servers.Addresses()[2]).Confirm(t.Context(), registry.Spec{})
@@ -101,7 +101,7 @@ func TestMemberDies(t *testing.T) {
 	}
 }
 
-// TestTokenExpires uses a token that the server does not take any more: a change of the password ends them all.
+// TestTokenExpires uses a token that the server no longer accepts: a change of the password invalidates them all.
 func TestTokenExpires(t *testing.T) {
 	servers := registries.ForTest(t, registries.Etcd(registries.EtcdServer{Login: &registries.TestLogin, Prefix: "/microservices/"}))
 	t.Setenv("TEST_USER", servers.Login.User)
@@ -114,7 +114,7 @@ func TestTokenExpires(t *testing.T) {
 			t.Error(err)
 		}
 		if got := s.Calls("/v3/auth/authenticate"); got != wantLogins {
-			t.Errorf("it has logged in %d times, want %d", got, wantLogins)
+			t.Errorf("the client logged in %d times, want %d", got, wantLogins)
 		}
 	}
 	s.Act("it is used", nil)
@@ -128,8 +128,8 @@ func TestTokenExpires(t *testing.T) {
 	}
 }
 
-// TestNoUsersNoGateway gives a user to a server that has none, which etcd's own client takes, too;
-// and asks one that has no gateway.
+// TestNoUsersNoGateway logs in to a server without users, which etcd's own client allows too;
+// and asks a server without a gateway.
 func TestNoUsersNoGateway(t *testing.T) {
 	t.Setenv("TEST_USER", "test")
 	for _, test := range []struct {

@@ -24,7 +24,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-// authority signs certificates, and leaves them as files in a folder.
+// authority issues certificates, and writes them to files in a folder.
 type authority struct {
 	t    *testing.T
 	dir  string
@@ -75,7 +75,7 @@ func (a *authority) write(name, kind string, der []byte) {
 	}
 }
 
-// TestTLS asks a real server that wants its clients to have certificates.
+// TestTLS asks a real server that requires client certificates.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	ca := newAuthority(t, dir, "ca")

@@ -12,7 +12,7 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/eureka"
 )
 
-// world is what an application does to the registry; nobody is there when a tape is played.
+// world is what an application does to the registry; it is empty when a tape is played.
 type world struct {
 	start, kill, again, stop func() error
 }
@@ -38,7 +38,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// id is the same for the next instance, as that of a StatefulSet's pod is.
+// id stays the same for the next instance, like that of a StatefulSet's pod.
 const id = "orders-0"
 
 // holds is the contract: what a client can rely on.
@@ -82,7 +82,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if err := c.Cached(ctx, record); !errors.Is(err, registry.ErrIn) {
 		t.Errorf("in the caches: %v", err)
 	}
-	for range 2 { // it is idempotent
+	for range 2 { // withdrawing is idempotent
 		if err := c.Withdraw(ctx, record); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 		t.Errorf("found %+v, %v", found, err)
 	}
 	if err := contract.Open[*eureka.Client](t, eureka.Kind, text).Cached(ctx, record); err == nil {
-		t.Error("a cache that was not seen before is trusted")
+		t.Error("a cache seen for the first time is trusted")
 	}
 	s.Act("a heartbeat later", nil)
 	s.Eventually(31*time.Second, func() error { return c.Cached(ctx, record) })

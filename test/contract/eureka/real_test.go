@@ -10,9 +10,9 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tapes anew")
+var record = flag.Bool("record", false, "record the tapes again")
 
-// TestReal holds the client against the real server, with a Spring Boot application.
+// TestReal checks the client against the real server, with a Spring Boot application.
 func TestReal(t *testing.T) {
 	for _, set := range sets {
 		if set.login && !contract.Nightly {

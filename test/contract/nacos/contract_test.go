@@ -12,7 +12,7 @@ import (
 	"github.com/lameduck-dev/lameduck/registry/nacos"
 )
 
-// world is what an application does to the registry; nobody is there when a tape is played.
+// world is what an application does to the registry; it is empty when a tape is played.
 type world struct {
 	start, kill func() error // the pod's own instance
 	startOther  func() error // another pod's
@@ -24,12 +24,12 @@ const (
 	weight             = "3"
 )
 
-// set is one server with one kind of client.
+// set is a server with a kind of client.
 type set struct {
 	name     string
 	nodes    int
 	password string
-	noLogin  bool // this build of it breaks off when a login is refused
+	noLogin  bool // this build of the server closes the connection when it refuses a login
 }
 
 var sets = []set{
@@ -100,7 +100,7 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	if err := c.Withdraw(ctx, record.With("cluster", "wrong")); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("withdrawn from the wrong cluster: %v", err)
 	}
-	for range 2 { // it is idempotent; a node that has just learnt of the instance may refuse it at first
+	for range 2 { // withdrawing is idempotent; a node that has just learned of the instance may refuse it at first
 		s.Eventually(3*time.Second, func() error { return c.Withdraw(ctx, record) })
 	}
 	s.Eventually(5*time.Second, out)
@@ -146,12 +146,12 @@ func holds(t *testing.T, s *contract.Stage, set set, w world) {
 	}
 }
 
-// consumer waits until a consumer's own client does, or does not, send to the instance.
+// consumer waits until a consumer's own client would, or would not, send to the instance.
 func consumer(w world, want bool) func() error {
 	return func() error {
 		return contract.Within(10*time.Second, func() error {
 			if got, err := w.consumes(); err != nil || got != want {
-				return fmt.Errorf("its consumer has it as in: %v, %w", got, errors.Join(err))
+				return fmt.Errorf("the consumer has the instance: %v, %w", got, errors.Join(err))
 			}
 			return nil
 		})

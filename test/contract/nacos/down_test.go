@@ -15,8 +15,8 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-// TestNodesDown has a real cluster of three lose a node, which costs the proof only, and then a
-// second, which costs the withdrawal: each is said in one line that names the node.
+// TestNodesDown has a real cluster of three lose a node, which costs only the proof, and then a
+// second, which costs the withdrawal: each is reported in one line that names the node.
 func TestNodesDown(t *testing.T) {
 	servers := registries.ForTest(t, registries.Nacos2(registries.Nacos{Members: 3}))
 	addresses := servers.Addresses()
@@ -31,10 +31,10 @@ func TestNodesDown(t *testing.T) {
 	c, spec := contract.Open[*nacos.Client](t, nacos.Kind, text), contract.Spec(t, nacos.Kind, text)
 
 	servers.Nodes[2].Kill()
-	events := leave(t, spec, c, 8*time.Second)
-	last := events[len(events)-1]
-	if !events.has(wire.Withdrawn) || last.Event != wire.Failed || !last.GivenUp || !strings.Contains(last.Detail, addresses[2]) {
-		t.Errorf("one of three down: %+v", events)
+	got := leave(t, spec, c, 8*time.Second)
+	last := got[len(got)-1]
+	if !got.has(wire.Withdrawn) || last.Event != wire.Failed || !last.GivenUp || !strings.Contains(last.Detail, addresses[2]) {
+		t.Errorf("one of three down: %+v", got)
 	}
 	if err := consumer(w, false)(); err != nil {
 		t.Errorf("one of three down: %v", err)
@@ -50,9 +50,9 @@ func TestNodesDown(t *testing.T) {
 	t.Log(err)
 }
 
-type told []wire.Event
+type events []wire.Event
 
-func (all told) has(event string) bool {
+func (all events) has(event string) bool {
 	for _, e := range all {
 		if e.Event == event {
 			return true
@@ -61,8 +61,8 @@ func (all told) has(event string) bool {
 	return false
 }
 
-// leave gives what is said until a registry is given up.
-func leave(t *testing.T, spec registry.Spec, c *nacos.Client, budget time.Duration) (all told) {
+// leave returns the events until the registry is given up or left.
+func leave(t *testing.T, spec registry.Spec, c *nacos.Client, budget time.Duration) (all events) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	registry.Leave(ctx, spec, c, budget, func(e wire.Event) {

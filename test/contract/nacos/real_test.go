@@ -16,9 +16,9 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tapes anew")
+var record = flag.Bool("record", false, "record the tapes again")
 
-// TestReal holds the client against each version of the real server, with applications on the
+// TestReal checks the client against each version of the real server, with applications using the
 // official clients.
 func TestReal(t *testing.T) {
 	plans := map[string]struct {
@@ -44,7 +44,7 @@ func TestReal(t *testing.T) {
 	}
 }
 
-// awaitLogin waits until the server knows its users, which it reads every 15 s.
+// awaitLogin waits until the server has read its users, which it does every 15 s.
 func awaitLogin(t *testing.T, servers *registries.Servers) {
 	if servers.Login == nil {
 		return

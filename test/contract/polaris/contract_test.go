@@ -22,11 +22,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is what applications do to the registry; nobody is there when a tape is played.
+// world is what applications do to the registry; it is empty when a tape is played.
 type world struct {
 	start, kill, stop func() error // the pod's own instance
 	startOthers       func() error // another pod's, and one more at this pod's address
-	// consumes wants the addresses that a consumer's library would send to.
+	// consumes checks the addresses that a consumer's library would send to.
 	consumes func(want ...string) func() error
 }
 
@@ -43,7 +43,7 @@ func TestContract(t *testing.T) {
 	holds(t, contract.Recorded(t, tape, 1), world{consumes: func(...string) func() error { return nil }})
 }
 
-// raw is all that Polaris says of an instance, but for what every change changes.
+// raw is everything that Polaris returns about an instance, without what every write changes.
 func raw(t *testing.T, server, address string) map[string]any {
 	t.Helper()
 	answer := contract.Ask(t, web.Call{
@@ -117,7 +117,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	}
 	s.Act("consumers have all", w.consumes(own, sibling, other))
 	before := raw(t, s.Servers[0], own)
-	for range 2 { // it is idempotent
+	for range 2 { // withdrawing is idempotent
 		if err := c.Withdraw(ctx, record); err != nil {
 			t.Fatal(err)
 		}
@@ -127,10 +127,10 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	s.Act("consumers have all but this one", w.consumes(sibling, other))
 	before["isolate"] = true
 	if diff := cmp.Diff(before, raw(t, s.Servers[0], own)); diff != "" {
-		t.Errorf("more has changed than that it is isolated: %s", diff)
+		t.Errorf("more than its isolation has changed: %s", diff)
 	}
 	if raw(t, s.Servers[0], sibling)["isolate"] != false {
-		t.Error("the pod's other instance was isolated, too")
+		t.Error("the pod's other instance was isolated too")
 	}
 	s.Act("some heartbeats later", nil)
 	s.Stays(7*time.Second, out)
@@ -148,7 +148,7 @@ func holds(t *testing.T, s *contract.Stage, w world) {
 	}
 	s.Eventually(5*time.Second, out)
 	s.Act("it has stopped by itself, and the next one came with its address", func() error { return errors.Join(w.stop(), w.start()) })
-	s.Eventually(10*time.Second, in) // it took its isolation along
+	s.Eventually(10*time.Second, in) // it took its isolation with it
 
 	s.Act("it is withdrawn again, killed, and restored", nil)
 	if err := c.Withdraw(ctx, record); err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-var record = flag.Bool("record", false, "record the tapes anew")
+var record = flag.Bool("record", false, "record the tapes again")
 
-// TestReal holds the client against the real server, with applications on the official library.
+// TestReal checks the client against the real server, with applications using the official library.
 func TestReal(t *testing.T) {
 	servers := registries.ForTest(t, registries.Polaris())
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
@@ -44,7 +44,7 @@ func TestReal(t *testing.T) {
 	})
 }
 
-// TestLag measures how long the view of clients takes to show what was written.
+// TestLag measures how long the clients' view takes to show a write.
 func TestLag(t *testing.T) {
 	servers := registries.ForTest(t, registries.Polaris())
 	t.Setenv("TEST_TOKEN", servers.Login.Password)
@@ -70,7 +70,7 @@ func TestLag(t *testing.T) {
 		longest = max(longest, time.Since(start))
 		time.Sleep(time.Duration(i) * 170 * time.Millisecond) // at another moment of its second
 	}
-	t.Logf("seen after %v at the longest", longest)
+	t.Logf("seen after %v at most", longest)
 	if longest > 3*time.Second {
 		t.Error("say so in registry/polaris/kind.go")
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-// client is that of a pod that has all of this machine's addresses.
+// client is the client of a pod that has all of this machine's addresses.
 func client(t testing.TB, text string) *zookeeper.Client {
 	t.Helper()
 	ips, err := registry.OwnIPs()
@@ -29,7 +29,7 @@ func client(t testing.TB, text string) *zookeeper.Client {
 
 var anyone = zk.WorldACL(zk.PermAll)
 
-// writer writes nodes as applications do, by a client that is not ours.
+// writer writes nodes as applications do, with a client that is not ours.
 type writer struct{ *zk.Conn }
 
 func newWriter(t *testing.T, server string) writer {
@@ -42,13 +42,13 @@ func newWriter(t *testing.T, server string) writer {
 	return writer{conn}
 }
 
-// create writes a node that stays.
+// create writes a persistent node.
 func (w writer) create(t *testing.T, path, data string, acls []zk.ACL) {
 	t.Helper()
 	w.createAs(t, 0, path, data, acls)
 }
 
-// createOwn writes a node that ends with the session.
+// createOwn writes an ephemeral node.
 func (w writer) createOwn(t *testing.T, path, data string, acls []zk.ACL) {
 	t.Helper()
 	w.createAs(t, zk.FlagEphemeral, path, data, acls)
@@ -61,8 +61,7 @@ func (w writer) createAs(t *testing.T, flags int32, path, data string, acls []zk
 	}
 }
 
-// owned are the nodes below a path that end with an application's session and name its port, with
-// what they hold.
+// owned returns the ephemeral nodes below a path that name an application's port, with their data.
 func (w writer) owned(t *testing.T, from string, port int) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -85,15 +84,15 @@ func (w writer) owned(t *testing.T, from string, port int) map[string]string {
 	return all
 }
 
-// stops sends requests for as long as consumers may go on, and wants the last seconds of them
-// to be answered by others. None may be lost.
-func stops(t *testing.T, consumer *registries.RunningApp, stale time.Duration) {
+// consumerStops sends requests for as long as consumers may go on, and fails the test unless others
+// answer those of the last second. None may be lost.
+func consumerStops(t *testing.T, consumer *registries.RunningApp, stale time.Duration) {
 	t.Helper()
 	last, err := consumer.LastTo(t.Context(), "own", stale)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("the last request came to it after %.2f s", last.Seconds())
+	t.Logf("its last request came after %.2f s", last.Seconds())
 	if last > stale-time.Second {
 		t.Error("the consumer has not stopped")
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/lameduck-dev/lameduck/test/registries"
 )
 
-// TestSpring has two Spring Boot applications in an ensemble of three, and a consumer.
+// TestSpring has two Spring Boot applications and a consumer, registered in an ensemble of three.
 func TestSpring(t *testing.T) {
 	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
 	holds(t, servers, registries.Boot3ZooKeeper, "zookeeper service=orders")

@@ -55,11 +55,11 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 		t.Error(err)
 	}
 
-	// The pod and another have, and consumers send to both.
+	// The pod and another one have registered, and consumers send to both.
 	registries.AppForTest(t, app)
 	app.Properties = []string{"pod.name=own"}
 	own := registries.AppForTest(t, app)
-	// They share their address, as pods may share their node's.
+	// They share their address, as host-network pods share their node's.
 	text += " port=" + strconv.Itoa(own.Port)
 	c, spec := client(t, text), contract.Spec(t, zookeeper.Kind, text)
 	contract.Eventually(t, 30*time.Second, in)
@@ -67,7 +67,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	shop := registries.AppForTest(t, app)
 	contract.Eventually(t, time.Minute, func() error {
 		if last, err := shop.LastTo(ctx, "own", time.Second); err != nil || last == 0 {
-			return fmt.Errorf("it sends nothing to the pod: %w", errors.Join(err))
+			return fmt.Errorf("the consumer sends nothing to the pod: %w", errors.Join(err))
 		}
 		return nil
 	})
@@ -78,7 +78,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	}
 
 	// It is withdrawn.
-	for range 2 { // it is idempotent
+	for range 2 { // withdrawing is idempotent
 		if err := c.Withdraw(ctx, none); err != nil {
 			t.Fatal(err)
 		}
@@ -91,13 +91,13 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	if _, err := c.Find(ctx); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("found: %v", err)
 	}
-	stops(t, shop, spec.Stale())
+	consumerStops(t, shop, spec.Stale())
 	if err := out(); err != nil {
 		t.Errorf("it came back by itself: %v", err)
 	}
 
-	t.Run("the keeper takes it out again", func(t *testing.T) { comesBack(t, spec, c, w, nodes) })
-	t.Run("and when the servers were restarted", func(t *testing.T) { outlasts(t, spec, c, servers) })
+	t.Run("it is taken out again", func(t *testing.T) { comesBack(t, spec, c, w, nodes) })
+	t.Run("even after the servers restarted", func(t *testing.T) { outlasts(t, spec, c, servers) })
 
 	// It is killed, and the next one comes: nothing was left behind.
 	own.Kill()
@@ -107,7 +107,7 @@ func holds(t *testing.T, servers *registries.Servers, framework registries.Frame
 	contract.Eventually(t, 30*time.Second, in)
 }
 
-// comesBack writes the pod's nodes again, as the application does when its session was lost.
+// comesBack writes the pod's nodes again, as the application does after it lost its session.
 func comesBack(t *testing.T, spec registry.Spec, c *zookeeper.Client, w writer, nodes map[string]string) {
 	again := func() {
 		for path, data := range nodes {
@@ -117,18 +117,18 @@ func comesBack(t *testing.T, spec registry.Spec, c *zookeeper.Client, w writer, 
 	again()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	var said []string
+	var events []string
 	registry.Leave(ctx, spec, c, 10*time.Second, func(e wire.Event) {
-		said = append(said, e.Event)
+		events = append(events, e.Event)
 		switch {
-		case e.Event == wire.Out && len(said) == 3:
+		case e.Event == wire.Out && len(events) == 3:
 			again()
 		case e.Event == wire.Out:
 			cancel()
 		}
 	})
-	if got, want := strings.Join(said, " "), "plan withdrawn out back withdrawn out"; got != want {
-		t.Errorf("said %s, want %s", got, want)
+	if got, want := strings.Join(events, " "), "plan withdrawn out back withdrawn out"; got != want {
+		t.Errorf("events %s, want %s", got, want)
 	}
 }
 
@@ -152,7 +152,7 @@ func outlasts(t *testing.T, spec registry.Spec, c *zookeeper.Client, servers *re
 		}
 	})
 	if !back {
-		t.Error("it did not come back, so nothing was shown")
+		t.Error("it did not come back, so this run shows nothing")
 	}
 	contract.Eventually(t, 5*time.Second, func() error { return c.Confirm(t.Context(), registry.Spec{}) })
 }
@@ -196,8 +196,8 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestNodesThatStay has what Dubbo writes with dynamic=false, and Curator for permanent services.
-// Once they were deleted, and nobody wrote them again.
+// TestNodesThatStay has the nodes that Dubbo writes with dynamic=false, and Curator for permanent
+// services. They used to be deleted, and nobody wrote them again.
 func TestNodesThatStay(t *testing.T) {
 	servers := registries.ForTest(t, registries.ZooKeeper())
 	for _, test := range []struct{ name, settings, folder, own, stays string }{
@@ -234,7 +234,7 @@ func TestNodesThatStay(t *testing.T) {
 	}
 }
 
-// TestServersFail has one member of three die, and then another.
+// TestServersFail kills one member of three, and then another.
 func TestServersFail(t *testing.T) {
 	servers := registries.ForTest(t, registries.ZooKeepers(registries.ZooKeeperServer{Members: 3}))
 	c := client(t, "zookeeper service=orders timeout=2s server="+strings.Join(servers.Addresses(), ","))

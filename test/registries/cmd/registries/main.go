@@ -1,4 +1,4 @@
-// Command registries starts one of the real registries on this machine, for people, and stops it on Ctrl-C.
+// Command registries starts one of the real registries on this machine, and stops it on Ctrl-C.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 func newCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:           "registries",
-		Short:         "Real registries on this machine, for tests and for trying things",
+		Short:         "Real registries on this machine, for tests and for trying things out",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
