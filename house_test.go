@@ -77,6 +77,7 @@ var house = []string{
 	"barrier",
 	"agent/hubapi",
 	"agent/seal",
+	"agent/settings",
 
 	"registry/command",
 	"registry/contract",

@@ -29,16 +29,14 @@ func addAgent(pod *corev1.Pod, policy Policy, settings Settings) {
 	if len(policy.Credentials) > 0 {
 		pod.Spec.Volumes = append(pod.Spec.Volumes, credentialsVolume(pod, policy.Credentials))
 	}
+	args, newer := installArgs(pod, policy, settings)
 	pod.Spec.InitContainers = slices.Insert(pod.Spec.InitContainers, 0, corev1.Container{
-		Name:            InitContainer,
-		Image:           settings.AgentImage,
-		ImagePullPolicy: settings.PullPolicy,
-		Command:         []string{ImageAgentPath},
-		Args:            installArgs(pod, policy, settings),
-		Env: []corev1.EnvVar{{
-			Name:      hostIPs,
-			ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "status.hostIPs"}},
-		}},
+		Name:                     InitContainer,
+		Image:                    settings.AgentImage,
+		ImagePullPolicy:          settings.PullPolicy,
+		Command:                  []string{ImageAgentPath},
+		Args:                     args,
+		Env:                      environment(newer),
 		Resources:                initResources(pod.Spec.Containers),
 		SecurityContext:          initSecurity(pod),
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,

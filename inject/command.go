@@ -1,12 +1,36 @@
 package inject
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/lameduck-dev/lameduck/agent/settings"
 )
+
+// agreed are the flags of install that the agent of the minor version before knows. It ends with an error
+// at any other, and then the pod does not start: others go into the environment, which it passes over.
+// The list grows with each minor version, see TestTheAgentBeforeTakesWhatIsWritten.
+var agreed = []string{
+	"hub", "hub-key", "token-file", "grace", "announce", "confirm", "drain", "stop", "margin", "min-wait", "fallback-wait",
+	"quiet-floor", "quiet-ceiling", "registry", "port", "probe", "node-address",
+}
+
+// environment are the init container's variables: the node's addresses, and the flags that have to be
+// kept from an agent of the version before.
+func environment(flags []string) []corev1.EnvVar {
+	env := []corev1.EnvVar{{
+		Name:      hostIPs,
+		ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "status.hostIPs"}},
+	}}
+	if len(flags) > 0 {
+		env = append(env, corev1.EnvVar{Name: settings.Variable, Value: settings.Write(flags)})
+	}
+	return env
+}
 
 // command is the hook of one container: what differs between containers. The rest is in the
 // configuration that the init container writes.
@@ -18,9 +42,22 @@ func (p plan) command(policy Policy) []string {
 	return append(command, p.own.args...)
 }
 
-// installArgs are the init container's: everything that the pod's hooks have in common.
-func installArgs(pod *corev1.Pod, policy Policy, settings Settings) []string {
-	args := []string{"install", Dir}
+// installArgs are the init container's: everything that the pod's hooks have in common, as arguments and
+// as flags for its environment.
+func installArgs(pod *corev1.Pod, policy Policy, settings Settings) (args, newer []string) {
+	args = []string{"install", Dir}
+	for _, flag := range installFlags(pod, policy, settings) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+		if slices.Contains(agreed, name) {
+			args = append(args, flag)
+		} else {
+			newer = append(newer, flag)
+		}
+	}
+	return args, newer
+}
+
+func installFlags(pod *corev1.Pod, policy Policy, settings Settings) (args []string) {
 	if settings.HubKey != "" {
 		for _, address := range settings.HubAddresses {
 			args = append(args, "--hub="+address)

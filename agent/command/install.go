@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/lameduck-dev/lameduck/agent/settings"
 )
 
 const (
@@ -25,6 +27,9 @@ Copies itself to DIR/agent (mode 0755) and writes the flags to DIR/config.json (
 DIR/agent prestop finds them. With a registry among them it copies lameduck-registry, which lies
 beside it, to DIR/registry. DIR is a volume that an init container shares with the others.
 
+Flags may also be in the environment, as a list in JSON: LAMEDUCK_INSTALL_ARGS='["--grace=60s"]'. A
+webhook puts those there that an older version does not know and would fail on.
+
 An init container that fails keeps its pod from starting. So a flag that this version does not
 know, or whose value it can't read, is named and left out: a webhook may be of another version.
 
@@ -34,7 +39,7 @@ Flags:
 `
 
 func install(args []string, stdout, stderr io.Writer) int {
-	left, err := runInstall(args, stdout)
+	left, err := runInstall(args, os.Getenv(settings.Variable), stdout)
 	if left != nil {
 		fmt.Fprintln(stderr, "lameduck-agent: install: left out:", strings.ReplaceAll(left.Error(), "\n", "; "))
 	}
@@ -56,8 +61,8 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// runInstall gives what it left out of args, and the error that kept it from installing.
-func runInstall(args []string, stdout io.Writer) (left, err error) {
+// runInstall gives what it left out of args and the environment, and the error that kept it from installing.
+func runInstall(args []string, environment string, stdout io.Writer) (left, err error) {
 	dir := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		dir, args = args[0], args[1:]
@@ -74,6 +79,12 @@ func runInstall(args []string, stdout io.Writer) (left, err error) {
 	case len(rest) > 0:
 		left = errors.Join(left, fmt.Errorf("%q is not a flag", rest[0]))
 	}
+	newer, err := settings.Read(environment)
+	also, rest, leftToo := parseLeniently(flags, newer)
+	if len(rest) > 0 {
+		leftToo = errors.Join(leftToo, fmt.Errorf("%q in %s is not a flag", rest[0], settings.Variable))
+	}
+	taken, left = append(taken, also...), errors.Join(left, err, leftToo)
 	// Once more, without what was left out.
 	o, flags := newOptions(), newFlags("install")
 	o.register(flags)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/agent/settings"
 )
 
 // TestInstallNeverFailsByItsFlags: an init container that fails keeps its pod from starting.
@@ -80,5 +81,35 @@ func TestInstallNeedsADirectory(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	if code := Main([]string{"install", filepath.Join(t.TempDir(), "none")}, "v1", &stdout, &stderr); code != ExitFailed || !strings.Contains(stderr.String(), "none") {
 		t.Errorf("a directory that is not there: exit code %d, %s", code, &stderr)
+	}
+}
+
+// TestInstallReadsTheEnvironment: a webhook puts flags there that an older agent does not know.
+func TestInstallReadsTheEnvironment(t *testing.T) {
+	for name, tt := range map[string]struct {
+		environment, left string
+		kept              []string
+	}{
+		"none":        {"", "", []string{"--grace=60s"}},
+		"an empty":    {"[]", "", []string{"--grace=60s"}},
+		"known":       {`["--restart-grace=app/10s","--peer-ceiling=20s"]`, "", []string{"--grace=60s", "--restart-grace=app/10s", "--peer-ceiling=20s"}},
+		"one unknown": {`["--tomorrow=1","--peer-ceiling=20s"]`, "no flag --tomorrow", []string{"--grace=60s", "--peer-ceiling=20s"}},
+		"a word":      {`["--peer-ceiling=20s","word"]`, `"word" in LAMEDUCK_INSTALL_ARGS is not a flag`, []string{"--grace=60s", "--peer-ceiling=20s"}},
+		"no list":     {"--peer-ceiling=20s", "write a list of flags in JSON", []string{"--grace=60s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv(settings.Variable, tt.environment)
+			var stdout, stderr bytes.Buffer
+			code := Main([]string{"install", dir, "--grace=60s"}, "v1", &stdout, &stderr)
+			if code != ExitDone || !strings.Contains(stderr.String(), tt.left) || (stderr.Len() > 0) != (tt.left != "") {
+				t.Errorf("exit code %d, %q, want a line with %q", code, &stderr, tt.left)
+			}
+			written, err := os.ReadFile(filepath.Join(dir, configName))
+			var kept []string
+			if err != nil || json.Unmarshal(written, &kept) != nil || !slices.Equal(kept, tt.kept) {
+				t.Errorf("it wrote %s, %v", written, err)
+			}
+		})
 	}
 }
