@@ -2,8 +2,8 @@
 // announce, confirm, quiet, drain, the pod's own hook, report.
 //
 // Its promise: unless it knows that everyone who could know the pod's address has stopped, it waits
-// as long as `sleep 15` would, as far as the grace period leaves the application its least time to
-// stop.
+// as long as `sleep 15` would before the pod's own hook and SIGTERM, as far as the grace period leaves
+// the application its least time to stop.
 package agent
 
 import (
@@ -32,9 +32,8 @@ func Run(ctx context.Context, config Config, parts Parts) (summary Summary, err 
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 			r.answers, r.leaving = nil, nil // one of them may be the cause; the eyes are closed
-			sleepUntil(ctx, earlier(r.start.Add(r.fallback()), r.drainBy()))
+			sleepUntil(ctx, r.fallbackBy())
 			err = errors.Join(err, r.ownHook(ctx))
-			sleepUntil(ctx, r.start.Add(r.fallback()))
 			summary = r.summary
 		}
 	}()
@@ -47,7 +46,8 @@ type run struct {
 	config  Config
 	parts   Parts
 	start   time.Time
-	budget  termination.Budget // only ever shrinks, when the hub tells the real grace period
+	budget  termination.Budget // shrinks when the real grace period is shorter than configured
+	told    time.Duration      // the real grace period, from the hub; zero: not told
 	hub     hubState
 	answers chan answer
 	roll    roll
@@ -107,17 +107,16 @@ func (r *run) sequence(ctx context.Context) error {
 	if err == nil || r.hooking != nil { // when the agent is cut short, a running hook must end with it
 		known, left := r.hub.now(time.Now()), r.consumersStopped(time.Now())
 		hookErr = r.ownHook(ctx)
-		if err == nil {
-			hookErr = errors.Join(hookErr, r.untilFallback(ctx))
-		}
-		if now := time.Now(); err == nil && (known == confirmed && r.hub.now(now) != confirmed || left && !r.consumersStopped(now)) { // taken back meanwhile
+		now := time.Now()
+		takenBack := known == confirmed && r.hub.now(now) != confirmed || left && !r.consumersStopped(now)
+		if err == nil && (takenBack || r.tooEarly(now)) {
 			hookErr = errors.Join(hookErr, r.untilDrained(ctx))
 		}
 	}
 
 	// Report.
 	r.summary.Apart, r.summary.Total = r.watch.apart, time.Since(r.start)
-	r.summary.Limit = max(r.budget.Hook(), r.fallback())
+	r.summary.Limit = max(r.budget.Hook(), r.hookBy().Sub(r.start))
 	r.summary.Registries = r.describeRegistries() // one may have taken the pod back
 	if ctx.Err() != nil {
 		return ErrCut
@@ -135,7 +134,7 @@ func (r *run) sequence(ctx context.Context) error {
 // window after the barrier.
 func (r *run) untilRoutersStopped(ctx context.Context) error {
 	for !r.routersStopped(time.Now()) {
-		late, err := r.awaitNext(ctx, r.confirmBy())
+		late, err := r.awaitNext(ctx, r.confirmBy)
 		if err != nil {
 			return err
 		}
@@ -182,10 +181,10 @@ func (r *run) servicesStopped(now time.Time) bool {
 // drained decides when the drain is over: no request is in flight, or all that were have been answered.
 func (r *run) drained(now time.Time) bool {
 	took := now.Sub(r.draining)
-	// A confirmation that was taken back: kube-proxy sends to the pod again. Without one the fallback
-	// holds, as before the drain. A registry that has taken it back tells its consumers again.
-	known, left := r.hub.now(now), r.consumersStopped(now)
-	if !r.summary.Late && now.Before(r.confirmBy()) && (!left || known == waiting || known != confirmed && now.Sub(r.start) < r.fallback()) {
+	// A confirmation that was taken back: kube-proxy sends to the pod again. A registry that has taken
+	// it back tells its consumers again.
+	left := r.consumersStopped(now)
+	if !r.summary.Late && now.Before(r.confirmBy()) && (!left || r.hub.now(now) == waiting) || r.tooEarly(now) {
 		return false
 	}
 	if r.blind(now) {
@@ -200,15 +199,6 @@ func (r *run) drained(now time.Time) bool {
 		return false
 	}
 	return r.watch.calm >= calmLooks || now.Sub(r.watch.since) >= turnover && r.watch.answered()
-}
-
-// tighten takes over the pod's real grace period. A longer one changes nothing: the budget is what
-// the pod asked for.
-func (r *run) tighten(grace time.Duration) {
-	if grace > 0 && grace < r.budget.Grace {
-		r.budget = r.config.Budget.Split(grace)
-	}
-	r.summary.Timeline.Budget = r.budget
 }
 
 func (r *run) enter(phase termination.Phase) {

@@ -114,6 +114,8 @@ func TestRun(t *testing.T) {
 		{name: "shorter grace period", hub: says(waitingFor(10), 0), pod: busy, from: 6660 * ms, to: 6700 * ms, says: "the grace period of 10.0s allows 6.67s of the fallback's 15.0s"},
 		{name: "confirmed, then the grace period becomes shorter", hub: then(5*s, yes, waitingFor(20)), pod: &pod{busy: time.Hour}, from: 15 * s, to: 15600 * ms, says: "NOT DRAINED"},
 		{name: "confirmed, then taken back", hub: then(2*s, yes, hubapi.ConfirmResponse{}), pod: &pod{busy: 4 * s}, from: 33 * s, to: 33200 * ms, says: "routers NOT CONFIRMED in time"},
+		{name: "confirmed, then it can't be", hub: then(2*s, yes, final), pod: &pod{busy: 4 * s}, from: 15 * s, to: 15100 * ms, says: "NOT CONFIRMED: BarrierMissed node2"},
+		{name: "confirmed, then it can't be, with a long fallback", set: func(c *Config) { c.FallbackWait = 46 * s }, hub: then(2*s, yes, final), pod: &pod{busy: time.Hour}, hook: ownHook{takes: s}, from: 47 * s, to: 47100 * ms, says: "own hook ended in 1.00s"},
 		{name: "confirmed, then the hub dies", hub: func(ctx context.Context, now, wait time.Duration) (hubapi.ConfirmResponse, error) {
 			if now < s {
 				return says(yes, 50*ms)(ctx, now, wait)
@@ -121,6 +123,9 @@ func TestRun(t *testing.T) {
 			return hubapi.ConfirmResponse{}, refused
 		}, pod: &pod{busy: 4 * s}, from: 6 * s, to: 6200 * ms, says: "routers confirmed"},
 		{name: "longer grace period changes nothing", hub: says(waitingFor(600), 0), pod: busy, from: 33 * s, to: 33100 * ms},
+		{name: "longer grace period, never confirmed", set: func(c *Config) { c.Budget = c.Budget.Split(6 * s) }, hub: says(hubapi.ConfirmResponse{Final: true, Evidence: final.Evidence, GraceSeconds: 600}, 0), pod: busy, from: 15 * s, to: 15100 * ms, says: "NOT CONFIRMED: BarrierMissed node2, quiet"},
+		{name: "longer grace period, heard during the own hook", set: func(c *Config) { c.Budget = c.Budget.Split(12 * s) }, hub: then(8200*ms, hubapi.ConfirmResponse{Error: "starting"}, hubapi.ConfirmResponse{Final: true, Evidence: final.Evidence, GraceSeconds: 600}), pod: busy, hook: ownHook{takes: 1500 * ms}, from: 15 * s, to: 15100 * ms, says: "own hook ended in 1.50s"},
+		{name: "restarted, and deleted during the own hook", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: then(6500*ms, leaving, hubapi.ConfirmResponse{Final: true, Evidence: final.Evidence, GraceSeconds: 60}), pod: busy, hook: ownHook{takes: s}, from: 15 * s, to: 15100 * ms, says: "own hook ended in 1.00s"},
 		{name: "absurd grace period", hub: says(waitingFor(1<<62), 0), pod: busy, from: 33 * s, to: 33100 * ms},
 		{name: "one second", hub: says(waitingFor(1), 0), pod: busy, from: 660 * ms, to: 700 * ms},
 

@@ -32,7 +32,7 @@ func (r *run) untilDrained(ctx context.Context) error {
 	late := false
 	for !r.drained(time.Now()) && !late {
 		var err error
-		if late, err = r.awaitNext(ctx, r.drainBy()); err != nil {
+		if late, err = r.awaitNext(ctx, r.drainBy); err != nil {
 			return err
 		}
 		if r.watch.paced == r.watch.busy { // nothing else is waited for

@@ -27,12 +27,14 @@ type pod struct {
 	err       error
 	hang      chan struct{}
 	panics    bool
+	takes     time.Duration // for each look
 }
 
 func (p *pod) Look() (sockets.Look, error) {
 	if p.hang != nil {
 		<-p.hang
 	}
+	time.Sleep(p.takes)
 	if p.panics {
 		panic("looking")
 	}

@@ -195,7 +195,7 @@ func (r *run) hearAnswer(a answer) {
 		if r.hub.undeleted && a.GraceSeconds > 0 { // it was deleted since
 			r.hub.undeleted, r.hub.known, r.budget = false, unheard, r.config.Budget
 		}
-		r.tighten(time.Duration(min(a.GraceSeconds, int64(termination.MaxGrace/time.Second))) * time.Second)
+		r.hearGrace(time.Duration(min(a.GraceSeconds, int64(termination.MaxGrace/time.Second))) * time.Second)
 		r.watch.peers.classify(a.Peers)
 		switch {
 		case !a.DNSForgot:
@@ -212,7 +212,7 @@ func (r *run) hearAnswer(a answer) {
 		return
 	}
 	if r.hub.undeleted = known == final && a.notTerminating(); r.hub.undeleted {
-		r.tighten(r.config.RestartGrace)
+		r.hearGrace(r.config.RestartGrace)
 	}
 	r.hub.known, r.hub.at, r.hub.nodes, r.hub.missed = known, now, a.Nodes, nil
 	switch known {

@@ -57,7 +57,7 @@ func (r *run) ownHook(ctx context.Context) error {
 func (r *run) hookEnd(ctx context.Context) hookResult {
 	defer r.stopHook()
 	for r.hooked == nil {
-		if late, err := r.awaitNext(ctx, r.hookBy()); late || err != nil {
+		if late, err := r.awaitNext(ctx, r.hookBy); late || err != nil {
 			break
 		}
 	}

@@ -32,7 +32,7 @@ type Summary struct {
 	HookTook time.Duration
 	Apart    time.Duration // the longest between two looks
 	Total    time.Duration
-	Limit    time.Duration // of the total: what the hook has, or the fallback where that is more
+	Limit    time.Duration // of the total: what the hook has, or the fallback and the own hook after it, where that is more
 }
 
 // farApart is a pause between two looks that only a busy processor or a hanging kernel explains.

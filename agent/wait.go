@@ -63,9 +63,10 @@ func (r *run) blind(now time.Time) bool {
 // even when a look hangs.
 const pulse = 100 * time.Millisecond
 
-// awaitNext waits for the next thing to happen and takes it in; late means that by has come.
-func (r *run) awaitNext(ctx context.Context, by time.Time) (late bool, err error) {
-	timer := time.NewTimer(min(time.Until(by), pulse))
+// awaitNext waits for the next thing to happen and takes it in; late means that by has come. What
+// happened may have moved it.
+func (r *run) awaitNext(ctx context.Context, by func() time.Time) (late bool, err error) {
+	timer := time.NewTimer(min(time.Until(by()), pulse))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -88,7 +89,7 @@ func (r *run) awaitNext(ctx context.Context, by time.Time) (late bool, err error
 		r.hooked = &result
 	case <-timer.C:
 	}
-	return !time.Now().Before(by), nil
+	return !time.Now().Before(by()), nil
 }
 
 // waited notes how the wait ended.
