@@ -13,6 +13,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/kubernetes"
@@ -98,6 +99,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	h := hub.New(hub.Config{
 		View:     l.view,
 		Barriers: func(family corev1.IPFamily) hub.Barrier { return barriers.of(family) },
+		Marks:    barrier.NewKubeMark(l.clientset, l.options.BarrierNamespace),
 		Late:     func(namespace string) bool { return barrier.Late(l.options.BarrierNamespace, namespace) },
 		Cluster:  l,
 		Observer: l.metrics,
@@ -173,6 +175,15 @@ func (l *leader) Pod(namespace, name string) *corev1.Pod {
 // Read reads a pod from the API, past the cache.
 func (l *leader) Read(ctx context.Context, namespace, name string) (*corev1.Pod, error) {
 	return l.clientset.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// Service reads a Service from the API, past the cache.
+func (l *leader) Service(ctx context.Context, namespace, name string) (*corev1.Service, error) {
+	service, err := l.clientset.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // see hub.Cluster
+	}
+	return service, err
 }
 
 // Event writes an Event about the pod.

@@ -2,45 +2,91 @@ package hub
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 )
 
-// await gives the answer once it is final, or as it stands when ctx is done or the pod's grace
-// period has become shorter.
-func (t *Termination) await(ctx context.Context) hubapi.ConfirmResponse {
-	first, final, changed := t.answer()
-	response := first
-	for !final && response.GraceSeconds == first.GraceSeconds {
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return response
-		case <-t.hub.ctx.Done():
-			return hubapi.ConfirmResponse{Error: errStopping.Error()}
+// answer is what may be said at this moment: it confirms nothing that the hub's own view is not recent
+// enough for. Where that is not known already, it asks, for maxBehind at most.
+func (t *Termination) answer() hubapi.ConfirmResponse {
+	ctx, cancel := context.WithTimeout(t.hub.ctx, maxBehind)
+	defer cancel()
+	for {
+		now := t.stands()
+		if !now.Confirmed {
+			return now.ConfirmResponse
 		}
-		response, final, changed = t.answer()
+		asked, err := t.hub.recency.ensure(ctx, now.rests)
+		if asked && err == nil {
+			continue // something may have happened meanwhile
+		}
+		var why doubt
+		if errors.As(err, &why) {
+			now.Confirmed, now.Final = false, now.late
+			now.Evidence = append(why.evidence(), now.Evidence...)
+		}
+		t.doubted(why)
+		return now.ConfirmResponse
 	}
-	return response
 }
 
-// hold gives an agent that knows it is confirmed its answer: when that no longer holds, or the
-// grace period has become shorter, or as it stands when ctx is done.
-func (t *Termination) hold(ctx context.Context) hubapi.ConfirmResponse {
-	first, _, _ := t.answer()
-	for {
-		look := t.looksAgain()
-		response, _, changed := t.answer()
-		if !response.Confirmed || response.GraceSeconds < first.GraceSeconds || response.DNSForgot != first.DNSForgot || look == nil {
-			return response
+// doubted notes why the last answer did not confirm what was found, for the pod's Event.
+func (t *Termination) doubted(why doubt) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.doubt = why
+}
+
+// await returns once the answer is final, when the pod's grace period has become shorter, or when ctx
+// is done.
+func (t *Termination) await(ctx context.Context) {
+	first := t.stands()
+	for now := first; now.GraceSeconds == first.GraceSeconds; now = t.stands() {
+		var again <-chan time.Time
+		switch {
+		case now.Confirmed && ctx.Err() == nil:
+			asked, err := t.hub.recency.ensure(ctx, now.rests)
+			switch {
+			case err != nil && !now.late:
+				again = time.After(maxBehind)
+			case err != nil || !asked:
+				return
+			default:
+				continue // something may have happened meanwhile
+			}
+		case now.Final:
+			return
 		}
 		select {
-		case <-changed:
+		case <-now.changed:
+		case <-again:
+		case <-ctx.Done():
+			return
+		case <-t.hub.ctx.Done():
+			return
+		}
+	}
+}
+
+// hold returns when what its agent knows to be confirmed no longer holds, when the grace period has
+// become shorter, or when ctx is done.
+func (t *Termination) hold(ctx context.Context) {
+	first := t.stands()
+	for {
+		look := t.looksAgain()
+		now := t.stands()
+		if !now.Confirmed || now.GraceSeconds < first.GraceSeconds || now.DNSForgot != first.DNSForgot || look == nil {
+			return
+		}
+		select {
+		case <-now.changed:
 		case <-look:
 		case <-ctx.Done():
-			return response
+			return
 		case <-t.hub.ctx.Done():
-			return hubapi.ConfirmResponse{Error: errStopping.Error()}
+			return
 		}
 	}
 }

@@ -42,13 +42,17 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 	}
 	t.enterCall()
 	defer t.leaveCall()
-	var response hubapi.ConfirmResponse
 	if r.Confirmed {
-		response = t.hold(ctx)
+		t.hold(ctx)
 	} else {
-		response = t.await(ctx)
+		t.await(ctx)
 	}
-	response.Peers = s.peers(context.WithoutCancel(ctx), t, r.Peers)
+	classified := s.peers(context.WithoutCancel(ctx), t, r.Peers) // takes time: the answer is judged after it
+	if s.hub.ctx.Err() != nil {
+		return refusal{errStopping.Error()}
+	}
+	response := t.answer()
+	response.Peers = classified
 	return response
 }
 

@@ -10,10 +10,6 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// maxBehind is how far the hub's own view may be behind the API server when it confirms. Whatever
-// happens later reaches the kube-proxies at most that much before the hub.
-const maxBehind = time.Second
-
 // found is what a follower found out, and when.
 type found struct {
 	outcome  Outcome
@@ -28,35 +24,17 @@ type found struct {
 }
 
 // catchUp waits until the hub's own view has taken in the write that the nodes have acknowledged,
-// and gives how much later than the API server's answer that was. More than maxBehind is too late.
+// and gives how much later than the API server's answer that was.
 func (h *Hub) catchUp(ctx context.Context, verdicts []barrier.Verdict) (behind time.Duration, ok bool) {
-	version, written := newest(verdicts), time.Time{}
-	for _, v := range verdicts {
-		if v.Version == version {
-			written = v.Written
-		}
-	}
+	version, written, acked := newest(verdicts)
 	ctx, cancel := context.WithTimeout(ctx, maxBehind)
 	defer cancel()
-	for {
-		at, delivered, changed := h.config.View.Delivered(version)
-		if delivered {
-			behind = max(0, at.Sub(written))
-			return behind, behind <= maxBehind
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return time.Since(written), false
-		}
+	at, ok := delivered(ctx, h.config.View, version)
+	if !ok {
+		return time.Since(written), false
 	}
-}
-
-func newest(verdicts []barrier.Verdict) (version uint64) {
-	for _, v := range verdicts {
-		version = max(version, v.Version)
-	}
-	return version
+	h.recency.passed(written, acked)
+	return max(0, at.Sub(written)), true
 }
 
 // pass runs the barrier for each family's kube-proxies, side by side.

@@ -140,7 +140,7 @@ func TestConfirm(t *testing.T) {
 				s.slice(10, map[string]string{"a": "leaving", "b": "ready"})
 				s.pass = func(context.Context) []barrier.Verdict {
 					time.Sleep(time.Second)
-					return []barrier.Verdict{{Node: "node1", Passed: true}}
+					return []barrier.Verdict{{Node: "node1", Passed: true, Time: time.Now()}}
 				}
 				s.behind = time.Second // the barrier's write comes with the list
 				time.AfterFunc(900*time.Millisecond, func() {

@@ -23,12 +23,20 @@ type Barrier interface {
 	Pass(ctx context.Context, change barrier.Change) []barrier.Verdict
 }
 
+// Marker writes into the stream of EndpointSlices, at a cost that does not grow with the cluster.
+type Marker interface {
+	// Mark gives the resourceVersion of the write, at which the View hears of it.
+	Mark(ctx context.Context) (version uint64, err error)
+}
+
 // Cluster is what the hub asks the API for.
 type Cluster interface {
 	// Pod gives a pod as it was last seen, or nil.
 	Pod(namespace, name string) *corev1.Pod
 	// Read reads a pod from the API, past what was last seen.
 	Read(ctx context.Context, namespace, name string) (*corev1.Pod, error)
+	// Service reads a Service from the API, past what was last seen; nil if there is none.
+	Service(ctx context.Context, namespace, name string) (*corev1.Service, error)
 	// Event writes an Event about the pod.
 	Event(pod *corev1.Pod, eventType, reason, message string)
 }
@@ -76,6 +84,7 @@ const (
 type Config struct {
 	View     *view.View
 	Barriers func(corev1.IPFamily) Barrier
+	Marks    Marker
 	Late     func(namespace string) bool // see barrier.Late
 	Cluster  Cluster
 	Observer Observer
@@ -99,6 +108,7 @@ type Hub struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	working sync.WaitGroup
+	recency *recency
 
 	mu           sync.Mutex
 	terminations map[string]*Termination // by the pod's uid
@@ -107,7 +117,7 @@ type Hub struct {
 // New gives a Hub; Close ends what it has begun.
 func New(config Config) *Hub {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Hub{config: config, ctx: ctx, stop: stop, terminations: map[string]*Termination{}}
+	h := &Hub{config: config, ctx: ctx, stop: stop, recency: newRecency(config), terminations: map[string]*Termination{}}
 	h.working.Go(h.sweep)
 	return h
 }

@@ -21,6 +21,10 @@ const (
 	// is restarted asks a few times in its first second, and once a second from then on.
 	readRate, readBurst       = 2, 2 * callsEach
 	allReadRate, allReadBurst = 100, 500
+	// Readings of Services past the cache, for one namespace and for all: each serves all pods of the
+	// Service for a second.
+	serviceRate, serviceBurst       = 50, 100
+	allServiceRate, allServiceBurst = 200, 500
 )
 
 // share bounds how much of something may be held at once. When all together hold the total, a

@@ -136,7 +136,7 @@ func (t *Termination) summary(due []report) (eventType, reason, message string) 
 		parts[0] += " of " + seconds(t.grace)
 	}
 	eventType, reason = corev1.EventTypeNormal, "LameDuckDone"
-	if t.since > 0 {
+	if t.since > 0 && t.doubt == (doubt{}) {
 		parts = append(parts, fmt.Sprintf("%d nodes confirmed after %s", t.nodes, seconds(t.took)))
 	} else {
 		eventType, reason = corev1.EventTypeWarning, "LameDuckUnconfirmed"
@@ -157,7 +157,7 @@ func (t *Termination) unconfirmedBy() string {
 		return "the pod was not deleted: its container was restarted, or its node is shutting down"
 	}
 	var against []string
-	for _, fact := range t.evidence {
+	for _, fact := range append(t.doubt.evidence(), t.evidence...) {
 		switch fact.Kind {
 		case termination.BarrierMissed, termination.StillOffered, termination.Unreachable:
 			against = append(against, fact.Subject+" ("+fact.Detail+")")

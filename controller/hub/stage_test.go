@@ -6,6 +6,7 @@ import (
 	"crypto/hpke"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -50,8 +51,15 @@ type stage struct {
 	unheard map[string]*corev1.Pod // pods as they are, where the hub has not heard of it
 	readErr error
 	reads   int
-	behind  time.Duration // how much later the barrier's write reaches the view
-	write   uint64        // of the barrier
+	behind  time.Duration    // how much later the barrier's write reaches the view
+	write   uint64           // of the barrier
+	reused  *barrier.Verdict // what a pass gives instead of writing
+	reading func()           // while a pod is read
+
+	away     bool                       // the API server: nothing can be written or read
+	marked   int                        // marks asked for
+	services map[string]*corev1.Service // as they are, where the hub has not heard of it
+	read     int                        // readings of Services
 }
 
 func newStage(t *testing.T) *stage {
@@ -76,6 +84,7 @@ func newStage(t *testing.T) *stage {
 	s.hub = New(Config{
 		View:     s.view,
 		Barriers: func(corev1.IPFamily) Barrier { return s },
+		Marks:    s,
 		Late:     func(namespace string) bool { return namespace == "zzzzz" },
 		Cluster:  s,
 		Observer: s,
@@ -90,6 +99,10 @@ func (s *stage) Pass(ctx context.Context, change barrier.Change) []barrier.Verdi
 	s.mu.Lock()
 	s.changes = append(s.changes, change)
 	pass, behind := s.pass, s.behind
+	if s.reused != nil {
+		s.mu.Unlock()
+		return []barrier.Verdict{*s.reused}
+	}
 	s.write = max(s.write, change.ResourceVersion) + 1
 	version, written := s.write, time.Now()
 	s.mu.Unlock()
@@ -107,6 +120,41 @@ func (s *stage) Pass(ctx context.Context, change barrier.Change) []barrier.Verdi
 	return verdicts
 }
 
+// late sets how much later what is written from now on reaches the view.
+func (s *stage) late(behind time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.behind = behind
+}
+
+// Mark writes a mark; it reaches the view as late as the barrier's writes do.
+func (s *stage) Mark(context.Context) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marked++
+	if s.away {
+		return 0, errors.New("connection refused")
+	}
+	s.write++
+	version := s.write
+	if s.behind == 0 {
+		s.view.Mark("mark", version)
+	} else {
+		time.AfterFunc(s.behind, func() { s.view.Mark("mark", version) })
+	}
+	return version, nil
+}
+
+func (s *stage) Service(_ context.Context, namespace, name string) (*corev1.Service, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read++
+	if s.away {
+		return nil, errors.New("connection refused")
+	}
+	return s.services[namespace+"/"+name], nil
+}
+
 func (s *stage) Pod(namespace, name string) *corev1.Pod {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,6 +162,9 @@ func (s *stage) Pod(namespace, name string) *corev1.Pod {
 }
 
 func (s *stage) Read(_ context.Context, namespace, name string) (*corev1.Pod, error) {
+	if s.reading != nil {
+		s.reading()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
@@ -207,7 +258,9 @@ func (s *stage) slice(version int, pods map[string]string, labels ...string) {
 		Ports:       []discoveryv1.EndpointPort{{Name: new(string), Port: new(int32(80))}},
 	}
 	for i := 0; i+1 < len(labels); i += 2 {
-		slice.Labels[labels[i]] = labels[i+1]
+		if slice.Labels[labels[i]] = labels[i+1]; labels[i] == discoveryv1.LabelServiceName {
+			slice.Name = labels[i+1] + "-1"
+		}
 	}
 	for name, state := range pods {
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/barrier"
@@ -54,6 +55,7 @@ type Termination struct {
 	took     time.Duration
 	nodes    int
 	evidence []termination.Evidence
+	doubt    doubt // why the last answer did not confirm that state; zero: it did
 
 	resolving context.CancelFunc // ends the questions to DNS
 	resolved  bool               // no client can have the address from DNS any more
@@ -116,7 +118,7 @@ func (t *Termination) begin() {
 	ctx, cancel := context.WithCancel(t.hub.ctx)
 	t.cancel = cancel
 	t.expiry = time.AfterFunc(t.left(), cancel)
-	t.since, t.nodes, t.evidence = 0, 0, nil
+	t.since, t.nodes, t.evidence, t.doubt = 0, 0, nil, doubt{}
 	t.endResolving()
 	t.enter(following)
 	watch := t.watch
@@ -157,13 +159,13 @@ func (t *Termination) find(ctx context.Context, watch *view.Watch) found {
 		verdicts := h.pass(ctx, state, change)
 		f := judge(state, verdicts)
 
-		// The hub knows as much as they do: its own view has taken that write in, and not too late.
+		// The hub knows as much as they do: its own view has taken that write in.
 		if f.outcome == Confirmed {
 			caughtUp, inTime := h.catchUp(ctx, verdicts)
 			f.caughtUp = caughtUp
 			switch {
 			case !inTime && ctx.Err() == nil:
-				forced = newest(verdicts) // another write shows how far the view is then
+				forced, _, _ = newest(verdicts) // another write shows how far the view is then
 				continue
 			case !inTime:
 				return f.behind()
@@ -264,23 +266,33 @@ func (t *Termination) close() {
 	t.flush()
 }
 
-// answer judges what is known at this moment. The channel is closed when another answer may be due;
-// final says that waiting for it is pointless.
-func (t *Termination) answer() (response hubapi.ConfirmResponse, final bool, changed <-chan struct{}) {
+// standing is what is known of a termination at one moment.
+type standing struct {
+	hubapi.ConfirmResponse                               // confirmed as far as the view goes
+	rests                  map[types.NamespacedName]bool // see view.Look
+	changed                <-chan struct{}               // closed when another answer may be due
+	late                   bool                          // the time to confirm is over
+}
+
+// stands judges what is known at this moment, and begins anew if what was confirmed holds no more.
+func (t *Termination) stands() standing {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.state == confirmed && !t.holds() && t.hub.ctx.Err() == nil {
 		t.begin()
 	}
-	response = hubapi.ConfirmResponse{
+	now := standing{changed: t.changed, late: t.left() == 0, ConfirmResponse: hubapi.ConfirmResponse{
 		Confirmed:    t.since > 0 && t.holds(),
 		Evidence:     t.evidence,
 		Nodes:        t.nodes,
 		GraceSeconds: int64(t.grace / time.Second),
 		DNSForgot:    t.resolved,
+	}}
+	if now.Confirmed {
+		now.rests = t.watch.State().Rests
 	}
-	response.Final = response.Confirmed || t.state == unconfirmed || t.state == gone
-	return response, response.Final, t.changed
+	now.Final = now.Confirmed || t.state == unconfirmed || t.state == gone
+	return now
 }
 
 // holds reports whether what was confirmed still holds: the pod has been out without a break in

@@ -90,6 +90,11 @@ func TestOrders(t *testing.T) {
 		{"reported and never confirmed", []string{"delete 10", "last", "ask 20", "report 9", "wait", "wait", "wait"}, []string{"final"}, []string{"Warning LameDuckUnconfirmed: left after 9.0s of 10.0s; not confirmed: Service shop/cart (port 80: no other"}},
 		{"a container is restarted", []string{"report 9", "wait", "wait", "wait"}, nil, []string{"Warning LameDuckUnconfirmed: left after 9.0s; not confirmed: the pod was not deleted"}},
 		{"a container is restarted, then the pod deleted", []string{"report 9", "wait", "wait", "wait", "delete 60", "out", "ask 5"}, []string{"confirmed"}, []string{"Warning LameDuckUnconfirmed: left after 9.0s"}},
+		{"confirmed, then the view stalls", []string{"delete 20", "out", "stall", "wait 20", "ask"}, []string{"final"}, nil},
+		{"confirmed and told, then the view stalls, and comes back", []string{"delete 60", "out", "ask 5", "stall", "wait", "ask", "hold 1", "ask 3", "back", "ask 3"}, []string{"confirmed", "open", "open", "open", "confirmed"}, nil},
+		{"the view comes back while the answer is held", []string{"delete 60", "out", "ask", "stall", "wait 2", "comes back", "ask 9"}, []string{"confirmed", "confirmed"}, nil},
+		{"confirmed, then the API server is away", []string{"delete 60", "out", "ask 5", "away", "wait", "ask", "hold 3", "report 9", "wait", "wait", "wait"}, []string{"confirmed", "open", "open"},
+			[]string{"Warning LameDuckUnconfirmed: left after 9.0s of 60.0s; not confirmed: EndpointSlices (connection refused)"}},
 		{"the leader stops while it is found out", []string{"delete 60", "last", "close", "ask"}, []string{"error"}, nil},
 		{"the leader stops with an Event due", []string{"delete 60", "out", "ask 5", "report 3", "close"}, []string{"confirmed"}, []string{"Normal LameDuckDone: left after 3.0s"}},
 	}
@@ -121,6 +126,20 @@ func TestOrders(t *testing.T) {
 							t.Error(problem)
 						}
 						continue // reports of several containers come at once
+					case "stall":
+						s.late(time.Hour)
+					case "back":
+						s.late(0)
+					case "comes":
+						time.AfterFunc(3*time.Second, func() { s.late(0) })
+					case "away":
+						s.mu.Lock()
+						s.away = true
+						s.mu.Unlock()
+					case "wait":
+						time.Sleep(time.Duration(n) * time.Second)
+					case "hold":
+						said = append(said, says(s.hold("a", n)))
 					case "ask":
 						said = append(said, says(s.confirm("a", n)))
 					}
@@ -243,23 +262,27 @@ func TestReadsAreBounded(t *testing.T) {
 
 // A shorter grace period is told at once, to whoever waits (L7).
 func TestShorterGraceIsTold(t *testing.T) {
-	for _, known := range []bool{false, true} {
+	for _, tt := range []struct {
+		known bool
+		grace int64
+		want  string
+	}{{false, 5, ""}, {false, 50, "open"}, {true, 5, "confirmed"}, {true, 50, "confirmed"}} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t)
 			s.add("a")
 			s.delete("a", 60)
 			state := map[string]string{"a": "leaving"}
-			if known {
+			if tt.known {
 				state["b"] = "ready"
 			}
 			s.slice(10, state)
 			time.Sleep(time.Second)
-			time.AfterFunc(3*time.Second, func() { s.delete("a", 5) })
+			time.AfterFunc(3*time.Second, func() { s.delete("a", tt.grace) })
 			began := time.Now()
 			var answer hubapi.ConfirmResponse
-			s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: bound("a"), WaitSeconds: 20, Confirmed: known}, &answer)
-			if took := time.Since(began); took != 3*time.Second || answer.GraceSeconds != 5 || answer.Confirmed != known {
-				t.Errorf("confirmed %v: after %v: %+v", known, took, answer)
+			s.post(hubapi.ConfirmPath, hubapi.ConfirmRequest{Token: bound("a"), WaitSeconds: 20, Confirmed: tt.known}, &answer)
+			if took := time.Since(began); took != 3*time.Second || answer.GraceSeconds != tt.grace || tt.want != "" && says(answer) != tt.want {
+				t.Errorf("%+v: after %v: %+v", tt, took, answer)
 			}
 		})
 	}

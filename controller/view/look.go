@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 )
 
@@ -25,6 +26,10 @@ type Look struct {
 	// if none does, of its addresses.
 	Families []corev1.IPFamily
 
+	// Rests names the Services whose traffic policy the look rests on, and says for each whether it
+	// took the policy to be Local, see UsesLocal.
+	Rests map[types.NamespacedName]bool
+
 	services map[key]struct{}
 }
 
@@ -36,7 +41,7 @@ func (l Look) Out() bool { return len(l.Waiting) == 0 && len(l.Stuck) == 0 }
 
 // at looks at all slices that hold p.
 func (v *View) at(p Pod) Look {
-	look := Look{services: map[key]struct{}{}}
+	look := Look{Rests: map[types.NamespacedName]bool{}, services: map[key]struct{}{}}
 	families := sets.New[corev1.IPFamily]()
 	for _, slice := range v.held(p) {
 		look.services[serviceOf(slice)] = struct{}{}
@@ -100,7 +105,9 @@ func (v *View) judgeSlice(look *Look, slice *discoveryv1.EndpointSlice, p Pod) {
 // judgeFallback finds out whether kube-proxy would send to the terminating pod because nothing else
 // is ready.
 func (v *View) judgeFallback(look *Look, slice *discoveryv1.EndpointSlice, service *corev1.Service, title string, p Pod) {
-	local := service != nil && usesLocal(service)
+	local := service != nil && UsesLocal(service)
+	owner := serviceOf(slice)
+	look.Rests[types.NamespacedName{Namespace: owner.namespace, Name: owner.name}] = local
 	for _, port := range slice.Ports {
 		if port.Name == nil || port.Port == nil || *port.Port == 0 {
 			continue
@@ -156,9 +163,9 @@ func portTitle(port discoveryv1.EndpointPort) string {
 	return fmt.Sprintf("port %d", *port.Port)
 }
 
-// usesLocal reports whether any traffic of the Service goes only to endpoints on the node that it
+// UsesLocal reports whether any traffic of the Service goes only to endpoints on the node that it
 // arrived at.
-func usesLocal(service *corev1.Service) bool {
+func UsesLocal(service *corev1.Service) bool {
 	spec := service.Spec
 	if spec.InternalTrafficPolicy != nil && *spec.InternalTrafficPolicy == corev1.ServiceInternalTrafficPolicyLocal {
 		return true

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,18 +19,18 @@ import (
 
 // All pods of a Service leave, a second apart. The first are out and confirmed while the last is
 // still ready; then the last leaves too, and kube-proxy falls back to all of them. Each answer must
-// say what holds at that moment. Three hubs are asked: the installed one, one whose watch is behind,
-// and one whose watch is behind and that does not check how far.
+// say what holds at that moment. Five hubs are asked: the installed one, one whose watch is behind, one
+// whose watch stalls after each confirmation, and of both a second that does not check how far its
+// watch is.
 const (
-	apartRounds  = 6
-	apartPods    = 3
-	apartGap     = time.Second
-	apartFor     = 9 * time.Second // how long the pods are asked about, from the first deletion
-	apartEvery   = 250 * time.Millisecond
-	apartBehind  = 3 * time.Second
-	apartLatest  = 4 * time.Second // of an agent's first call, after its pod's deletion
-	barrierLate  = "zzzz-property-late"
-	barrierNaive = "zzzz-property-naive"
+	apartRounds = 6
+	apartPods   = 3
+	apartGap    = time.Second
+	apartFor    = 9 * time.Second // how long the pods are asked about, from the first deletion
+	apartEvery  = 250 * time.Millisecond
+	apartBehind = 3 * time.Second
+	apartLatest = 4 * time.Second // of an agent's first call, after its pod's deletion
+	apartStall  = 2 * time.Second // the shortest; the longest is three times that
 )
 
 // answers counts what one hub answered, and how often it was wrong.
@@ -40,7 +41,7 @@ type answers struct {
 	violations []string // confirmed, while a node's rules sent to the pod before and after
 }
 
-// Apart is what three hubs answered while pods left a second apart.
+// Apart is what five hubs answered while pods left a second apart.
 type Apart struct {
 	env    *Env
 	hubs   []*hubClient
@@ -62,18 +63,25 @@ func (e *Env) CheckApart(ctx context.Context, rounds int, seed uint64) (_ *Apart
 		return nil, err
 	}
 	r := &Apart{env: e, hubs: []*hubClient{installed}, random: rand.New(rand.NewPCG(seed, 2<<32)), stale: map[string]bool{}}
+	stalls := func() time.Duration { return apartStall + rand.N(2*apartStall) }
+	r.answers = []answers{{name: "installed"}}
 	for _, own := range []struct {
-		namespace string
-		credulous bool
-	}{{barrierLate, false}, {barrierNaive, true}} {
-		h, err := e.startHub(ctx, own.namespace, apartBehind, own.credulous)
+		name, namespace string
+		lateness
+	}{
+		{"behind", "zzzz-property-late", lateness{always: apartBehind}},
+		{"behind and credulous", "zzzz-property-late-naive", lateness{always: apartBehind, credulous: true}},
+		{"stalled", "zzzz-property-stalled", lateness{stalls: stalls}},
+		{"stalled and credulous", "zzzz-property-stalled-naive", lateness{stalls: stalls, credulous: true}},
+	} {
+		r.answers = append(r.answers, answers{name: own.name})
+		h, err := e.startHub(ctx, own.namespace, own.lateness)
 		if err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, h.end(context.WithoutCancel(ctx))) }()
 		r.hubs = append(r.hubs, h.hubClient)
 	}
-	r.answers = []answers{{name: "installed"}, {name: "behind"}, {name: "behind and credulous"}}
 	namespace := propertyNamespaces[0]
 	if err := ensureNamespace(ctx, e.Client, namespace); err != nil {
 		return nil, fmt.Errorf("preparing the property: %w", err)
@@ -199,13 +207,17 @@ func (r *Apart) look(ctx context.Context, pod *corev1.Pod, ip netip.Addr, token 
 	if err != nil {
 		return false, false, err
 	}
-	var confirms []bool
-	for _, hub := range r.hubs {
-		answer, err := hub.ask(ctx, token, 0)
-		if err != nil {
-			return false, false, err
-		}
-		confirms = append(confirms, answer.Confirmed)
+	confirms := make([]bool, len(r.hubs))
+	var asking errgroup.Group // a hub whose view is not recent takes a second to say so
+	for i, hub := range r.hubs {
+		asking.Go(func() error {
+			answer, err := hub.ask(ctx, token, 0)
+			confirms[i] = answer.Confirmed
+			return err
+		})
+	}
+	if err := asking.Wait(); err != nil {
+		return false, false, err
 	}
 	after, err := r.env.senders(ctx, ip)
 	if err != nil {
@@ -228,12 +240,15 @@ func (r *Apart) look(ctx context.Context, pod *corev1.Pod, ip netip.Addr, token 
 
 // outcomes counts answers as requests, and violations as losses.
 func (r *Apart) outcomes(name string) []Outcome {
-	installed, behind, credulous := r.answers[0], r.answers[1], r.answers[2]
+	installed, behind, credulous, stalled, stalledCredulous := r.answers[0], r.answers[1], r.answers[2], r.answers[3], r.answers[4]
 	return []Outcome{{
 		Name: join(name, "apart"), Requests: uint64(installed.asked), Lost: uint64(len(installed.violations)), Faults: installed.violations,
 		Control: "answer kept", ControlLost: uint64(len(r.stale)),
 	}, {
 		Name: join(name, "behind"), Requests: uint64(behind.asked), Lost: uint64(len(behind.violations)), Faults: behind.violations,
 		Control: "view not asked", ControlLost: uint64(len(credulous.violations)),
+	}, {
+		Name: join(name, "stalled"), Requests: uint64(stalled.asked), Lost: uint64(len(stalled.violations)), Faults: stalled.violations,
+		Control: "view not asked", ControlLost: uint64(len(stalledCredulous.violations)),
 	}}
 }

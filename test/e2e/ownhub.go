@@ -13,6 +13,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/informers"
@@ -26,6 +27,16 @@ import (
 	"github.com/lameduck-dev/lameduck/controller/view"
 )
 
+// lateness is how late a hub's watch of EndpointSlices is.
+type lateness struct {
+	always time.Duration // each event is that late
+	// stalls, if set, gives how long the watch brings nothing once a pod was found confirmed.
+	stalls func() time.Duration
+	// credulous drops a condition, as the control: the hub's view counts as having received each
+	// write of its own at once, as if nobody checked how far behind it is.
+	credulous bool
+}
+
 // ownHub is a hub in this process, made of the controller's packages, with a late watch of
 // EndpointSlices and a barrier of its own.
 type ownHub struct {
@@ -34,9 +45,10 @@ type ownHub struct {
 	view      *view.View
 	pods      cache.Store
 	late      chan lateEvent
-	// credulous drops a condition, as the control: the hub's view counts as having received each
-	// write of the barrier at once, as if nobody checked how far behind it is.
-	credulous bool
+	lateness
+
+	mu    sync.Mutex
+	until time.Time // the watch stalls so long
 
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -48,8 +60,8 @@ type lateEvent struct {
 	apply func()
 }
 
-// startHub starts a hub that learns of slices later than the watch, by behind.
-func (e *Env) startHub(ctx context.Context, namespace string, behind time.Duration, credulous bool) (_ *ownHub, err error) {
+// startHub starts a hub that learns of slices that much later than the watch.
+func (e *Env) startHub(ctx context.Context, namespace string, late lateness) (_ *ownHub, err error) {
 	if err := ensureNamespace(ctx, e.Client, namespace); err != nil {
 		return nil, fmt.Errorf("preparing a hub: %w", err)
 	}
@@ -66,7 +78,7 @@ func (e *Env) startHub(ctx context.Context, namespace string, behind time.Durati
 		return nil, fmt.Errorf("preparing a hub: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	o := &ownHub{namespace: namespace, view: view.New(namespace), late: make(chan lateEvent, 100_000), credulous: credulous, stop: stop}
+	o := &ownHub{namespace: namespace, view: view.New(namespace), late: make(chan lateEvent, 100_000), lateness: late, stop: stop}
 	o.hubClient = &hubClient{client: e.Client, key: key.PublicKey(), http: http.Client{Timeout: hubapi.MaxWait}}
 	o.address = func(context.Context) (string, error) { return listener.Addr().String(), nil }
 
@@ -78,6 +90,7 @@ func (e *Env) startHub(ctx context.Context, namespace string, behind time.Durati
 	h := hub.New(hub.Config{
 		View:     o.view,
 		Barriers: func(corev1.IPFamily) hub.Barrier { return tracks },
+		Marks:    ownMark{propagation.NewKubeMark(e.Client, namespace), o},
 		Late:     func(of string) bool { return propagation.Late(namespace, of) },
 		Cluster:  o,
 		Observer: o,
@@ -91,7 +104,7 @@ func (e *Env) startHub(ctx context.Context, namespace string, behind time.Durati
 		h.Close()
 		asker.Close()
 	})
-	return o, o.watch(ctx, h, behind)
+	return o, o.watch(ctx, h)
 }
 
 // end ends the hub and removes its barrier.
@@ -133,8 +146,28 @@ func (s ownStore) Write(ctx context.Context, service propagation.Service, slice 
 	return version, err
 }
 
+type ownMark struct {
+	*propagation.KubeMark
+	hub *ownHub
+}
+
+func (m ownMark) Mark(ctx context.Context) (uint64, error) {
+	version, err := m.KubeMark.Mark(ctx)
+	if err == nil && m.hub.credulous {
+		m.hub.view.Mark("mark", version)
+	}
+	return version, err
+}
+
+// stalled gives until when the watch brings nothing.
+func (o *ownHub) stalled() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.until
+}
+
 // watch feeds the view as the controller does, but later.
-func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) error {
+func (o *ownHub) watch(ctx context.Context, h *hub.Hub) error {
 	factory := informers.NewSharedInformerFactory(o.client, 0)
 	pods := factory.Core().V1().Pods().Informer()
 	slices := factory.InformerFor(&discoveryv1.EndpointSlice{}, func(client kubernetes.Interface, resync time.Duration) cache.SharedIndexInformer {
@@ -142,7 +175,7 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 		return cache.NewSharedIndexInformer(o.view.Lists(source), &discoveryv1.EndpointSlice{}, resync, cache.Indexers{})
 	})
 	o.pods = pods.GetStore()
-	later := func(apply func()) { o.late <- lateEvent{time.Now().Add(behind), apply} }
+	later := func(apply func()) { o.late <- lateEvent{time.Now().Add(o.always), apply} }
 	for informer, handler := range map[cache.SharedIndexInformer]cache.ResourceEventHandler{
 		factory.Core().V1().Services().Informer(): view.OnChange(o.view.SetService, func(service *corev1.Service) { o.view.DropService(service.Namespace, service.Name) }),
 		slices: view.OnChange(
@@ -165,6 +198,7 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 				return
 			case event := <-o.late:
 				time.Sleep(time.Until(event.due))
+				time.Sleep(time.Until(o.stalled()))
 				event.apply()
 			}
 		}
@@ -175,7 +209,7 @@ func (o *ownHub) watch(ctx context.Context, h *hub.Hub, behind time.Duration) er
 	return ctx.Err()
 }
 
-// Pod, Read and Event implement hub.Cluster.
+// Pod, Read, Service and Event implement hub.Cluster.
 
 func (o *ownHub) Pod(namespace, name string) *corev1.Pod {
 	object, there, err := o.pods.GetByKey(namespace + "/" + name)
@@ -189,13 +223,32 @@ func (o *ownHub) Read(ctx context.Context, namespace, name string) (*corev1.Pod,
 	return o.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
 }
 
+func (o *ownHub) Service(ctx context.Context, namespace, name string) (*corev1.Service, error) {
+	service, err := o.client.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // see hub.Cluster
+	}
+	return service, err
+}
+
 func (o *ownHub) Event(*corev1.Pod, string, string, string) {}
 
 // Began, Found and Gone implement hub.Observer.
 
-func (o *ownHub) Began()                           {}
-func (o *ownHub) Found(hub.Outcome, time.Duration) {}
-func (o *ownHub) Gone()                            {}
+func (o *ownHub) Began() {}
+func (o *ownHub) Gone()  {}
+
+// Found begins a stall, if there is none.
+func (o *ownHub) Found(outcome hub.Outcome, _ time.Duration) {
+	if o.stalls == nil || outcome != hub.Confirmed {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now := time.Now(); now.After(o.until) {
+		o.until = now.Add(o.stalls())
+	}
+}
 
 // Review has the API server check a token.
 func (o *ownHub) Review(ctx context.Context, review *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
