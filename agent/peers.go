@@ -141,7 +141,11 @@ func (p *peers) waitedFor(start time.Time) string {
 			if class == "" {
 				class = "unknown"
 			}
-			texts = append(texts, fmt.Sprintf("%s (%s) sent until %s", name, class, seconds(max(0, one.last.Sub(start)))))
+			when := "until " + seconds(one.last.Sub(start))
+			if one.last.Before(start) {
+				when = "last " + seconds(start.Sub(one.last)) + " before"
+			}
+			texts = append(texts, fmt.Sprintf("%s (%s) sent %s", name, class, when))
 		}
 	}
 	if others > 0 {
@@ -164,6 +168,21 @@ func (p *peers) request(from netip.Addr, at time.Time) {
 		known.last = at
 	}
 	known.requests++
+}
+
+// connected names a peer that has a connection over which nothing has come since that time.
+func (p *peers) connected(from netip.Addr, at time.Time) {
+	if known := p.at(from); known != nil && known.requests == 0 && at.After(known.last) {
+		known.last = at
+	}
+}
+
+// forgetPauses is for the first look: between what came last over one connection and over another there
+// may have been more.
+func (p *peers) forgetPauses() {
+	for _, one := range p.seen {
+		one.pause = 0
+	}
 }
 
 // recall notes the requests of a peer's past connections: one over each.

@@ -3,10 +3,12 @@ package agent
 import (
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/agent/sockets"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // TestRealConnections runs the sequence on real sockets: a client connects anew all the
@@ -63,6 +65,53 @@ func TestRealConnections(t *testing.T) {
 			t.Log(outcome)
 		})
 	}
+}
+
+// TestRealPast: a router that opens a connection for each request, which the pod closes first, is known
+// from the kernel's memory alone, and waited for by the pace that it shows.
+func TestRealPast(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var ended time.Time
+	for range 5 {
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(client, "request"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := server.Read(make([]byte, 16)); err != nil {
+			t.Fatal(err)
+		}
+		server.Close()
+		if _, err := io.ReadAll(client); err != nil {
+			t.Fatal(err)
+		}
+		client.Close()
+		ended = time.Now()
+	}
+	start := time.Now()
+	reader := sockets.Open()
+	defer reader.Close()
+	cfg := config()
+	cfg.Ports = []uint16{uint16(l.Addr().(*net.TCPAddr).Port)}
+	outcome, err := Run(t.Context(), cfg, Parts{
+		Hub:     &hub{start: start, confirm: says(yes, 50*ms), class: termination.PeerWatcher},
+		Sockets: reader,
+		Inside:  func(c sockets.Conn) bool { return c.Port != cfg.Ports[0] },
+	})
+	if silent := start.Add(outcome.Waited).Sub(ended); err != nil || silent < peerFloor-lookEvery || outcome.Waited > cfg.PeerCeiling-s || !strings.Contains(outcome.Peers, "shop/sender (watcher) sent") {
+		t.Errorf("waited %v (%v)\n%s", outcome.Waited, err, outcome)
+	}
+	t.Log(outcome)
 }
 
 // serve answers a request after a while, and closes what brings none.

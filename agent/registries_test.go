@@ -162,6 +162,20 @@ func sawKind(o Summary, kind termination.Kind) bool {
 	return false
 }
 
+// A peer that the kernel only remembers says nothing about the consumers that nobody has seen.
+func TestRememberedAreNoEvidence(t *testing.T) {
+	var p peers
+	now := time.Now()
+	p.recall(sockets.Past{Peer: client, Port: 8080, Count: 100, Seconds: 1 << 50}, now)
+	if p.silent(now, time.Second, time.Time{}) {
+		t.Error("silent, though nobody was seen")
+	}
+	p.connected(netip.AddrFrom4([4]byte{10, 0, 2, 1}), now.Add(-time.Hour))
+	if p.silent(now, time.Second, time.Time{}) {
+		t.Error("silent, though nobody was seen to send")
+	}
+}
+
 func TestPeersAreBounded(t *testing.T) {
 	var p peers
 	at := time.Now()
@@ -199,6 +213,7 @@ func TestRegistryTakesBack(t *testing.T) {
 			script{{0, patient}, {s, out}, {7500 * ms, back}, {8500 * ms, out}}, 13500 * ms, "left after 8.50s (consumers silent after 13.5s of at most 48.5s)"},
 		{"twice", 7 * s, &once, nil, script{{0, plan}, {s, out}, {6500 * ms, back}, {7 * s, out}, {8 * s, back}, {9 * s, out}}, 14 * s, "left after 9.00s"},
 		{"in the drain", 50 * ms, &asking, nil, script{{0, plan}, {s, out}, {9 * s, back}, {10 * s, out}}, 15 * s, "left after 10.0s"},
+		{"in the drain, and a consumer asks again", 50 * ms, &revived{}, nil, script{{0, plan}, {s, out}, {9 * s, back}, {10 * s, out}}, 23 * s, "left after 10.0s"},
 		{"in the drain, for good", 50 * ms, &asking, nil, script{{0, plan}, {s, out}, {9 * s, back}}, 33 * s, "nacos orders BACK IN after 9.00s: a beat"},
 		{"in the own hook", 50 * ms, &once, ownHook{takes: 4 * s}, script{{0, plan}, {s, out}, {8 * s, back}, {9 * s, out}}, 14 * s, "left after 9.00s"},
 		{"in the own hook, for good", 50 * ms, &once, ownHook{takes: 4 * s}, script{{0, plan}, {s, out}, {8 * s, back}}, 33 * s, "nacos orders BACK IN after 8.00s: a beat"},
@@ -215,6 +230,8 @@ func TestRegistryTakesBack(t *testing.T) {
 					sockets.start = start
 				case *consumers:
 					sockets.start = start
+				case *revived:
+					sockets.start = start
 				}
 				outcome, err := Run(t.Context(), config(), Parts{
 					Hub: &hub{start: start, confirm: says(yes, tt.confirmed)}, Sockets: tt.pod, Registries: tt.script, Hook: tt.hook,
@@ -229,4 +246,21 @@ func TestRegistryTakesBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// revived is a pod with a request in flight until 7 s, and with a consumer that begins to ask when the
+// registry has taken the pod back: from 9.5 s to 12 s, ten times a second, for answers that take 6 s.
+type revived struct{ start time.Time }
+
+// Look implements Sockets.
+func (r *revived) Look() (sockets.Look, error) {
+	now := time.Since(r.start)
+	ago := func(at time.Duration) uint32 { return uint32((now - at).Milliseconds()) }
+	one := sockets.Conn{ID: 1, Peer: client, Port: 8080, Established: true, Received: true, RecvAgo: ago(-ms), Sent: now >= 7*s, SentAgo: ago(7 * s)}
+	other := sockets.Conn{ID: 2, Peer: netip.AddrFrom4([4]byte{10, 0, 2, 1}), Port: 8080, Established: true, RecvAgo: ago(-time.Minute)}
+	if asked, answered := min(now, 12*s).Truncate(100*ms), min(now-6*s, 12*s).Truncate(100*ms)+6*s; now >= 9500*ms {
+		other.Received, other.RecvAgo = true, ago(asked)
+		other.Sent, other.SentAgo = answered >= 15500*ms, ago(answered)
+	}
+	return sockets.Look{Opens: 2, Exact: true, Conns: []sockets.Conn{one, other}}, nil
 }

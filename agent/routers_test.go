@@ -161,7 +161,6 @@ type sender struct {
 	peer         netip.Addr
 	every, until time.Duration
 	closes       bool // it closes them first, and not the pod
-	idle         bool // until the hook's start it sent nothing
 }
 
 // fresh is a pod whose peers open a connection for each request.
@@ -195,7 +194,7 @@ func (f *fresh) Look() (sockets.Look, error) {
 			}
 		}
 		look.Opens += uint64(sent)
-		if !f.looked && !one.closes && !one.idle {
+		if !f.looked && !one.closes {
 			past := sockets.Past{Peer: one.peer, Port: 8080}
 			for ago := time.Duration(0); ago < time.Minute; ago += one.every {
 				past.Count++
@@ -280,12 +279,17 @@ func TestWhoWasSeen(t *testing.T) {
 		{"clients, which close first", nil, yes, classes, &fresh{senders: []sender{{peer: caller, every: 50 * ms, until: s, closes: true}}}, s, 1700 * ms, ""},
 		{"clients, of late", nil, yes, classes, &fresh{senders: []sender{{peer: caller, every: 20 * s, until: 0}}}, s, 1200 * ms, ""},
 		{"a client in the wait", nil, yes, classes, &fresh{senders: []sender{{peer: caller, every: 4 * s, until: 4 * s, closes: true}}}, 5 * s, 5200 * ms, ""},
-		{"clients, and once a router", nil, yes, classes, &fresh{senders: []sender{brisk, {peer: router, every: time.Minute, until: 0}}}, 15 * s, 15200 * ms, "shop/sender (watcher) sent until"},
+		{"clients, and once a router", nil, yes, classes, &fresh{senders: []sender{brisk, {peer: router, every: time.Minute, until: 0}}}, 15 * s, 15200 * ms, "shop/sender (watcher) sent until 0.00s"},
 		{"a scraper beside clients", nil, yes, map[netip.Addr]termination.PeerClass{router: termination.PeerScraper}, &fresh{senders: []sender{brisk, {peer: router, every: 10 * s, until: 0}}}, s, 1700 * ms, ""},
-		{"a router whose pace shows that it has forgotten", nil, yes, classes, &passed{router, 40, 1<<40 - 1<<20}, s, 1200 * ms, "shop/sender (watcher) sent until"},
-		{"a router over a connection idle for 100 s, once used each minute", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 120}, 15 * s, 15200 * ms, "shop/sender (watcher) sent until"},
-		{"a router over a connection idle for 100 s, once used all the time", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 72000}, s, 1200 * ms, "shop/sender (watcher) sent until"},
-		{"a router over a connection that it has not used", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 20 * s, 0}, 15 * s, 15200 * ms, "shop/sender (watcher)"},
+		{"a router whose pace shows that it has forgotten", nil, yes, classes, &passed{of: []sockets.Past{{Peer: router, Port: 8080, Count: 40, Seconds: 1<<40 - 1<<20}}}, s, 1200 * ms, "shop/sender (watcher) sent last "},
+		{"a router in bursts, each 20 s", nil, yes, classes, &passed{of: []sockets.Past{{Peer: router, Port: 8080, Count: 300, Seconds: 1<<10 | 1<<30 | 1<<50}}}, 15 * s, 15200 * ms, "sent last 10.0s before"},
+		{"more than can be told apart", nil, yes, classes, &passed{of: []sockets.Past{{Peer: caller, Port: 8080, Count: 1, Seconds: 1}}, more: true}, 15 * s, 15200 * ms, ""},
+		{"a port that does not count", func(c *Config) { c.Ports = []uint16{9090} }, yes, classes, &passed{of: []sockets.Past{{Peer: caller, Port: 8080, Count: 1, Seconds: 1}}}, 15 * s, 15200 * ms, "no peer was seen"},
+		{"the pod itself", nil, yes, classes, &passed{of: []sockets.Past{{Peer: caller, Port: 8080, Self: true, Count: 1, Seconds: 1}}}, 15 * s, 15200 * ms, "no peer was seen"},
+		{"a router over a connection idle for 100 s, once used each minute", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 120}, 15 * s, 15200 * ms, "shop/sender (watcher) sent last "},
+		{"a router over a connection idle for 100 s, once used all the time", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 72000}, s, 1200 * ms, "shop/sender (watcher) sent last "},
+		{"a router over a connection that it has not used", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 20 * s, 0}, 15 * s, 15200 * ms, "shop/sender (watcher) sent last 20.0s before"},
+		{"a router with a pool, one of it idle for long", func(c *Config) { c.Age = time.Hour }, yes, classes, &pool{}, 6 * s, 7500 * ms, "shop/sender (watcher) sent until 3.00s"},
 		{"a client over a connection idle for 100 s", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{caller, 100 * s, 120}, s, 1200 * ms, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -297,8 +301,11 @@ func TestWhoWasSeen(t *testing.T) {
 				if tt.set != nil {
 					tt.set(&c)
 				}
-				if f, is := tt.pod.(*fresh); is {
-					f.start = start
+				switch p := tt.pod.(type) {
+				case *fresh:
+					p.start = start
+				case *pool:
+					p.start = start
 				}
 				outcome, err := Run(t.Context(), c, Parts{Hub: &hub{start: start, confirm: says(tt.answer, 50*ms), classes: tt.classes}, Sockets: tt.pod})
 				if took := time.Since(start); err != nil || took < tt.from || took > tt.to || !strings.Contains(outcome.String(), tt.says) {
@@ -309,20 +316,20 @@ func TestWhoWasSeen(t *testing.T) {
 	}
 }
 
-// passed is a pod of which only the kernel's memory of a peer is left.
+// passed is a pod of which only the kernel's memory of its peers is left.
 type passed struct {
-	peer    netip.Addr
-	count   int
-	seconds uint64
+	of     []sockets.Past
+	more   bool
+	looked bool
 }
 
+// Look implements Sockets.
 func (p *passed) Look() (sockets.Look, error) {
-	look := sockets.Look{Exact: true}
-	if p.count > 0 {
-		look.Past = []sockets.Past{{Peer: p.peer, Port: 8080, Count: p.count, Seconds: p.seconds}}
+	if p.looked {
+		return sockets.Look{Exact: true}, nil
 	}
-	p.count = 0
-	return look, nil
+	p.looked = true
+	return sockets.Look{Exact: true, Past: p.of, PastMore: p.more}, nil
 }
 
 // idleFor is a pod with one kept connection that is not used any more.
@@ -332,8 +339,25 @@ type idleFor struct {
 	segs  uint32 // each way, before
 }
 
+// Look implements Sockets.
 func (i *idleFor) Look() (sockets.Look, error) {
 	ago := uint32(i.since.Milliseconds())
 	return sockets.Look{Opens: 1, Exact: true, Conns: []sockets.Conn{{ID: 1, Peer: i.peer, Port: 8080, Established: true, Received: i.segs > 0, Sent: i.segs > 0,
 		RecvAgo: ago, SentAgo: ago, SegsIn: i.segs, SegsOut: i.segs}}}, nil
+}
+
+// pool is a pod to which a router sends over one connection, each 50 ms until 3 s. It keeps more, used
+// longer ago or never.
+type pool struct{ start time.Time }
+
+// Look implements Sockets.
+func (p *pool) Look() (sockets.Look, error) {
+	now := time.Since(p.start)
+	look := sockets.Look{Opens: 5, Exact: true}
+	for i, used := range []time.Duration{-time.Hour, -10 * time.Minute, -2 * time.Minute, -30 * s, min(now, 3*s).Truncate(50 * ms)} {
+		ago, segments := uint32((now - used).Milliseconds()), uint32(i*i*100)+uint32(max(used, 0)/(50*ms))
+		look.Conns = append(look.Conns, sockets.Conn{ID: uint64(i + 1), Peer: netip.MustParseAddr("10.0.1.9"), Port: 8080, Established: true,
+			Received: i > 0, Sent: i > 0, RecvAgo: ago, SentAgo: ago, SegsIn: segments, SegsOut: segments})
+	}
+	return look, nil
 }

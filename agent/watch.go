@@ -115,11 +115,13 @@ func (w *watch) seeLook(look sockets.Look, began, now time.Time) {
 const probeSegments = 8
 
 // senders notes which peers have sent, over new connections and over kept ones. Where only the
-// tables can be read, every peer with a connection counts as sending. In the first look every peer
-// has: over a connection that has stood idle, however long, it may send at any time.
+// tables can be read, every peer with a connection counts as sending. The first look names every peer
+// with a connection: over one that has stood idle, however long, it may send at any time.
 func (w *watch) senders(look sockets.Look, now time.Time) {
 	since, first := milliseconds(now.Sub(w.last)), w.looks == 1
-	w.recall(look, now)
+	if first {
+		since = milliseconds(unknownStale) // what is older than any cache says nothing about a pace
+	}
 	for _, conns := range [2][]sockets.Conn{look.Gone, look.Conns} {
 		for _, c := range conns {
 			switch {
@@ -128,15 +130,23 @@ func (w *watch) senders(look sockets.Look, now time.Time) {
 				if c.Established && !w.fromNode(c) {
 					w.peers.request(c.Peer, now)
 				}
-			case !first && (!c.Received || ago(c.RecvAgo) >= since):
 			case c.SegsIn <= probeSegments && w.fromNode(c):
 			default:
-				w.peers.request(c.Peer, now.Add(-time.Duration(c.RecvAgo)*time.Millisecond))
+				at := now.Add(-time.Duration(c.RecvAgo) * time.Millisecond)
+				if c.Received && ago(c.RecvAgo) < since {
+					w.peers.request(c.Peer, at)
+				} else if first {
+					w.peers.connected(c.Peer, at)
+				}
 				if first {
 					w.peers.sentBefore(c.Peer, c.SegsIn, c.SegsOut, w.config.Age)
 				}
 			}
 		}
+	}
+	if first {
+		w.peers.forgetPauses()
+		w.recall(look, now)
 	}
 }
 

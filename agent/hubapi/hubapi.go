@@ -124,12 +124,14 @@ func (r ConfirmResponse) Against() []termination.Evidence {
 // Unserved reports whether the evidence says that no EndpointSlice holds the pod: no Service gives its
 // address out.
 func (r ConfirmResponse) Unserved() bool {
+	none := false
 	for _, fact := range r.Evidence {
-		if fact.Kind == termination.SliceNotReady {
-			return fact.Subject == ""
+		if fact.Kind == termination.SliceNotReady && fact.Subject != "" {
+			return false
 		}
+		none = none || fact.Kind == termination.SliceNotReady
 	}
-	return false
+	return none
 }
 
 // RecordRequest carries what the agent is about to withdraw from registries, so that its traces can

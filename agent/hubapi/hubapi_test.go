@@ -38,3 +38,24 @@ func TestCheck(t *testing.T) {
 		})
 	}
 }
+
+func TestUnserved(t *testing.T) {
+	slice := termination.Evidence{Kind: termination.SliceNotReady, Subject: "shop/cart-abc"}
+	none := termination.Evidence{Kind: termination.SliceNotReady, Detail: "no EndpointSlice holds the pod"}
+	passed := termination.Evidence{Kind: termination.BarrierPassed, Subject: "node1"}
+	for _, tt := range []struct {
+		evidence []termination.Evidence
+		want     bool
+	}{
+		{[]termination.Evidence{none, passed}, true},
+		{[]termination.Evidence{slice, passed}, false},
+		{[]termination.Evidence{slice, none}, false},
+		{[]termination.Evidence{none, slice}, false},
+		{[]termination.Evidence{passed}, false},
+		{nil, false},
+	} {
+		if got := (ConfirmResponse{Confirmed: true, Evidence: tt.evidence}).Unserved(); got != tt.want {
+			t.Errorf("%+v: %t", tt.evidence, got)
+		}
+	}
+}

@@ -48,6 +48,17 @@ func connect(t testing.TB, l *net.TCPListener, host string) pair {
 	return pair{client.(*net.TCPConn), server, portOf(l)}
 }
 
+// close ends the connection from one side first.
+func (p pair) close(serverFirst bool) {
+	first, second := p.client, p.server
+	if serverFirst {
+		first, second = second, first
+	}
+	first.Close()
+	io.ReadAll(second)
+	second.Close()
+}
+
 func openReader(t testing.TB) *Reader {
 	t.Helper()
 	r := Open()
@@ -142,13 +153,7 @@ func TestLookSeesWhatCameAndWent(t *testing.T) {
 			l := listenOn(t, "[::]:0")
 			look(t, r)
 			p := connect(t, l, "127.0.0.1")
-			first, second := p.client, p.server
-			if closes == "server" {
-				first, second = second, first
-			}
-			first.Close()
-			io.ReadAll(second)
-			second.Close()
+			p.close(closes == "server")
 			until(t, r, "the connection's end", func(l Look) bool {
 				gone := on(l.Gone, p.port)
 				return len(gone) == 1 && gone[0].Peer == netip.MustParseAddr("127.0.0.1")
@@ -166,13 +171,7 @@ func TestLookRemembersThePast(t *testing.T) {
 				l := listenOn(t, "[::]:0")
 				for range 3 {
 					p := connect(t, l, "127.0.0.1")
-					first, second := p.client, p.server
-					if closes == "server" {
-						first, second = second, first
-					}
-					first.Close()
-					io.ReadAll(second)
-					second.Close()
+					p.close(closes == "server")
 				}
 				past := func(look Look) (found []Past) {
 					for _, one := range look.Past {
