@@ -33,6 +33,7 @@ var hostile = map[string]string{
 	"vso command":      "##vso[task.setvariable variable=x]y",
 	"old command":      "text ##[add-path]/tmp",
 	"teamcity command": "##teamcity[buildStatus]",
+	"github command":   "::error::x",
 }
 
 func TestLine(t *testing.T) {
@@ -56,6 +57,19 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// TestCommandLine: a line that a CI system's runner obeys is found, and no other.
+func TestCommandLine(t *testing.T) {
+	for text, want := range map[string]int{
+		"a: |\n  ::error file=x::forged\n": 2, "a\n\n::warning::": 3, "\u00a0\u2003::debug::x": 1, "\u200b::x::y": 1, "a\r::x::y": 1,
+		"run: echo '##[add-path]x'": 1, "a\nx ##vso[task.setvariable variable=p]v": 2, "##teamcity[x]": 1, "###vso[x]": 1, "#\u200b#vso[x]": 1,
+		"": 0, "a: b::c\n- d ::e\n": 0, "## a [b]\n# [c]\n#[d]": 0, "a: '#{x}#'": 0, "std::string [x]": 0,
+	} {
+		if got := CommandLine(text); got != want {
+			t.Errorf("%q: line %d, want %d", text, got, want)
+		}
+	}
+}
+
 // TestWriter: whatever is written, and however it is cut into calls, nothing gets through that
 // a terminal obeys.
 func TestWriter(t *testing.T) {
@@ -69,6 +83,9 @@ func TestWriter(t *testing.T) {
 				}
 			}
 			got := strings.ReplaceAll(b.String(), "\n", "")
+			if CommandLine(b.String()) > 0 {
+				t.Errorf("%s in pieces of %d is a command: %q", name, size, b.String())
+			}
 			if strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
 				t.Errorf("%s in pieces of %d: %q", name, size, b.String())
 			}
@@ -82,6 +99,7 @@ func TestWriterKeeps(t *testing.T) {
 		"\x1b[31;1merror\x1b[0m": "\x1b[31;1merror\x1b[0m",
 		"::error::x\n":           "·::error::x\n",
 		"a\n  ::set-env::\n":     "a\n  ·::set-env::\n",
+		"\u00a0\u3000\t::x::y\n": "\u00a0\u3000\t·::x::y\n",
 		"a::b\n":                 "a::b\n",
 		":a\n":                   ":a\n",
 		"部署 🦆\n":                 "部署 🦆\n",

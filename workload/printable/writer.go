@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -22,7 +23,8 @@ type Writer struct {
 	mu      sync.Mutex
 	rest    []byte // the beginning of a character or colour whose end is not written yet
 	out     bytes.Buffer
-	midLine bool // something other than spaces stands on the line
+	midLine bool // something other than white space stands on the line
+	hashes  int  // "#" in a row, and letters behind them: a "[" would make a command
 }
 
 // NewWriter is a Writer that guards w.
@@ -74,11 +76,11 @@ func (w *Writer) next(out *bytes.Buffer, text []byte) int {
 		}
 		r = mark
 	case r == '\n':
-		w.midLine = false
+		w.midLine, w.hashes = false, 0
 		out.WriteByte('\n')
 		return size
 	case r == '\t':
-	case r == '#' && logCommand(string(text[:min(len(text), 32)])), !shown(r):
+	case r == '#' && logCommand(string(text[:min(len(text), 32)])), r == '[' && w.hashes > 1, !shown(r):
 		r = mark
 	case r == ':' && !w.midLine:
 		if len(text) == 1 {
@@ -88,7 +90,13 @@ func (w *Writer) next(out *bytes.Buffer, text []byte) int {
 			out.WriteRune(mark)
 		}
 	}
-	if r != ' ' && r != '\t' {
+	switch {
+	case r == '#':
+		w.hashes++
+	case w.hashes < 2 || r > unicode.MaxASCII || !unicode.IsLetter(r):
+		w.hashes = 0
+	}
+	if !unicode.IsSpace(r) {
 		w.midLine = true
 	}
 	out.WriteRune(r)

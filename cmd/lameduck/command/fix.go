@@ -22,6 +22,9 @@ Prints a diff; --write changes the files. An edit replaces or adds one value and
 other byte of the file as it is. The result is parsed again and compared with what was intended
 before anything is written, and a file is replaced as a whole or not at all.
 
+In a CI job, what its runner would take for a command is shown with a dot in the diff, unless
+standard output is a file or --raw says that a program reads it.
+
 Fixes that are safe in any case are made. Fixes that change what the manifest means, such as
 another maxUnavailable or a new PodDisruptionBudget, are made only for the rules named by --allow.
 
@@ -42,6 +45,7 @@ type fixFlags struct {
 
 func (x *fixFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&x.write, "write", false, "change the files instead of printing a diff")
+	addRaw(f)
 	f.StringSliceVar(&x.allow, "allow", nil, "rules whose fixes may change what the manifest means, comma-separated")
 }
 
@@ -85,10 +89,10 @@ func (x *fixFlags) run(cmd *cobra.Command, in *manifest.Input, o check.Options) 
 	if err != nil {
 		return err
 	}
-	out, log := dataOut(cmd), cmd.ErrOrStderr()
+	out, log := diffOut(cmd), cmd.ErrOrStderr()
 	fixed, did := 0, "would fix"
 	if x.write {
-		did = "fixed"
+		out, did = dataOut(cmd), "fixed"
 	}
 	for _, c := range changes {
 		fixed += len(c.Fixed)

@@ -38,6 +38,9 @@ JSON stays JSON. An alias (*name) is written out where it no longer says what it
 result is parsed again, and compared with what was intended, before anything is written.
 What was done is told on standard error. Injecting twice changes nothing more.
 
+In a CI job, a line that its runner would take for a command (::error::, ##vso[) is refused, unless
+standard output is a file or --raw says that a program reads it.
+
 Exit codes:
   0  written, whether anything was changed or not
   1  the input can't be used: one line for each bad document, nothing written
@@ -75,6 +78,7 @@ func newInject(build Build) *cobra.Command {
 	f.StringVarP(&flags.namespace, "namespace", "n", "default", "namespace of objects that name none")
 	f.BoolVar(&flags.all, "all", false, "opt in every pod that does not opt out")
 	flags.empty.add(f)
+	addRaw(f)
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "print warnings and errors only")
 	f.StringVar(&flags.settings.AgentImage, "agent-image", build.agentImage(), "image that holds the agent")
 	f.StringVar(&flags.pull, "pull-policy", "", "imagePullPolicy of the agent's image (default: the cluster's)")

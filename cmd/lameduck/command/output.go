@@ -18,16 +18,6 @@ func guard(root *cobra.Command, stdout, stderr io.Writer) {
 	root.SetErr(printable.NewWriter(stderr))
 }
 
-// dataOut is where a command writes what another program reads, such as manifests or a diff: byte
-// for byte, unless it is a terminal.
-func dataOut(cmd *cobra.Command) io.Writer {
-	out := cmd.OutOrStdout()
-	if isTerminal(out) {
-		return out
-	}
-	return raw(out)
-}
-
 // raw is the writer behind a guard.
 func raw(w io.Writer) io.Writer {
 	if guard, ok := w.(*printable.Writer); ok {
