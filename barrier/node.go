@@ -14,18 +14,23 @@ import (
 // run no kube-proxy and send no Service traffic of their own.
 const IgnoreLabel = "lameduck.dev/no-kube-proxy"
 
-// ProxyLabel on a node names what implements Services there, where that is not kube-proxy in nftables or
-// iptables mode: "ipvs", for instance. What it acknowledges is proof of nothing then.
+// ProxyLabel on a node names what implements Services there, where the cluster's configuration of kube-proxy
+// does not say it: "ipvs", for instance, whose acknowledgement is proof of nothing; or "kube-proxy" for one in
+// nftables or iptables mode.
 const ProxyLabel = "lameduck.dev/proxy"
 
-// unproved says why a node's answer would be no proof; empty if it is one. Windows' kube-proxy and
-// IPVS mode log what they failed to program, and acknowledge it all the same.
-func unproved(node *corev1.Node) string {
-	if proxy := node.Labels[ProxyLabel]; proxy != "" && proxy != "kube-proxy" {
+// unprovedAt says why a node's answer would be no proof; empty if it is one. Windows' kube-proxy and
+// IPVS mode log what they failed to program, and acknowledge it all the same. Without a label, what the
+// cluster's configuration says of all nodes applies.
+func unprovedAt(node *corev1.Node, ofAll string) string {
+	proxy := node.Labels[ProxyLabel]
+	switch {
+	case proxy != "" && proxy != "kube-proxy":
 		return fmt.Sprintf("label %s=%s: what that proxy acknowledges is no proof", ProxyLabel, proxy)
-	}
-	if node.Labels[corev1.LabelOSStable] == "windows" || node.Status.NodeInfo.OperatingSystem == "windows" {
+	case node.Labels[corev1.LabelOSStable] == "windows" || node.Status.NodeInfo.OperatingSystem == "windows":
 		return "it runs Windows: what its kube-proxy acknowledges is no proof"
+	case proxy == "":
+		return ofAll
 	}
 	return ""
 }
@@ -61,8 +66,9 @@ type Node struct {
 
 // Nodes reads the barrier's members from Node objects, for one address family. A node is
 // asked at its InternalIP, of the family if it has one. Where several nodes claim the same
-// address, only the one that is Ready is asked there: the answer does not name the node.
-func Nodes(objects []*corev1.Node, family corev1.IPFamily) []Node {
+// address, only the one that is Ready is asked there: the answer does not name the node. unproved is why
+// the answer of a node that no label tells apart would be no proof; empty if it is one.
+func Nodes(objects []*corev1.Node, family corev1.IPFamily, unproved string) []Node {
 	var nodes []Node
 	claims := map[netip.Addr][]int{}
 	for _, object := range objects {
@@ -73,7 +79,7 @@ func Nodes(objects []*corev1.Node, family corev1.IPFamily) []Node {
 			Name:      object.Name,
 			Address:   internalIP(object, family),
 			Ready:     ready(object),
-			Unproved:  unproved(object),
+			Unproved:  unprovedAt(object, unproved),
 			Unordered: unordered(object.Status.NodeInfo.KubeletVersion),
 		}
 		if node.Unproved != "" {

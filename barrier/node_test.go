@@ -59,11 +59,28 @@ func TestNodes(t *testing.T) {
 		}
 	}
 	same := cmp.Comparer(func(a, b netip.Addr) bool { return a == b })
-	if diff := cmp.Diff(want("10.0.0.2"), Nodes(objects, corev1.IPv4Protocol), same); diff != "" {
+	if diff := cmp.Diff(want("10.0.0.2"), Nodes(objects, corev1.IPv4Protocol, ""), same); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(want("fd00::2"), Nodes(objects, corev1.IPv6Protocol), same); diff != "" {
+	if diff := cmp.Diff(want("fd00::2"), Nodes(objects, corev1.IPv6Protocol, ""), same); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestNodesOfAMode: what the configuration says of all kube-proxies goes for the nodes whose labels say nothing.
+func TestNodesOfAMode(t *testing.T) {
+	labelled := func(name, proxy string) *corev1.Node {
+		node := nodeObject(name, "v1.34.0", corev1.ConditionTrue, "10.0.0."+name)
+		if proxy != "" {
+			node.Labels[ProxyLabel] = proxy
+		}
+		return node
+	}
+	got := Nodes([]*corev1.Node{labelled("1", ""), labelled("2", "kube-proxy"), labelled("3", "cilium")}, corev1.IPv4Protocol, "it is IPVS")
+	for i, why := range []string{"it is IPVS", "", "label lameduck.dev/proxy=cilium: what that proxy acknowledges is no proof"} {
+		if got[i].Unproved != why || got[i].Address.IsValid() != (why == "") {
+			t.Errorf("%+v, want %q", got[i], why)
+		}
 	}
 }
 

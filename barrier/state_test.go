@@ -74,7 +74,7 @@ func TestLeft(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			node := nodeObject("a", "v1.34.0", corev1.ConditionTrue, "10.0.0.1")
 			tt.change(node)
-			if got := Left(node); got != tt.want || (len(Nodes([]*corev1.Node{node}, corev1.IPv4Protocol)) == 0) != (tt.want != "") {
+			if got := Left(node); got != tt.want || (len(Nodes([]*corev1.Node{node}, corev1.IPv4Protocol, "")) == 0) != (tt.want != "") {
 				t.Errorf("left out because of %q, want %q", got, tt.want)
 			}
 		})

@@ -38,11 +38,13 @@ type barriers struct {
 	running sync.WaitGroup
 	all     map[corev1.IPFamily]*barrier.Tracks
 	nodes   []*corev1.Node
+	proxy   ProxyMode
 }
 
 // startBarriers gives barriers that work until ctx is done.
 func (l *leader) startBarriers(ctx context.Context) *barriers {
 	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Tracks{}}
+	b.learnProxyMode(ctx) // before the first confirmation
 	l.nodes.follow(b.setNodes)
 	return b
 }
@@ -76,6 +78,11 @@ func (b *barriers) setNodes(nodes []*corev1.Node) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes = nodes
+	b.tellNodes()
+}
+
+// tellNodes tells all barriers of their nodes; mu is held.
+func (b *barriers) tellNodes() {
 	for family, begun := range b.all {
 		begun.SetNodes(b.members(family))
 	}
@@ -83,7 +90,7 @@ func (b *barriers) setNodes(nodes []*corev1.Node) {
 
 // members are the nodes as a family's barrier knows them.
 func (b *barriers) members(family corev1.IPFamily) []barrier.Node {
-	members := barrier.Nodes(b.nodes, family)
+	members := barrier.Nodes(b.nodes, family, b.proxy.Unproved())
 	for i := range members {
 		members[i].Unordered = members[i].Unordered || b.leader.options.BarrierTwice
 	}

@@ -118,6 +118,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	defer stop()
 	keeping.Go(func() { l.keepHubService(ctx) })
 	keeping.Go(func() { barriers.tidy(ctx) })
+	keeping.Go(func() { barriers.followProxyMode(ctx) })
 	keeping.Go(func() { l.countPods(ctx) })
 	return l.serve(ctx, tenure.loosely(hub.NewServer(h, l.key, hub.NewIdentities(l))))
 }

@@ -38,6 +38,7 @@ type Status struct {
 	Since      time.Time       `json:"since,omitzero"`
 	Barrier    []BarrierStatus `json:"barrier,omitempty"`
 	LeftOut    []LeftOut       `json:"leftOut,omitempty"`
+	Proxy      ProxyMode       `json:"proxy"`
 	Heard      int             `json:"agentsHeard"`
 	Unheard    int             `json:"agentsUnheard"` // pods that stopped without their agent having asked
 	Last       []Unheard       `json:"lastUnheard,omitempty"`
@@ -66,6 +67,7 @@ func (l *leader) status() Status {
 	}
 	s.Leading, s.LeaseHeld, s.Since = true, now.holds().Err() == nil, now.since
 	s.Barrier, s.LeftOut = now.barriers.status()
+	s.Proxy = now.barriers.proxyMode()
 	s.Heard, s.Unheard = l.metrics.heardCounts()
 	s.Last = l.pods.heard.unheard()
 	return s

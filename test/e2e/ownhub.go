@@ -123,7 +123,7 @@ func (o *ownHub) startBarrier(ctx context.Context) (*propagation.Tracks, *propag
 	for i := range nodes.Items {
 		objects = append(objects, &nodes.Items[i])
 	}
-	members := propagation.Nodes(objects, corev1.IPv4Protocol)
+	members := propagation.Nodes(objects, corev1.IPv4Protocol, "")
 	asker := propagation.NewHTTPAsker()
 	tracks := propagation.NewTracks(len(members), func(track int) propagation.Config {
 		return propagation.Config{Store: ownStore{propagation.NewKubeStore(o.client, o.namespace, corev1.IPv4Protocol, track), o}, Asker: asker}

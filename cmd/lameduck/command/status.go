@@ -28,6 +28,8 @@ const statusHelp = `Shows on one screen whether lameduck works in a cluster:
   answers       the API server reaches the webhook, and how long that takes (it creates a pod by
                 dry run: nothing is made)
   barrier       which nodes pass it, which do not, and why
+  kube-proxy    its mode, by kube-system's ConfigMap kube-proxy: what it acknowledges in IPVS mode
+                is no proof
   pods          which running pods should have a hook and have none, or have another agent
   agents        whether pods that stopped had reached the hub
   leftovers     objects of lameduck that nothing uses any more

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lameduck-dev/lameduck/barrier"
+	"github.com/lameduck-dev/lameduck/controller"
 	"github.com/lameduck-dev/lameduck/controller/census"
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
@@ -56,6 +57,29 @@ func (r *run) barrier(context.Context) {
 			left = append(left, node.Node+": "+node.Why)
 		}
 		r.add("barrier", Note, "%d nodes are left out, as an operator asked", len(left)).Named = atMost(left)
+	}
+}
+
+// proxy says in which mode the cluster's configuration has kube-proxy run, and what that is worth.
+func (r *run) proxy(context.Context) {
+	if r.leader == nil || r.leader.Proxy == (controller.ProxyMode{}) { // not asked, or of the version before
+		return
+	}
+	mode := r.leader.Proxy
+	from := "ConfigMap " + controller.ProxyConfig
+	switch {
+	case !mode.Known:
+		r.add("kube-proxy", Note, "its mode is not known; %s: %s", from, mode.Why).Remedy = "where it runs in IPVS mode, its nodes need a label: kubectl label node NODE " + barrier.ProxyLabel + "=ipvs"
+	case mode.Unproved() != "":
+		result := r.add("kube-proxy", Note, "its mode is %q, by %s: what it acknowledges is no proof, so no stop is confirmed", mode.Mode, from)
+		result.Remedy = "set it to nftables or iptables; for a node that runs in one of these: kubectl label node NODE " + barrier.ProxyLabel + "=kube-proxy"
+	case mode.Mode == "":
+		r.add("kube-proxy", OK, "its mode is the default, by %s", from)
+	default:
+		r.add("kube-proxy", OK, "its mode is %s, by %s", mode.Mode, from)
+	}
+	if mode.Known && mode.Why != "" {
+		r.add("kube-proxy", Note, "%s could not be read again: %s", from, mode.Why)
 	}
 }
 

@@ -75,7 +75,7 @@ func Make(ctx context.Context, config Config) (Report, error) {
 	}
 	if r.installation(namespaces) {
 		for _, check := range []func(context.Context){
-			r.controller, r.leading, r.webhook, r.certificate, r.answers, r.barrier, r.pods, r.agents, r.leftovers,
+			r.controller, r.leading, r.webhook, r.certificate, r.answers, r.barrier, r.proxy, r.pods, r.agents, r.leftovers,
 		} {
 			check(ctx)
 		}

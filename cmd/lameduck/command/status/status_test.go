@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,7 +83,8 @@ func sound(t *testing.T) *scene {
 			"shop":    &corev1.Namespace{ObjectMeta: named("", "shop", map[string]string{inject.Label: "true"})},
 		},
 		leader: controller.Status{
-			Pod: "lameduck-controller-1", Leading: true, LeaseHeld: true, Since: time.Now().Add(-time.Hour).UTC(), CAExpires: caEnd(t, keys.CACert), Heard: 12,
+			Proxy: controller.ProxyMode{Known: true, Mode: "nftables"},
+			Pod:   "lameduck-controller-1", Leading: true, LeaseHeld: true, Since: time.Now().Add(-time.Hour).UTC(), CAExpires: caEnd(t, keys.CACert), Heard: 12,
 			Barrier: []controller.BarrierStatus{{Family: corev1.IPv4Protocol, Services: []string{"barrier-1"}, Nodes: []barrier.NodeState{{Name: "node1", Passing: true}, {Name: "node2", Passing: true}}}},
 		},
 		tried: func(pod *corev1.Pod) error {
@@ -168,6 +170,15 @@ func TestReport(t *testing.T) {
 		{"node-late", OK, func(s *scene) {
 			s.leader.Barrier[0].Nodes[1] = barrier.NodeState{Name: "node2", Why: "it answers, but has not programmed the change"}
 		}},
+		{"ipvs", Problem, func(s *scene) {
+			s.leader.Proxy = controller.ProxyMode{Known: true, Mode: "ipvs", Why: "reading it: timeout"}
+			for i := range s.leader.Barrier[0].Nodes {
+				s.leader.Barrier[0].Nodes[i] = barrier.NodeState{Name: fmt.Sprintf("node%d", i+1), Silent: true, Why: s.leader.Proxy.Unproved()}
+			}
+		}},
+		{"mode-not-known", OK, func(s *scene) { s.leader.Proxy = controller.ProxyMode{Why: "there is no such ConfigMap"} }},
+		{"leader-before", OK, func(s *scene) { s.leader.Proxy = controller.ProxyMode{} }},
+		{"default-mode", OK, func(s *scene) { s.leader.Proxy = controller.ProxyMode{Known: true} }},
 		{"altered-service", Problem, func(s *scene) {
 			s.leader.Barrier[0].Services, s.leader.Barrier[0].Problem = nil, "type (ClusterIP) is not as it was written"
 		}},
