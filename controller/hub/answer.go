@@ -23,7 +23,8 @@ func (t *Termination) answer() hubapi.ConfirmResponse {
 			continue // something may have happened meanwhile
 		}
 		var why doubt
-		if errors.As(err, &why) {
+		if err != nil {
+			errors.As(err, &why)
 			now.Confirmed, now.Final = false, now.late
 			now.Evidence = append(why.evidence(), now.Evidence...)
 		}

@@ -24,7 +24,7 @@ const (
 	// Readings of Services past the cache, for one namespace and for all: each serves all pods of the
 	// Service for a second.
 	serviceRate, serviceBurst       = 50, 100
-	allServiceRate, allServiceBurst = 200, 500
+	allServiceRate, allServiceBurst = 500, 1000
 )
 
 // share bounds how much of something may be held at once. When all together hold the total, a

@@ -83,11 +83,11 @@ func TestLateWriteReused(t *testing.T) {
 			written := time.Now()
 			time.AfterFunc(3*time.Second, func() { s.view.Mark("barrier-1", 101) })
 			time.Sleep(3500 * time.Millisecond)
-			s.add("a")
-			s.delete("a", 20)
-			s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
 			s.reused = &barrier.Verdict{Node: "node1", Passed: true, Time: written.Add(30 * time.Millisecond), Version: 101, Written: written}
 			s.away = away
+			s.add("a")
+			s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+			s.delete("a", 20)
 			if answer := s.confirm("a", 5); answer.Confirmed == away || s.marked == 0 {
 				t.Errorf("away %v: %s, %d marks", away, says(answer), s.marked)
 			}
@@ -220,4 +220,22 @@ func TestBegunAfterTheEnd(t *testing.T) {
 			t.Error("it is still followed")
 		}
 	})
+}
+
+// TestTakenBackWhileTheViewIsAsked: what the view receives with the mark is judged too.
+func TestTakenBackWhileTheViewIsAsked(t *testing.T) {
+	for _, wait := range []int{0, 5} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t)
+			s.add("a")
+			s.delete("a", 60)
+			s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+			time.Sleep(5 * time.Second)
+			s.late(500 * time.Millisecond)
+			time.AfterFunc(499*time.Millisecond, func() { s.slice(150, map[string]string{"a": "leaving", "b": "leaving"}) })
+			if answer := s.confirm("a", wait); says(answer) != "open" || s.marked != 1 {
+				t.Errorf("held %d s: %s, though the kube-proxies fall back to it; %d marks", wait, says(answer), s.marked)
+			}
+		})
+	}
 }
