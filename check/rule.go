@@ -162,13 +162,13 @@ func (d *Draft) finding() findings.Finding {
 	}
 	if d.object.File.Rendered {
 		f.Rendered = true
-		f.File, f.Line = d.object.File.Origin(s.Line)
+		f.File, f.Line = d.object.File.Source(d.object, d.at, s.Line)
 		f.Line = max(1, f.Line)
 		if built := filepath.Dir(d.object.File.Path); len(d.object.File.Pieces) > 0 && built != filepath.Dir(f.File) {
 			f.BuiltBy = built
 		}
 		f.EndLine = f.Line
-		f.Column, f.EndColumn = 1, 1 // columns of rendered text mean nothing to the reader
+		f.Column, f.EndColumn = 0, 0 // columns of rendered text mean nothing to the reader
 	}
 	if manifest.Editable(d.object.File, d.edits) {
 		f.Fix = d.fix

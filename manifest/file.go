@@ -33,20 +33,21 @@ type File struct {
 
 // Piece says which file the lines of a rendered text come from, from a line on.
 type Piece struct {
-	Line           int
-	Path, Template string
+	Line   int
+	Path   string
+	Source *File // nil if it was not read
 }
 
 // Origin is the file, and the line in it, that a rendered line comes from; line 0 if that is
 // unclear.
 func (f *File) Origin(rendered int) (path string, line int) {
-	path, template := f.Path, f.Template
-	for _, p := range f.Pieces {
-		if p.Line <= rendered {
-			path, template = p.Path, p.Template
-		}
+	if p := f.piece(rendered); p == nil {
+		return f.Path, lineIn(f.Template, f.Line(rendered))
+	} else if p.Source == nil {
+		return p.Path, 0
+	} else {
+		return p.Path, lineIn(p.Source.Src, f.Line(rendered))
 	}
-	return path, lineIn(template, f.Line(rendered))
 }
 
 // Problem is an input, or a part of one, that could not be read.

@@ -87,6 +87,7 @@ func (r *Renderer) kustomize(dir string) ([]*manifest.File, []manifest.Problem) 
 func (b *reading) file(path string, built resmap.ResMap) ([]*manifest.File, []manifest.Problem) {
 	var text strings.Builder
 	var pieces []manifest.Piece
+	sources := map[string]*manifest.File{}
 	line := 1
 	for _, res := range built.Resources() {
 		origin, err := res.GetOrigin()
@@ -101,9 +102,14 @@ func (b *reading) file(path string, built resmap.ResMap) ([]*manifest.File, []ma
 		if origin != nil && origin.Path != "" {
 			piece.Path = filepath.Join(filepath.Dir(path), origin.Path)
 		}
-		if source, err := b.disk.ReadFile(absolute(piece.Path)); err == nil {
-			piece.Template = string(source)
+		source, read := sources[piece.Path]
+		if !read {
+			if text, err := b.disk.ReadFile(absolute(piece.Path)); err == nil {
+				source, _ = manifest.Parse(piece.Path, string(text)) // kustomize has read it
+			}
+			sources[piece.Path] = source
 		}
+		piece.Source = source
 		pieces = append(pieces, piece)
 		text.WriteString("---\n")
 		text.Write(yaml)

@@ -16,8 +16,11 @@ func writeGitHub(w io.Writer, r *Result) error {
 	out := bufio.NewWriter(w)
 	level := []string{"notice", "warning", "error"}
 	for _, f := range r.Findings {
-		fmt.Fprintf(out, "::%s file=%s,line=%d,col=%d,endLine=%d,endColumn=%d,title=%s::%s\n", level[f.Severity],
-			property(f.File), f.Line, f.Column, f.EndLine, f.EndColumn, property(f.Rule), data(f.Message+". "+f.Remedy))
+		place := fmt.Sprintf("line=%d,col=%d,endLine=%d,endColumn=%d", f.Line, f.Column, f.EndLine, f.EndColumn)
+		if f.Column == 0 {
+			place = fmt.Sprintf("line=%d", f.Line)
+		}
+		fmt.Fprintf(out, "::%s file=%s,%s,title=%s::%s\n", level[f.Severity], property(f.File), place, property(f.Rule), data(f.Message+". "+f.Remedy))
 	}
 	for _, u := range r.Unreadable {
 		fmt.Fprintf(out, "::error file=%s,line=%d,title=cannot read::%s\n", property(u.File), max(1, u.Line), data(u.Message))
@@ -76,7 +79,7 @@ func writeJUnit(w io.Writer, r *Result) error {
 		for _, f := range byRule[rule.Name] {
 			s.Cases = append(s.Cases, junitCase{Class: f.Rule, Name: printable.Line(fmt.Sprintf("%s (%s:%d)", f.Object, f.File, f.Line)), Failure: &junitText{
 				Message: printable.Line(f.Message), Type: f.Severity.String(),
-				Text: fmt.Sprintf("%s:%d:%d\n%s\n%s", printable.Line(f.File), f.Line, f.Column, printable.Line(f.Message), printable.Line(f.Remedy)),
+				Text: fmt.Sprintf("%s\n%s\n%s", printable.Line(f.Place()), printable.Line(f.Message), printable.Line(f.Remedy)),
 			}})
 		}
 		s.Failures = len(s.Cases)

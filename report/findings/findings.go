@@ -69,7 +69,8 @@ func (c *Confidence) UnmarshalText(text []byte) error {
 }
 
 // Finding is one flaw at one place. Lines and columns count from 1, columns in
-// characters; the end is exclusive. The JSON names are stable.
+// characters; the end is exclusive. Columns are 0 where they are not known, in
+// rendered text. The JSON names are stable.
 type Finding struct {
 	Rule       string     `json:"rule"`
 	Severity   Severity   `json:"severity"`
@@ -88,6 +89,14 @@ type Finding struct {
 	BuiltBy string `json:"builtBy,omitempty"` // the overlay that made the object what it is, if the file is its base's
 
 	Text string `json:"-"` // the line it stands on
+}
+
+// Place is the file and line, and the column if it is known.
+func (f Finding) Place() string {
+	if f.Column == 0 {
+		return fmt.Sprintf("%s:%d", f.File, f.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
 // Fix says whether `lameduck fix` can fix a finding.

@@ -20,7 +20,7 @@ func writeHTML(w io.Writer, r *Result) error {
 	for _, f := range r.Findings {
 		s := shown{Finding: f}
 		text := []rune(f.Text)
-		start, end := min(f.Column-1, len(text)), min(f.EndColumn-1, len(text))
+		start, end := min(max(0, f.Column-1), len(text)), min(max(0, f.EndColumn-1), len(text))
 		if f.EndLine != f.Line || end < start {
 			end = len(text)
 		}
@@ -42,7 +42,7 @@ pre{overflow-x:auto;background:#fff;padding:.4rem}mark{background:#fd8}small{col
 <h1>lameduck check</h1>
 <p>{{.Summary.Objects}} objects in {{.Summary.Files}} files: {{.Summary.Errors}} errors, {{.Summary.Warnings}} warnings, {{.Summary.Infos}} info, {{.Summary.Suppressed}} suppressed.</p>
 {{range .Shown}}<article class="{{.Severity}}">
-<b>{{line .Message}}</b><br><small>{{.Severity}}, {{.Confidence}} · {{.Rule}} · {{line .Object}}{{with .BuiltBy}}, as built by {{line .}}{{end}} · {{line .File}}:{{.Line}}:{{.Column}}</small>
+<b>{{line .Message}}</b><br><small>{{.Severity}}, {{.Confidence}} · {{.Rule}} · {{line .Object}}{{with .BuiltBy}}, as built by {{line .}}{{end}} · {{line .Place}}</small>
 {{if .Text}}<pre>{{line .Before}}<mark>{{line .Marked}}</mark>{{line .After}}</pre>{{end}}
 <p>{{line .Remedy}}</p>
 </article>

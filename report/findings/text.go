@@ -30,7 +30,7 @@ func (p paint) severity(s Severity) string {
 func writeText(w io.Writer, r *Result, colour bool) error {
 	out, p := bufio.NewWriter(w), paint{colour}
 	for _, f := range r.Findings {
-		fmt.Fprintf(out, "%s: %s: %s %s\n", p.in("1", fmt.Sprintf("%s:%d:%d", printable.Line(f.File), f.Line, f.Column)),
+		fmt.Fprintf(out, "%s: %s: %s %s\n", p.in("1", printable.Line(f.Place())),
 			p.severity(f.Severity), printable.Line(f.Message), p.in("2", "["+f.Rule+"]"))
 		text, mark := snippet(f)
 		if text != "" {
@@ -38,8 +38,10 @@ func writeText(w io.Writer, r *Result, colour bool) error {
 			if f.Rendered {
 				number = "rendered"
 			}
-			gap := strings.Repeat(" ", len(number))
-			fmt.Fprintf(out, "  %s | %s\n  %s | %s\n", number, text, gap, p.in("33", mark))
+			fmt.Fprintf(out, "  %s | %s\n", number, text)
+			if mark != "" {
+				fmt.Fprintf(out, "  %s | %s\n", strings.Repeat(" ", len(number)), p.in("33", mark))
+			}
 		}
 		object := f.Object
 		if f.BuiltBy != "" {
@@ -98,14 +100,14 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// snippet is the finding's line and a line that marks the place in it.
+// snippet is the finding's line and a line that marks the place in it, "" if that is not known.
 func snippet(f Finding) (text, mark string) {
 	runes := []rune(f.Text)
-	start, end := f.Column-1, f.EndColumn-1
+	start, end := max(0, f.Column-1), f.EndColumn-1
 	if f.EndLine != f.Line || end <= start {
 		end = start + 1
 	}
-	if len(runes) == 0 || start >= len(runes) {
+	if start >= len(runes) {
 		return printable.Line(f.Text), ""
 	}
 	end = min(end, len(runes))
@@ -113,6 +115,9 @@ func snippet(f Finding) (text, mark string) {
 		from := max(0, min(start-snippetWidth/4, len(runes)-snippetWidth))
 		runes = runes[from:min(len(runes), from+snippetWidth)]
 		start, end = start-from, min(end-from, len(runes))
+	}
+	if f.Column == 0 {
+		return printable.Line(string(runes)), ""
 	}
 	return printable.Line(string(runes)), strings.Repeat(" ", start) + strings.Repeat("^", max(1, end-start))
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/lameduck-dev/lameduck/check/render/rendertest"
 )
 
 const flawed = `apiVersion: apps/v1
@@ -35,9 +37,7 @@ func cli(t *testing.T, files map[string]string, stdin string, args ...string) (c
 	t.Helper()
 	t.Chdir(t.TempDir())
 	for name, text := range files {
-		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		rendertest.Put(t, name, text)
 	}
 	return again(t, stdin, args...)
 }
