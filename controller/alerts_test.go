@@ -51,9 +51,16 @@ func TestAlerts(t *testing.T) {
 		}
 		all.WriteString(rule.Expr + "\n")
 	}
+	_, table, _ := strings.Cut(string(guide), "| check | what | alerts |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for row := range strings.Lines(table) {
+		if strings.HasPrefix(row, "| `") && !strings.Contains(row, "| `Lameduck") {
+			t.Errorf("a check of lameduck status without an alert: %s", row)
+		}
+	}
 	for _, metric := range []string{
 		"lameduck_leading", "lameduck_lease_held", "lameduck_barrier_services", "lameduck_barrier_nodes", "lameduck_barrier_failures_total",
-		"lameduck_ca_expiry_timestamp_seconds", "lameduck_pods", "lameduck_agents_total", "lameduck_injections_total",
+		"lameduck_ca_expiry_timestamp_seconds", "lameduck_pods", "lameduck_leftovers", "lameduck_agents_total", "lameduck_injections_total",
 	} {
 		if !strings.Contains(all.String(), metric) {
 			t.Errorf("no rule rests on %s", metric)

@@ -120,6 +120,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 	keeping.Go(func() { barriers.tidy(ctx) })
 	keeping.Go(func() { barriers.followProxyMode(ctx) })
 	keeping.Go(func() { l.countPods(ctx) })
+	keeping.Go(func() { barriers.countLeftovers(ctx) })
 	return l.serve(ctx, tenure.loosely(hub.NewServer(h, l.key, hub.NewIdentities(l))))
 }
 

@@ -22,6 +22,7 @@ type metrics struct {
 	failures     *prometheus.CounterVec
 	agents       *prometheus.CounterVec
 	pods         *prometheus.GaugeVec
+	leftovers    prometheus.Gauge
 	status       *statusCollector
 	collections  []prometheus.Collector
 
@@ -62,6 +63,9 @@ func unregisteredMetrics(status func() Status) *metrics {
 		pods: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "lameduck_pods", Help: "Pods by their hook: agent (of the image that new pods get), other-agent (of another image) or missing (asked for, and not there).",
 		}, []string{"hook"}),
+		leftovers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "lameduck_leftovers", Help: "Services of the barrier that the leader does not use and that are older than 10 minutes; it removes them itself, if it can. Role bindings that are left over are found by lameduck status alone.",
+		}),
 		status: newStatusCollector(status),
 	}
 	// A counter that is not there yet can't be seen to rise from zero.
@@ -71,7 +75,7 @@ func unregisteredMetrics(status func() Status) *metrics {
 	for _, reached := range []string{"true", "false"} {
 		m.agents.WithLabelValues(reached)
 	}
-	m.collections = []prometheus.Collector{m.following, m.confirmTimes, m.acks, m.injections, m.failures, m.agents, m.pods, m.status}
+	m.collections = []prometheus.Collector{m.following, m.confirmTimes, m.acks, m.injections, m.failures, m.agents, m.pods, m.leftovers, m.status}
 	return m
 }
 

@@ -3,11 +3,9 @@ package status
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lameduck-dev/lameduck/barrier"
@@ -156,10 +154,12 @@ func (r *run) leftovers(ctx context.Context) {
 		r.add("leftovers", Unknown, "%v", err)
 		return
 	}
-	for i := range services.Items {
-		if service := &services.Items[i]; r.leader != nil && !r.uses(service) {
-			left = append(left, "service/"+service.Name+" in "+service.Namespace)
+	if r.leader != nil {
+		var used []string
+		for _, family := range r.leader.Barrier {
+			used = append(used, family.Services...)
 		}
+		left = controller.LeftServices(services.Items, used, r.Now())
 	}
 	bindings, err := r.Client.RbacV1().RoleBindings("").List(ctx, metav1.ListOptions{LabelSelector: Ours})
 	if err != nil {
@@ -179,19 +179,6 @@ func (r *run) leftovers(ctx context.Context) {
 		return
 	}
 	r.add("leftovers", OK, "nothing is left over")
-}
-
-// uses reports whether the leader uses the Service, or may be about to: it was just created.
-func (r *run) uses(service *corev1.Service) bool {
-	if r.Now().Sub(service.CreationTimestamp.Time) < 10*time.Minute {
-		return true
-	}
-	for _, family := range r.leader.Barrier {
-		if slices.Contains(family.Services, service.Name) {
-			return true
-		}
-	}
-	return false
 }
 
 func atMost(names []string) []string {
