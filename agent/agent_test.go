@@ -125,7 +125,7 @@ func TestRun(t *testing.T) {
 		{name: "longer grace period changes nothing", hub: says(waitingFor(600), 0), pod: busy, from: 33 * s, to: 33100 * ms},
 		{name: "longer grace period, never confirmed", set: func(c *Config) { c.Budget = c.Budget.Split(6 * s) }, hub: says(hubapi.ConfirmResponse{Final: true, Evidence: final.Evidence, GraceSeconds: 600}, 0), pod: busy, from: 15 * s, to: 15100 * ms, says: "NOT CONFIRMED: BarrierMissed node2, quiet"},
 		{name: "longer grace period, heard during the own hook", set: func(c *Config) { c.Budget = c.Budget.Split(12 * s) }, hub: then(8200*ms, hubapi.ConfirmResponse{Error: "starting"}, hubapi.ConfirmResponse{Final: true, Evidence: final.Evidence, GraceSeconds: 600}), pod: busy, hook: ownHook{takes: 1500 * ms}, from: 15 * s, to: 15100 * ms, says: "own hook ended in 1.50s"},
-		{name: "restarted, and deleted during the own hook", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: then(6500*ms, leaving, hubapi.ConfirmResponse{Final: true, Evidence: final.Evidence, GraceSeconds: 60}), pod: busy, hook: ownHook{takes: s}, from: 15 * s, to: 15100 * ms, says: "own hook ended in 1.00s"},
+		{name: "restarted, and deleted during the own hook", set: func(c *Config) { c.RestartGrace = 9 * s }, hub: then(6500*ms, leaving, hubapi.ConfirmResponse{Final: true, Evidence: final.Evidence, GraceSeconds: 60}), pod: busy, hook: ownHook{takes: 2 * s}, from: 15 * s, to: 15100 * ms, says: "own hook ended in 2.00s"},
 		{name: "absurd grace period", hub: says(waitingFor(1<<62), 0), pod: busy, from: 33 * s, to: 33100 * ms},
 		{name: "one second", hub: says(waitingFor(1), 0), pod: busy, from: 660 * ms, to: 700 * ms},
 
