@@ -74,6 +74,7 @@ func newRun(config Config, parts Parts) *run {
 	}
 	r := &run{config: config, parts: parts, start: time.Now(), budget: config.Budget}
 	r.watch = newWatch(config, parts.Inside)
+	r.watch.peers.from = r.start
 	r.roll.looked = make(chan struct{})
 	r.summary.Timeline.Budget = r.budget
 	r.enter(termination.LameDuck)

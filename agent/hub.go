@@ -193,7 +193,7 @@ func (r *run) hearAnswer(a answer) {
 	r.hub.err = err
 	if err == nil {
 		if r.hub.undeleted && a.GraceSeconds > 0 { // it was deleted since
-			r.hub.undeleted, r.hub.known, r.budget = false, unheard, r.config.Budget
+			r.hub.undeleted, r.hub.known, r.budget, r.told = false, unheard, r.config.Budget, 0
 		}
 		r.hearGrace(time.Duration(min(a.GraceSeconds, int64(termination.MaxGrace/time.Second))) * time.Second)
 		r.watch.peers.classify(a.Peers)
@@ -208,6 +208,9 @@ func (r *run) hearAnswer(a answer) {
 	if known == waiting {
 		r.hub.notYet = now
 	}
+	if known == confirmed {
+		r.hub.unserved = a.Unserved()
+	}
 	if known == r.hub.known || !r.learns(known) {
 		return
 	}
@@ -218,7 +221,6 @@ func (r *run) hearAnswer(a answer) {
 	switch known {
 	case confirmed:
 		r.watch.mark(now)
-		r.hub.unserved = a.Unserved()
 	case final:
 	default:
 		return

@@ -55,12 +55,12 @@ func (r *run) ownHook(ctx context.Context) error {
 // hookEnd waits for the end of the pod's own hook. What happens meanwhile is taken in: the grace period
 // may become shorter, and what was confirmed be taken back.
 func (r *run) hookEnd(ctx context.Context) hookResult {
-	defer r.stopHook()
 	for r.hooked == nil {
 		if late, err := r.awaitNext(ctx, r.hookBy); late || err != nil {
 			break
 		}
 	}
+	defer r.stopHook()
 	if r.hooked != nil {
 		return *r.hooked
 	}

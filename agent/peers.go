@@ -32,8 +32,9 @@ const (
 // with its pace.
 type peers struct {
 	seen map[netip.Addr]*peer
-	many bool // more than can be told apart
-	sent bool // one was seen by more than what the kernel remembers of it
+	many bool      // more than can be told apart
+	from time.Time // when the hook began: nobody could have learnt before
+	sent bool      // one was seen by more than what the kernel remembers of it
 	// dnsForgot is since when the cluster's DNS has forgotten the pod; zero: it may know it.
 	dnsForgot time.Time
 }
@@ -68,7 +69,7 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 		return late(termination.PeerUnknown)
 	}
 	for _, one := range p.seen {
-		if one.class.MayKnow() && !late(one.class) && !one.forgot(now, p.dnsForgot) {
+		if one.class.MayKnow() && !late(one.class) && !one.forgot(now, p.dnsForgot, p.from) {
 			return false
 		}
 	}
@@ -78,9 +79,9 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 // forgot reports whether the peer's silence shows that it has forgotten the pod. While DNS may know the
 // address, that of one that goes by DNS shows nothing: the next answer may come from another server's
 // cache, and bring the address back. Then it has unknownQuiet to look the name up once more.
-func (p *peer) forgot(now, dnsForgot time.Time) bool {
+func (p *peer) forgot(now, dnsForgot, from time.Time) bool {
 	if p.class != termination.PeerResolver {
-		return p.silent(now, peerFloor, time.Time{})
+		return p.silent(now, peerFloor, from)
 	}
 	return !dnsForgot.IsZero() && now.Sub(dnsForgot) >= unknownQuiet && now.Sub(p.last) >= unknownQuiet
 }
@@ -163,6 +164,8 @@ func (p *peers) request(from netip.Addr, at time.Time) {
 		return
 	case known.requests == 0:
 		known.first, known.last = at, at
+	case at.Before(known.first):
+		known.first = at
 	case at.After(known.last):
 		known.pause = max(known.pause, at.Sub(known.last))
 		known.last = at
@@ -226,7 +229,7 @@ func (p *peers) at(address netip.Addr) *peer {
 // anyone reports whether a peer was seen that shows whose requests come. A scraper comes to every pod.
 func (p *peers) anyone() bool {
 	for _, one := range p.seen {
-		if one.class != termination.PeerScraper {
+		if one.class != termination.PeerScraper && (one.requests > 0 || one.class.MayKnow()) {
 			return true
 		}
 	}

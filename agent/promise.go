@@ -28,7 +28,7 @@ func (r *run) grace() time.Duration { return cmp.Or(r.told, r.budget.Grace) }
 // hearGrace takes over the real grace period. A longer one than configured leaves the budget, which is
 // what the pod asked for; but the fallback goes by it.
 func (r *run) hearGrace(grace time.Duration) {
-	if grace <= 0 {
+	if grace <= 0 || r.told > 0 && grace > r.told {
 		return
 	}
 	r.told = grace

@@ -281,16 +281,16 @@ func TestWhoWasSeen(t *testing.T) {
 		{"a client in the wait", nil, yes, classes, &fresh{senders: []sender{{peer: caller, every: 4 * s, until: 4 * s, closes: true}}}, 5 * s, 5200 * ms, ""},
 		{"clients, and once a router", nil, yes, classes, &fresh{senders: []sender{brisk, {peer: router, every: time.Minute, until: 0}}}, 15 * s, 15200 * ms, "shop/sender (watcher) sent until 0.00s"},
 		{"a scraper beside clients", nil, yes, map[netip.Addr]termination.PeerClass{router: termination.PeerScraper}, &fresh{senders: []sender{brisk, {peer: router, every: 10 * s, until: 0}}}, s, 1700 * ms, ""},
-		{"a router whose pace shows that it has forgotten", nil, yes, classes, &passed{of: []sockets.Past{{Peer: router, Port: 8080, Count: 40, Seconds: 1<<40 - 1<<20}}}, s, 1200 * ms, "shop/sender (watcher) sent last "},
+		{"a router that was silent before, at its pace", nil, yes, classes, &passed{of: []sockets.Past{{Peer: router, Port: 8080, Count: 40, Seconds: 1<<40 - 1<<20}}}, 3600 * ms, 3800 * ms, "shop/sender (watcher) sent last "},
 		{"a router in bursts, each 20 s", nil, yes, classes, &passed{of: []sockets.Past{{Peer: router, Port: 8080, Count: 300, Seconds: 1<<10 | 1<<30 | 1<<50}}}, 15 * s, 15200 * ms, "sent last 10.0s before"},
 		{"more than can be told apart", nil, yes, classes, &passed{of: []sockets.Past{{Peer: caller, Port: 8080, Count: 1, Seconds: 1}}, more: true}, 15 * s, 15200 * ms, ""},
 		{"a port that does not count", func(c *Config) { c.Ports = []uint16{9090} }, yes, classes, &passed{of: []sockets.Past{{Peer: caller, Port: 8080, Count: 1, Seconds: 1}}}, 15 * s, 15200 * ms, "no peer was seen"},
 		{"the pod itself", nil, yes, classes, &passed{of: []sockets.Past{{Peer: caller, Port: 8080, Self: true, Count: 1, Seconds: 1}}}, 15 * s, 15200 * ms, "no peer was seen"},
 		{"a router over a connection idle for 100 s, once used each minute", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 120}, 15 * s, 15200 * ms, "shop/sender (watcher) sent last "},
-		{"a router over a connection idle for 100 s, once used all the time", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 72000}, s, 1200 * ms, "shop/sender (watcher) sent last "},
+		{"a router over a connection idle for 100 s, once used all the time", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 100 * s, 72000}, 5 * s, 5200 * ms, "shop/sender (watcher) sent last "},
 		{"a router over a connection that it has not used", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{router, 20 * s, 0}, 15 * s, 15200 * ms, "shop/sender (watcher) sent last 20.0s before"},
 		{"a router with a pool, one of it idle for long", func(c *Config) { c.Age = time.Hour }, yes, classes, &pool{}, 6 * s, 7500 * ms, "shop/sender (watcher) sent until 3.00s"},
-		{"a client over a connection idle for 100 s", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{caller, 100 * s, 120}, s, 1200 * ms, ""},
+		{"a client over a connection idle for 100 s", func(c *Config) { c.Age = time.Hour }, yes, classes, &idleFor{caller, 100 * s, 120}, 15 * s, 15200 * ms, "no peer was seen"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

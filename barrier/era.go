@@ -131,6 +131,7 @@ func (s *shard) render(moving []*member) Slice {
 // attempt finds the write done; both have the same content, so it does not matter which one it was.
 func (e *era) write(s *shard, slice Slice, moving []*member) {
 	var version uint64
+	began := time.Now()
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		var err error
 		if version, err = e.barrier.config.Store.Write(e.ctx, e.service, slice); err == nil {
@@ -152,7 +153,7 @@ func (e *era) write(s *shard, slice Slice, moving []*member) {
 	defer e.barrier.mu.Unlock()
 	s.busy, s.version, s.last = false, version, now
 	for _, m := range moving {
-		m.count, m.written, m.since, m.idle, m.problem = m.next(), version, now, false, ""
+		m.count, m.written, m.since, m.began, m.idle, m.problem = m.next(), version, now, began, false, ""
 		e.work.Go(func() { e.poll(m) })
 	}
 	e.advanceShard(s)

@@ -22,6 +22,7 @@ type member struct {
 	count   int       // the number last written; 0: never
 	written uint64    // resourceVersion of that write
 	since   time.Time // when that write returned
+	began   time.Time // when its first attempt began
 	idle    bool      // the number last written was shown; may move on
 	acked   time.Time // when that was seen
 	proven  [2]uint64 // resourceVersions of the last two acknowledged writes, newest first

@@ -111,7 +111,7 @@ func (m *member) heard(count int, err error, timeout time.Duration) bool {
 		m.problem = err.Error()
 	case count == m.count:
 		m.answered, m.silent, m.problem, m.idle, m.acked = true, false, "", true, now
-		m.proven, m.proved = [2]uint64{m.written, m.proven[0]}, m.since
+		m.proven, m.proved = [2]uint64{m.written, m.proven[0]}, m.began
 		return true
 	case m.here && m.node.Address.IsValid():
 		m.answered = true

@@ -43,7 +43,7 @@ type barriers struct {
 
 // startBarriers gives barriers that work until ctx is done.
 func (l *leader) startBarriers(ctx context.Context) *barriers {
-	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Tracks{}}
+	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Tracks{}, proxy: ProxyMode{unread: true}}
 	b.learnProxyMode(ctx) // before the first confirmation
 	l.nodes.follow(b.setNodes)
 	return b

@@ -19,7 +19,8 @@ const (
 	proxyKey         = "config.conf"
 	maxProxyConfig   = 64 << 10 // bytes; kubeadm's has 2 KiB
 	proxyModeEvery   = 30 * time.Second
-	proxyModeTimeout = 10 * time.Second
+	proxyModeAgain   = time.Second // until it was read once
+	proxyModeTimeout = 2 * time.Second
 )
 
 // proved are the modes whose acknowledgement the barrier goes by; the empty one is kube-proxy's default.
@@ -30,11 +31,16 @@ type ProxyMode struct {
 	Known bool   `json:"known"`
 	Mode  string `json:"mode,omitempty"` // if Known; empty is kube-proxy's default
 	Why   string `json:"why,omitempty"`  // why it is not known, or what is known could not be read again
+
+	unread bool // no reading has ended yet
 }
 
 // Unproved is why nothing is proved by what a kube-proxy of this mode acknowledges; empty if it is. A mode that
 // is not known counts as proved: other ways to install kube-proxy are common, and IPVS is not.
 func (m ProxyMode) Unproved() string {
+	if m.unread {
+		return "kube-proxy's mode was not read yet, " + m.Why
+	}
 	if !m.Known || slices.Contains(proved, m.Mode) {
 		return ""
 	}
@@ -84,10 +90,18 @@ func (b *barriers) followProxyMode(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(proxyModeEvery):
+		case <-time.After(b.proxyMode().next()):
 		}
 		b.learnProxyMode(ctx)
 	}
+}
+
+// next is how long the mode counts before it is read again.
+func (m ProxyMode) next() time.Duration {
+	if m.unread {
+		return proxyModeAgain
+	}
+	return proxyModeEvery
 }
 
 // learnProxyMode reads the mode. What was known stays while it can't be read.
@@ -98,6 +112,7 @@ func (b *barriers) learnProxyMode(ctx context.Context) {
 	if err != nil {
 		mode = b.proxy
 		mode.Why = fmt.Sprintf("reading it: %.200s", err)
+		mode.unread = mode.unread && !apierrors.IsForbidden(err)
 	}
 	if mode != b.proxy {
 		b.leader.options.Log.Info("barrier: kube-proxy's mode", "configmap", ProxyConfig, "known", mode.Known, "mode", mode.Mode, "why", mode.Why)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -89,25 +90,25 @@ func TestProxyModeOfTheCluster(t *testing.T) {
 			want     ProxyMode
 			provable bool
 		}{
-			{"unreadable for a while", func() { refusal = errors.New("timeout") }, ProxyMode{true, "ipvs", "reading it: timeout"}, false},
+			{"unreadable for a while", func() { refusal = errors.New("timeout") }, ProxyMode{Known: true, Mode: "ipvs", Why: "reading it: timeout"}, false},
 			{"changed", func() {
 				refusal = nil
 				config.Data["config.conf"] = proxyConfiguration + "mode: nftables"
 				put(t, client, config)
-			}, ProxyMode{true, "nftables", ""}, true},
+			}, ProxyMode{Known: true, Mode: "nftables"}, true},
 			{"and back", func() {
 				config.Data["config.conf"] = proxyConfiguration + "mode: ipvs"
 				put(t, client, config)
-			}, ProxyMode{true, "ipvs", ""}, false},
+			}, ProxyMode{Known: true, Mode: "ipvs"}, false},
 			{"labelled", func() {
 				labelled := node.DeepCopy()
 				labelled.Labels = map[string]string{barrier.ProxyLabel: "kube-proxy"}
 				l.nodes.set(labelled)
-			}, ProxyMode{true, "ipvs", ""}, true},
-			{"not labelled any more", func() { l.nodes.set(node) }, ProxyMode{true, "ipvs", ""}, false},
-			{"without its key", func() { config.Data = nil; put(t, client, config) }, ProxyMode{false, "", "it has no config.conf"}, true},
-			{"gone", func() { refusal = apierrors.NewNotFound(corev1.Resource("configmaps"), "kube-proxy") }, ProxyMode{false, "", "there is no such ConfigMap"}, true},
-			{"forbidden", func() { refusal = apierrors.NewForbidden(corev1.Resource("configmaps"), "kube-proxy", nil) }, ProxyMode{false, "", `reading it: configmaps "kube-proxy" is forbidden: <nil>`}, true},
+			}, ProxyMode{Known: true, Mode: "ipvs"}, true},
+			{"not labelled any more", func() { l.nodes.set(node) }, ProxyMode{Known: true, Mode: "ipvs"}, false},
+			{"without its key", func() { config.Data = nil; put(t, client, config) }, ProxyMode{Why: "it has no config.conf"}, true},
+			{"gone", func() { refusal = apierrors.NewNotFound(corev1.Resource("configmaps"), "kube-proxy") }, ProxyMode{Why: "there is no such ConfigMap"}, true},
+			{"forbidden", func() { refusal = apierrors.NewForbidden(corev1.Resource("configmaps"), "kube-proxy", nil) }, ProxyMode{Why: `reading it: configmaps "kube-proxy" is forbidden: <nil>`}, true},
 		} {
 			step.change()
 			time.Sleep(proxyModeEvery)
@@ -124,4 +125,25 @@ func put(t *testing.T, client *fake.Clientset, config *corev1.ConfigMap) {
 	if _, err := client.CoreV1().ConfigMaps(config.Namespace).Update(t.Context(), config.DeepCopy(), metav1.UpdateOptions{}); err != nil {
 		t.Error(err)
 	}
+}
+
+// The cluster runs IPVS; the first reading fails as the leader begins.
+func TestFirstReadingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy"}, Data: map[string]string{"config.conf": proxyConfiguration + "mode: ipvs"}}
+		client := fake.NewClientset(config)
+		client.PrependReactor("get", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) {
+			return true, nil, context.DeadlineExceeded
+		})
+		l := at(client, "10.1.0.1")
+		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node1"}}
+		node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "10.0.0.1"}}
+		l.nodes.set(node)
+		b := l.startBarriers(t.Context())
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if m := b.members(corev1.IPv4Protocol)[0]; m.Unproved == "" {
+			t.Errorf("a node of a cluster whose mode nobody could read is asked, and confirms: %+v, %+v", m, b.proxy)
+		}
+	})
 }

@@ -19,7 +19,8 @@ import (
 func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 	// The wait bounds only how long the answer is held: an agent's first call asks for none.
 	wait := min(time.Duration(max(*r.WaitSeconds, 0))*time.Second, hubapi.MaxWait)
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	call := ctx
+	ctx, cancel := context.WithTimeout(call, wait)
 	defer cancel()
 	pod, err := s.present(ctx, pod)
 	if err != nil {
@@ -46,6 +47,9 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 		t.hold(ctx)
 	} else {
 		t.await(ctx)
+	}
+	if call.Err() != nil { // nobody is there to be answered
+		return refusal{call.Err().Error()}
 	}
 	classified := s.peers(context.WithoutCancel(ctx), t, r.Peers) // takes time: the answer is judged after it
 	if s.hub.ctx.Err() != nil {

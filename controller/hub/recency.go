@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,15 +81,22 @@ func (d doubt) evidence() []termination.Evidence {
 // ensure returns nil when the view is recent enough to confirm what rests on those Services. asked is
 // false if that was known already: nothing had to be waited for. The error is a doubt.
 func (r *recency) ensure(ctx context.Context, rests map[types.NamespacedName]bool) (asked bool, _ error) {
-	_, asked, err := r.slices.get(ctx, r.mark)
-	if err != nil {
-		return asked, doubt{"EndpointSlices", err.Error()}
-	}
 	if len(rests) > maxServices {
-		return asked, doubt{"Services", fmt.Sprintf("the pod is in %d, more than the %d whose traffic policy is read", len(rests), maxServices)}
+		return false, doubt{"Services", fmt.Sprintf("the pod is in %d, more than the %d whose traffic policy is read", len(rests), maxServices)}
 	}
 	var reading errgroup.Group
 	var anyAsked atomic.Bool
+	var behind error // the view, which is told before a Service is
+	reading.Go(func() error {
+		_, asked, err := r.slices.get(ctx, r.mark)
+		if asked {
+			anyAsked.Store(true)
+		}
+		if err != nil {
+			behind = doubt{"EndpointSlices", err.Error()}
+		}
+		return behind
+	})
 	for name, local := range rests {
 		reading.Go(func() error {
 			service, asked, err := r.service(name).get(ctx, func(ctx context.Context) (*corev1.Service, error) { return r.readService(ctx, name) })
@@ -104,8 +112,8 @@ func (r *recency) ensure(ctx context.Context, rests map[types.NamespacedName]boo
 			return nil
 		})
 	}
-	err = reading.Wait()
-	return asked || anyAsked.Load(), err
+	err := reading.Wait()
+	return anyAsked.Load(), cmp.Or(behind, err)
 }
 
 // mark has the view take in a write made now.

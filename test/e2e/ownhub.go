@@ -47,8 +47,8 @@ type ownHub struct {
 	late      chan lateEvent
 	lateness
 
-	mu    sync.Mutex
-	until time.Time // the watch stalls so long
+	mu           sync.Mutex
+	began, until time.Time // the watch stalls
 
 	stop    context.CancelFunc
 	working sync.WaitGroup
@@ -166,6 +166,20 @@ func (o *ownHub) stalled() time.Time {
 	return o.until
 }
 
+// stalledFor is for how long the watch has brought nothing; 0 while it does not stall, and for the
+// installed hub, which is no ownHub.
+func (o *ownHub) stalledFor() time.Duration {
+	if o == nil || o.stalls == nil {
+		return 0
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if now := time.Now(); now.Before(o.until) {
+		return now.Sub(o.began)
+	}
+	return 0
+}
+
 // watch feeds the view as the controller does, but later.
 func (o *ownHub) watch(ctx context.Context, h *hub.Hub) error {
 	factory := informers.NewSharedInformerFactory(o.client, 0)
@@ -246,7 +260,7 @@ func (o *ownHub) Found(outcome hub.Outcome, _ time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if now := time.Now(); now.After(o.until) {
-		o.until = now.Add(o.stalls())
+		o.began, o.until = now, now.Add(o.stalls())
 	}
 }
 
