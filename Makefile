@@ -41,7 +41,7 @@ vet: ## go vet, every module, with the build tags of the larger tests too
 	@for m in $(MODULES); do echo "vet $$m"; ($(IN) && go vet ./... && go vet -tags cluster,registries,nightly ./...); done
 
 unit: ## unit tests and fuzz seeds with the race detector
-	@for m in $(MODULES); do echo "test $$m"; ($(IN) && go test -race ./...); done
+	@for m in $(MODULES); do echo "test $$m"; ($(IN) && go test -race -timeout 20m ./...); done
 
 lint: $(LINT) ## golangci-lint, every module
 	@for m in $(MODULES); do echo "lint $$m"; ($(IN) && $(LINT) run --config $(CURDIR)/.golangci.yml ./...); done
