@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 )
@@ -86,7 +85,7 @@ func changed(n *Node, values map[*Node]any) (*Node, error) {
 // toward are the edits that lead to what is wanted of each document.
 func (f *File) toward(want []*Node, whole bool) []Edit {
 	var edits []Edit
-	allJSON := json.Valid([]byte(f.Src))
+	allJSON := isJSON(f.Src)
 	for i, root := range f.docs {
 		if root == nil || SameValue(root, want[i]) {
 			continue

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -94,7 +93,7 @@ type splice struct {
 
 var errPlace = errors.New("the place cannot be edited safely (an alias, a tag, or a style that spans lines); edit it by hand")
 
-var errAppend = errors.New("a JSON file holds one document; add the other in a file of its own")
+var errAppend = errors.New("no document is added to a JSON file; put it in a file of its own")
 
 var errPlaceholder = errors.New("a placeholder stands there, or a text in place of a number: its value is not known; edit it by hand")
 
@@ -183,7 +182,7 @@ func meant(f *File, edits []Edit) ([]*Node, error) {
 
 // after parses the edited text of a file.
 func (f *File) after(text string) (*File, error) {
-	if json.Valid([]byte(f.Src)) && !json.Valid([]byte(text)) {
+	if isJSON(f.Src) && !isJSON(text) {
 		return nil, errors.New("the edited text would be no JSON any more; edit it by hand")
 	}
 	after, problems := Parse(f.Path, text)

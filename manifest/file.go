@@ -136,66 +136,6 @@ func lineIn(template, rendered string) int {
 	return found
 }
 
-// document is the text between two markers.
-type document struct {
-	off, line int
-	text      string
-	fast      bool // the marker's line holds nothing else
-}
-
-// split cuts a file at its document markers. No YAML value can hold a line
-// that starts with one, so one broken document leaves the others readable.
-func split(src string) iter.Seq[document] {
-	return func(yield func(document) bool) {
-		start, startLine, fast := 0, 1, true
-		loneCR := strings.Count(src, "\r") > strings.Count(src, "\r\n")
-		line := 1
-		for pos := 0; pos < len(src); line++ {
-			next := nextLine(src, pos, loneCR)
-			if rest, marker := afterMarker(src[pos:next]); marker {
-				if !yield(document{start, startLine, src[start:pos], fast}) {
-					return
-				}
-				if fast = rest == "" || rest[0] == '#'; fast {
-					start, startLine = next, line+1
-				} else {
-					start, startLine = pos, line
-				}
-			}
-			pos = next
-		}
-		yield(document{start, startLine, src[start:], fast})
-	}
-}
-
-// nextLine is where the line behind pos starts.
-func nextLine(src string, pos int, loneCR bool) int {
-	ends := "\n"
-	if loneCR {
-		ends = "\r\n"
-	}
-	i := strings.IndexAny(src[pos:], ends)
-	switch {
-	case i < 0:
-		return len(src)
-	case strings.HasPrefix(src[pos+i:], "\r\n"):
-		i++
-	}
-	return pos + i + 1
-}
-
-// afterMarker is what follows a marker on its line.
-func afterMarker(line string) (rest string, marker bool) {
-	if len(line) < 3 || line[:3] != "---" && line[:3] != "..." {
-		return "", false
-	}
-	rest = strings.TrimRight(line[3:], "\r\n")
-	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
-		return "", false
-	}
-	return strings.TrimLeft(rest, " \t"), true
-}
-
 // Parse reads a file's documents. What cannot be read is a Problem; the other
 // documents are still there.
 func Parse(path, src string) (*File, []Problem) {
@@ -207,13 +147,10 @@ func parse(path, src string, a *arena) (*File, []Problem) {
 	if text := encoding(src); text != "" {
 		return f, []Problem{{Path: path, Text: text}}
 	}
-	src = strings.TrimPrefix(src, bom)
-	skipped := len(f.Src) - len(src)
 	var problems []Problem
-	for d := range split(src) {
-		root, overruled, err := d.parse(skipped, a)
-		f.Overruled = append(f.Overruled, overruled...)
-		if err != nil {
+	for d, read := range documents(src, a) {
+		f.Overruled = append(f.Overruled, read.overruled...)
+		if err := read.err; err != nil {
 			p := Problem{Path: path, Line: d.line, Text: err.Error()}
 			if at := (*problemAt)(nil); errors.As(err, &at) {
 				p.Line, p.Text = d.line+at.line-1, at.text
@@ -222,22 +159,10 @@ func parse(path, src string, a *arena) (*File, []Problem) {
 			f.broken = true
 			continue
 		}
-		f.docs = append(f.docs, root)
-		problems = append(problems, f.add(root)...)
+		f.docs = append(f.docs, read.root)
+		problems = append(problems, f.add(read.root)...)
 	}
 	return f, problems
-}
-
-func (d document) parse(skipped int, a *arena) (root *Node, overruled []*Node, err error) {
-	if d.fast {
-		if root, ok := parseFast(d.text, d.off+skipped, a); ok {
-			return root, nil, nil
-		}
-	}
-	if root, overruled, ok, err := readJSON(d.text, d.off+skipped, a); ok {
-		return root, overruled, err
-	}
-	return readSlow(d.text, d.off+skipped, a)
 }
 
 const bom = "\ufeff"
@@ -260,8 +185,8 @@ func encoding(src string) string {
 // are left out.
 func Documents(text string) iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
-		for d := range split(text) {
-			if root, _, err := d.parse(0, &arena{}); err == nil && root != nil && !yield(root) {
+		for _, read := range documents(text, &arena{}) {
+			if read.err == nil && read.root != nil && !yield(read.root) {
 				return
 			}
 		}

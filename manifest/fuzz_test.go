@@ -16,6 +16,7 @@ func FuzzEdit(f *testing.F) {
 		edited1, strings.ReplaceAll(edited1, "\n", "\r\n"), strings.ReplaceAll(edited1, "\n", "\r"), "\ufeff" + edited1,
 		"a: &x 1\nb: *x\nc: {<<: &m {d: 1}, e: *x}\nf: {<<: *m, d: 2}\n", "a: &l\n- &i {b: 1}\nc: *l\nd:\n  <<: *i\n",
 		"- - a\n  - b\n-\n  c: >-\n    d\n    e\n\n  f: |+\n    g\n\n  h: !!str 5\n", "--- # c\n{a: [1,\n  2], 'b': \"c\\\n  d\"}\n...\n--- x\n---\ny: z\n",
+		"{\"a\":1}\n{\"b\":[{\"c\":2}]}\n", `{"a":[]}{"b":{"c":2}}`, "{\"a\":1}\nb: 1\n",
 		"{\n  \"a\": [\n    {\"b\": []},\n    \"c\"\n  ],\n  \"d\": null\n}\n", `{"a":{"b":[1,2,{"c":"d"}]},"e":""}`, "a:\n  # x\n  b: 1\n  # y\n# z\nc:\n",
 	}, append(jsonDocuments, fastDocuments...)...)
 	for i, src := range seeds {
@@ -77,10 +78,13 @@ func changes(t *testing.T, file *File, n *Node, to any) {
 		t.Fatal(err)
 	}
 	got, err := Change(file, map[*Node]any{n: to})
+	if _, object := to.(map[string]any); err != nil && !object && slices.Contains(file.docs, n) && len(file.docs) > 1 && streamed(file.Src) != 1 {
+		return // a stream holds objects alone
+	}
 	if err != nil {
 		t.Fatalf("to %s: %v\n%q", want, err, file.Src)
 	}
-	if json.Valid([]byte(file.Src)) && !json.Valid([]byte(got)) {
+	if isJSON(file.Src) && !isJSON(got) {
 		t.Fatalf("no JSON any more\nbefore %q\nafter  %q", file.Src, got)
 	}
 	again, problems := Parse("x.yaml", got)
@@ -116,7 +120,7 @@ func primitive(t *testing.T, file *File, n *Node, kind uint8, value string) {
 	if got[:s.start] != src[:s.start] || got[len(got)-(len(src)-s.end):] != src[s.end:] {
 		t.Fatalf("bytes beside the edit differ\nbefore %q\nafter  %q", src, got)
 	}
-	if json.Valid([]byte(src)) && !json.Valid([]byte(got)) {
+	if isJSON(src) && !isJSON(got) {
 		t.Fatalf("no JSON any more\nbefore %q\nafter  %q", src, got)
 	}
 	if again, problems := Parse("x.yaml", got); len(problems) > 0 || len(again.Objects) < len(file.Objects)-1 {

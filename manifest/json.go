@@ -2,7 +2,9 @@ package manifest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
@@ -128,4 +130,18 @@ func (r *jsonText) lastCounts(n *Node) {
 		}
 	}
 	*last = nil
+}
+
+// isJSON reports whether a text is JSON: one value, or several one after the other.
+func isJSON(text string) bool {
+	if json.Valid([]byte(text)) {
+		return true
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	var value json.RawMessage
+	for read := false; ; read = true {
+		if err := decoder.Decode(&value); err != nil {
+			return read && errors.Is(err, io.EOF)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -51,8 +52,12 @@ func parseSlow(src string, base int, a *arena) (*Node, error) {
 // again.
 func readSlow(src string, base int, a *arena) (root *Node, overruled []*Node, err error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(src), &doc); err != nil {
+	decoder := yaml.NewDecoder(strings.NewReader(src))
+	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, explain(err, src)
+	}
+	if err := behind(decoder, src); err != nil {
+		return nil, nil, err
 	}
 	if doc.Kind == 0 || len(doc.Content) == 0 {
 		return nil, nil, nil
@@ -67,6 +72,23 @@ func readSlow(src string, base int, a *arena) (root *Node, overruled []*Node, er
 		return nil, s.overruled, nil
 	}
 	return root, s.overruled, nil
+}
+
+// behind is an error if the parser has not come to the end of the text.
+func behind(decoder *yaml.Decoder, src string) error {
+	var next yaml.Node
+	switch err := decoder.Decode(&next); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		return errBehind(next.Line)
+	default:
+		line, named := lineOf(err)
+		if named {
+			line++ // the parser counts this error's line from 0
+		}
+		return errBehind(line)
+	}
 }
 
 func (s *slow) offset(n *yaml.Node) int32 {
@@ -325,15 +347,22 @@ func lineStarts(src string) []int32 {
 
 var yamlError = regexp.MustCompile(`^yaml: (?:unmarshal errors:\s*)?(?:line (\d+): )?`)
 
+// lineOf is the line that a parser's error names, the first if it names none.
+func lineOf(err error) (line int, named bool) {
+	if m := yamlError.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
+		line, _ = strconv.Atoi(m[1])
+		return line, true
+	}
+	return 1, false
+}
+
 // explain turns the parser's error into one that names the most common cause.
 func explain(err error, src string) error {
 	var p *problemAt
 	if !errors.As(err, &p) {
 		text := strings.Join(strings.Fields(err.Error()), " ")
-		p = &problemAt{line: 1, text: yamlError.ReplaceAllString(text, "")}
-		if m := yamlError.FindStringSubmatch(text); m != nil && m[1] != "" {
-			p.line, _ = strconv.Atoi(m[1])
-		}
+		line, _ := lineOf(err)
+		p = &problemAt{line, yamlError.ReplaceAllString(text, "")}
 	}
 	for i, line := range strings.Split(src, "\n") {
 		body := strings.TrimLeft(line, " ")

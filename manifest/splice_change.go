@@ -58,9 +58,8 @@ func (w *writer) set(e Edit) (splice, error) {
 
 // setDocument writes a document anew, between its markers.
 func (w *writer) setDocument(e Edit) (splice, error) {
-	skipped := len(w.Src) - len(strings.TrimPrefix(w.Src, bom))
-	for d := range split(w.Src[skipped:]) {
-		start, end := d.off+skipped, d.off+skipped+len(d.text)
+	for d := range w.texts() {
+		start, end := d.off, d.off+len(d.text)
 		if at := int(e.node.off); at < start || at >= end {
 			continue
 		}
