@@ -103,6 +103,7 @@ var house = []string{
 	"workload/v1alpha1",
 	"workload/printable",
 	"manifest",
+	"manifest/growthtest",
 	"buildinfo",
 
 	"graceful/termination",

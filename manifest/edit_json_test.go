@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/lameduck-dev/lameduck/manifest/growthtest"
 )
 
 // TestEditJSON: what was JSON before an edit is JSON after it, as it is laid out
@@ -158,28 +159,40 @@ func TestKeyTwice(t *testing.T) {
 // TestManyKeys: the time grows with the input, not with its square. What took more
 // than a minute takes a fraction of a second.
 func TestManyKeys(t *testing.T) {
+	const many = 15_000
 	head := "apiVersion: v1\nkind: X\nspec:\n"
-	var block, merged, flow strings.Builder
-	for i := range 120_000 {
-		fmt.Fprintf(&block, "  key-%d: value\n", i)
-		fmt.Fprintf(&flow, `,"key-%d":"value"`, i)
-	}
-	for i := range 40_000 {
-		fmt.Fprintf(&merged, "  key-%d: value\n", i)
-	}
-	for name, src := range map[string]string{
-		"block":  head + block.String(),
-		"full":   head + block.String() + "  last: &a !!str x\n",
-		"merged": "x: &m\n" + merged.String() + head + strings.ReplaceAll(merged.String(), "key", "other") + "  <<: *m\n",
-		"json":   `{"apiVersion":"v1","kind":"X","spec":{"first":1` + flow.String() + `}}`,
-	} {
-		start := time.Now()
-		f, problems := Parse("x", src)
-		if took := time.Since(start); len(problems) > 0 || len(f.Objects) != 1 || took > 10*time.Second {
-			t.Errorf("%s: %d MB took %v: %v", name, len(src)>>20, took, problems)
-		} else {
-			t.Logf("%s: %.1f MB in %v", name, float64(len(src))/1e6, took)
+	block := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "  key-%d: value\n", i)
 		}
+		return b.String()
+	}
+	for name, source := range map[string]func(n int) string{
+		"block": func(n int) string { return head + block(n) },
+		"full":  func(n int) string { return head + block(n) + "  last: &a !!str x\n" },
+		"merged": func(n int) string {
+			merged := block(n / 3)
+			return "x: &m\n" + merged + head + strings.ReplaceAll(merged, "key", "other") + "  <<: *m\n"
+		},
+		"json": func(n int) string {
+			var flow strings.Builder
+			for i := range n {
+				fmt.Fprintf(&flow, `,"key-%d":"value"`, i)
+			}
+			return `{"apiVersion":"v1","kind":"X","spec":{"first":1` + flow.String() + `}}`
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parse := func(src string) func() {
+				return func() {
+					if f, problems := Parse("x", src); len(problems) > 0 || len(f.Objects) != 1 {
+						t.Error(problems)
+					}
+				}
+			}
+			growthtest.Linear(t, parse(source(many)), parse(source(growthtest.More*many)))
+		})
 	}
 }
 

@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/manifest"
+	"github.com/lameduck-dev/lameduck/manifest/growthtest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -170,23 +170,29 @@ func TestLeftOut(t *testing.T) {
 // TestManyObjects: the time grows with the input, not with its square, whether it is one
 // line, one document or many.
 func TestManyObjects(t *testing.T) {
-	const many = 1000
+	const many = 125
 	deployment := `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a"},"spec":{"template":{"metadata":{"labels":{"lameduck.dev/inject":"true"}},"spec":{"containers":[{"name":"a","image":"a"}]}}}}`
 	pretty := strings.NewReplacer(`{`, "{\n ", `}`, "\n}", `,`, ",\n ").Replace(deployment)
 	pod := "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels: {lameduck.dev/inject: \"true\"}\nspec:\n  containers:\n  - name: a\n    image: a\n"
-	list := func(one string) string {
-		return `{"apiVersion":"v1","kind":"List","items":[` + strings.TrimSuffix(strings.Repeat(one+",", many), ",") + `]}`
+	list := func(one string, n int) string {
+		return `{"apiVersion":"v1","kind":"List","items":[` + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + `]}`
 	}
-	for name, src := range map[string]string{
-		"minified": list(deployment), "in lines": list(pretty), "documents": strings.Repeat(pod+"---\n", many),
+	for name, source := range map[string]func(n int) string{
+		"minified":  func(n int) string { return list(deployment, n) },
+		"in lines":  func(n int) string { return list(pretty, n) },
+		"documents": func(n int) string { return strings.Repeat(pod+"---\n", n) },
 	} {
-		start := time.Now()
-		out, said := run(t, "in", src, settings)
-		if took := time.Since(start); took > 20*time.Second || strings.Count(out, "--container=a") != many {
-			t.Errorf("%s: %v for %d bytes, %.100s", name, took, len(src), said)
-		} else {
-			t.Logf("%s: %v", name, took)
-		}
+		t.Run(name, func(t *testing.T) {
+			injected := func(n int) func() {
+				src := source(n)
+				return func() {
+					if out, said := run(t, "in", src, settings); strings.Count(out, "--container=a") != n {
+						t.Errorf("%d of %d are injected: %.100s", strings.Count(out, "--container=a"), n, said)
+					}
+				}
+			}
+			growthtest.Linear(t, injected(many), injected(growthtest.More*many))
+		})
 	}
 }
 
