@@ -33,29 +33,21 @@ func (w *walk) refuse(path, why string) {
 
 // named takes what the user named: a file of any name, a folder, or a link to one of them.
 func (w *walk) named(path string) {
-	info, err := os.Stat(path)
+	real, err := Named(path)
+	if err != nil {
+		w.fail(path, err)
+		return
+	}
+	info, err := os.Stat(real)
 	switch {
 	case err != nil:
 		w.fail(path, err)
 	case !info.IsDir():
 		w.add(path)
 	default:
-		real, err := realPath(path)
-		if err != nil {
-			w.fail(path, err)
-			return
-		}
 		w.top, w.realTop = path, real
 		w.folder(path, real)
 	}
-}
-
-func realPath(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(real)
 }
 
 // folder takes the manifests in a folder and in those below it. What is rendered as a whole is left
@@ -95,7 +87,8 @@ func (w *walk) folder(path, real string) {
 	}
 }
 
-// link follows a symbolic link as long as it stays in the folder that was named.
+// link follows a symbolic link as long as it stays in the folder that was named, and leads to nothing
+// hidden there.
 func (w *walk) link(path string) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -104,12 +97,17 @@ func (w *walk) link(path string) {
 		}
 		return
 	}
-	real, err := realPath(path)
+	real, err := RealPath(path)
 	if err != nil || !info.IsDir() && (!info.Mode().IsRegular() || !isManifest(path)) {
 		return
 	}
-	if below, err := filepath.Rel(w.realTop, real); err != nil || !filepath.IsLocal(below) {
+	below, ok := Below(w.realTop, real)
+	switch {
+	case !ok:
 		w.refuse(path, "a symbolic link that leaves "+w.top+"; name what it leads to, if it is to be read")
+		return
+	case Hidden(below):
+		w.fail(path, errHidden)
 		return
 	}
 	if info.IsDir() {

@@ -27,7 +27,7 @@ const (
 // that leads elsewhere, or to what is hidden, is refused, and kept to be reported, because to
 // kustomize a file that can't be read is one that is not there.
 type confined struct {
-	here    string // the working folder, absolute
+	here    string // the working folder, by its real path
 	folders []folder
 	files   int
 	total   int64
@@ -37,8 +37,9 @@ type confined struct {
 	check func(path string, text []byte) ([]byte, error)
 }
 
+// confine takes the real path of the folder that was named.
 func confine(top string) (*confined, error) {
-	here, err := os.Getwd()
+	here, err := manifest.RealPath(".")
 	if err != nil {
 		return nil, err
 	}

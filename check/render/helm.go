@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -61,12 +60,15 @@ func (r *Renderer) chart(dir string) ([]*manifest.File, []manifest.Problem) {
 // values are the chart's own, with the files of the command line over them.
 func (r *Renderer) values() (chartutil.Values, error) {
 	over := chartutil.Values{}
-	for _, path := range r.Values {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
+	for i, path := range r.Values {
+		if i == len(r.texts) { // a pipe gives its text once
+			text, err := manifest.ReadNamed(path, manifest.MaxBytes)
+			if err != nil {
+				return nil, err
+			}
+			r.texts = append(r.texts, text)
 		}
-		next, err := chartutil.ReadValues(text)
+		next, err := chartutil.ReadValues(r.texts[i])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}

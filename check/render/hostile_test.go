@@ -33,10 +33,12 @@ func TestNothingOutside(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	outside, work, programs := t.TempDir(), t.TempDir(), t.TempDir()
+	outside, work, programs, alias := t.TempDir(), t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "alias")
 	rendertest.PutSecret(t, filepath.Join(outside, "secret.yaml"))
 	rendertest.PutSecrets(t, work)
-	t.Chdir(work)
+	if err := os.Symlink(work, alias); err != nil {
+		t.Fatal(err)
+	}
 	rendertest.Put(t, filepath.Join(programs, "git"), "#!/bin/sh\n: >"+programs+"/ran\n")
 	rendertest.Put(t, filepath.Join(programs, "helm"), "#!/bin/sh\n: >"+programs+"/ran\n")
 	for _, name := range []string{"git", "helm"} {
@@ -64,30 +66,52 @@ func TestNothingOutside(t *testing.T) {
 		t.Fatal("the control is not seen:", err)
 	}
 
-	for name, folder := range rendertest.Hostile(server.Addr().String(), outside) {
-		t.Run(name, func(t *testing.T) {
-			dir := filepath.Join(work, strings.NewReplacer("/", "-", ".", "-").Replace(name))
-			folder.Put(t, name, dir, outside)
-			r := &Renderer{KubernetesVersion: "1.34"}
-			r.Scan([]string{dir})
-			found, problems, _ := r.Folder(dir)
-			for _, f := range found {
-				if strings.Contains(f.Src, rendertest.Leak) {
-					t.Errorf("it leaked:\n%s", f.Src)
+	folders := rendertest.Hostile(server.Addr().String(), outside)
+	for name, folder := range folders {
+		dir := folderName(name)
+		folder.Put(t, name, filepath.Join(work, dir), outside)
+		if err := os.Symlink(dir, filepath.Join(work, "link-to-"+dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for how, named := range map[string]struct{ here, prefix string }{
+		"by name":                       {work, ""},
+		"by a link":                     {work, "link-to-"},
+		"from a link":                   {alias, ""},
+		"from a link, by a path":        {alias, work + "/"},
+		"by a path through a link":      {work, alias + "/"},
+		"by a path through three links": {alias, alias + "/link-to-"},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Chdir(named.here)
+			for name := range folders {
+				dir := named.prefix + folderName(name)
+				r := &Renderer{KubernetesVersion: "1.34"}
+				r.Scan([]string{dir})
+				found, problems, _ := r.Folder(dir)
+				for _, f := range found {
+					if strings.Contains(f.Src, rendertest.Leak) {
+						t.Errorf("%s leaked:\n%s", name, f.Src)
+					}
 				}
-			}
-			if len(problems) != 1 {
-				t.Errorf("%v: want one problem", problems)
-			}
-			if opened() {
-				t.Error("something outside was opened")
-			}
-			if n := calls.Load(); n > 0 {
-				t.Errorf("the server was called %d times", n)
-			}
-			if _, err := os.Stat(filepath.Join(programs, "ran")); err == nil {
-				t.Error("a program was run")
+				if len(problems) != 1 {
+					t.Errorf("%s: %v: want one problem", name, problems)
+				}
+				if opened() {
+					t.Errorf("%s opened something outside", name)
+				}
+				if n := calls.Swap(0); n > 0 {
+					t.Errorf("%s called the server %d times", name, n)
+				}
+				if _, err := os.Stat(filepath.Join(programs, "ran")); err == nil {
+					t.Fatalf("%s ran a program", name)
+				}
 			}
 		})
 	}
+}
+
+// folderName is where a hostile folder is put.
+func folderName(name string) string {
+	return strings.NewReplacer("/", "-", ".", "-").Replace(name)
 }

@@ -50,7 +50,7 @@ func includes(dir string) []string {
 
 // reading is one kustomization that is being built.
 type reading struct {
-	dir  string // absolute
+	dir  string // its real path
 	disk *confined
 }
 
@@ -58,24 +58,17 @@ type reading struct {
 // fetched and nothing is run.
 func (r *Renderer) kustomize(dir string) ([]*manifest.File, []manifest.Problem) {
 	path := kustomization(dir)
-	build := &reading{}
-	var err error
-	if build.dir, err = filepath.Abs(dir); err != nil {
-		return nil, problem(path, err)
-	}
-	if build.disk, err = confine(r.top(build.dir)); err != nil {
-		return nil, problem(path, err)
-	}
-	defer build.disk.close()
-	real, _, err := build.disk.CleanedAbs(build.dir)
+	real := realPath(dir)
+	disk, err := confine(r.top(real))
 	if err != nil {
 		return nil, problem(path, err)
 	}
-	build.dir = real.String()
-	build.disk.check = build.local
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(build.disk, build.dir)
-	if build.disk.refused != nil {
-		err = build.disk.refused
+	defer disk.close()
+	build := &reading{real, disk}
+	disk.check = build.local
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, real)
+	if disk.refused != nil {
+		err = disk.refused
 	}
 	if err != nil {
 		return nil, problem(path, err)
@@ -104,7 +97,7 @@ func (b *reading) file(path string, built resmap.ResMap) ([]*manifest.File, []ma
 		}
 		source, read := sources[piece.Path]
 		if !read {
-			if text, err := b.disk.ReadFile(absolute(piece.Path)); err == nil {
+			if text, err := b.disk.ReadFile(realPath(piece.Path)); err == nil {
 				source, _ = manifest.Parse(piece.Path, string(text)) // kustomize has read it
 			}
 			sources[piece.Path] = source
@@ -123,18 +116,11 @@ func (b *reading) file(path string, built resmap.ResMap) ([]*manifest.File, []ma
 	return []*manifest.File{f}, problems
 }
 
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
 // top is the folder that was named, in which a chart or kustomization lies.
 func (r *Renderer) top(dir string) string {
 	top := dir
 	for _, name := range r.names {
-		if _, ok := below(name, top); ok {
+		if _, ok := manifest.Below(name, top); ok {
 			top = name
 		}
 	}

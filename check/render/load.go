@@ -11,6 +11,8 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/ignore"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // maxFolders bounds how deep a chart nests: links in it may lead round in a ring.
@@ -19,7 +21,7 @@ const maxFolders = 24
 // loadChart reads a chart as Helm does, except for what is hidden and for links that leave the
 // named folder: Helm follows them, and .Files.Get shows what is there.
 func (r *Renderer) loadChart(dir string) (*chart.Chart, error) {
-	dir = absolute(dir)
+	dir = realPath(dir)
 	disk, err := confine(r.top(dir))
 	if err != nil {
 		return nil, err
@@ -46,7 +48,7 @@ func (r *Renderer) loadChart(dir string) (*chart.Chart, error) {
 			return err
 		}
 		for _, name := range names {
-			if dotted(name) {
+			if manifest.Hidden(name) {
 				continue // .git, .env
 			}
 			name = path.Join(under, name)

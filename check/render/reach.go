@@ -6,10 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/ignore"
+
+	"github.com/lameduck-dev/lameduck/manifest"
 )
 
 // folder is one that may be read.
@@ -18,19 +19,13 @@ type folder struct {
 	root *os.Root
 }
 
-// below is a path as seen from a folder that holds it.
-func below(dir, path string) (rel string, ok bool) {
-	rel, err := filepath.Rel(dir, path)
-	return rel, err == nil && filepath.IsLocal(rel)
-}
-
 // find is the folder that holds a path, and the path in it, free of symbolic links.
 func (c *confined) find(path string) (f folder, rel string, err error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(c.folders[0].path, path)
 	}
 	for _, f := range c.folders {
-		rel, ok := below(f.path, path)
+		rel, ok := manifest.Below(f.path, path)
 		if !ok {
 			continue
 		}
@@ -54,26 +49,28 @@ func show(path, rel string) string {
 }
 
 // hides reports whether a path is hidden: it lies in a hidden folder such as .git, or is a hidden file
-// such as .env that lies in the working folder or was reached by a link. A kustomization may name
+// such as .env that lies where credentials may lie or was reached by a link. A kustomization may name
 // others, such as .env.prod in its own folder.
 func (c *confined) hides(f folder, rel, asked string) bool {
 	dir, name := filepath.Split(rel)
-	for part := range strings.SplitSeq(filepath.ToSlash(dir), "/") {
-		if dotted(part) {
-			return true
-		}
+	if manifest.Hidden(dir) {
+		return true
 	}
-	if !dotted(name) {
+	if !manifest.Hidden(name) {
 		return false
 	}
 	at := filepath.Join(f.path, rel)
 	info, err := f.root.Lstat(rel)
-	return err != nil || info.IsDir() || at != filepath.Clean(asked) || filepath.Dir(at) == c.here && name != ignore.HelmIgnore
+	return err != nil || info.IsDir() || at != filepath.Clean(asked) || name != ignore.HelmIgnore && c.guarded(filepath.Dir(at), name)
 }
 
-// dotted reports whether a name is that of something hidden. A mounted ConfigMap's ..data is not meant.
-func dotted(name string) bool {
-	return strings.HasPrefix(name, ".") && name != "." && !strings.HasPrefix(name, "..")
+// guarded reports whether a folder may be where a CI job leaves credentials, in that file for one: the
+// working folder, what holds a .git, and the named folder. In a named folder below the working folder
+// only .env.prod and its like are taken for a kustomization's own.
+func (c *confined) guarded(dir, name string) bool {
+	top := c.folders[0].path
+	_, within := manifest.Below(c.here, top)
+	return dir == c.here || exists(filepath.Join(dir, ".git")) || dir == top && (!within || !strings.HasPrefix(name, ".env."))
 }
 
 // maxLinks bounds how many symbolic links one path takes: they may lead round in a ring.
@@ -118,12 +115,12 @@ func (f folder) follow(rel string) (string, error) {
 // to kustomize to say what is wrong with what is no folder, and to find to refuse the rest.
 func (c *confined) allow(base string) {
 	for _, f := range c.folders {
-		if _, ok := below(f.path, base); ok {
+		if _, ok := manifest.Below(f.path, base); ok {
 			return
 		}
 	}
-	rel, ok := below(c.here, base)
-	if !ok || rel == "." || filepath.Dir(c.here) == c.here || slices.ContainsFunc(strings.Split(filepath.ToSlash(rel), "/"), dotted) {
+	rel, ok := manifest.Below(c.here, base)
+	if !ok || rel == "." || filepath.Dir(c.here) == c.here || manifest.Hidden(rel) {
 		return
 	}
 	here, err := os.OpenRoot(c.here)

@@ -36,7 +36,7 @@ func (r *reading) local(path string, text []byte) ([]byte, error) {
 	}
 	k.FixKustomization()
 	for _, f := range r.disk.folders {
-		if rel, ok := below(f.path, path); ok {
+		if rel, ok := manifest.Below(f.path, path); ok {
 			path = rel
 			break
 		}

@@ -25,7 +25,8 @@ type Renderer struct {
 	// is still being rendered: it must end the program.
 	Exceeded func(error)
 
-	names  []string                  // what is to be read, absolute
+	names  []string                  // what is to be read, by its real path
+	texts  [][]byte                  // of the files of values that were read so far
 	bases  map[string]bool           // kustomizations that another one includes
 	charts map[*manifest.File]string // the chart that a file was rendered from
 }
@@ -35,10 +36,12 @@ type Renderer struct {
 func (r *Renderer) Scan(names []string) {
 	r.bases = map[string]bool{}
 	for _, name := range names {
-		r.names = append(r.names, absolute(name))
+		// What cannot or must not be read is told when it is loaded.
+		if real, err := manifest.Named(name); err == nil {
+			r.names = append(r.names, real)
+		}
 	}
-	for _, name := range names {
-		// A folder that cannot be read is told when it is loaded.
+	for _, name := range r.names {
 		_ = filepath.WalkDir(name, func(path string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
@@ -50,15 +53,15 @@ func (r *Renderer) Scan(names []string) {
 			}
 			dir := filepath.Dir(path)
 			for _, include := range includes(dir) {
-				if real := realPath(filepath.Join(dir, include)); real != realPath(dir) {
+				if real := realPath(filepath.Join(dir, include)); real != dir {
 					r.bases[real] = true
 				}
 			}
 			return nil
 		})
 	}
-	for _, name := range names {
-		delete(r.bases, realPath(name))
+	for _, name := range r.names {
+		delete(r.bases, name)
 	}
 }
 
@@ -109,12 +112,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// realPath is a path without symbolic links, or the path itself if it leads nowhere.
 func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
+	if real, err := manifest.RealPath(path); err == nil {
+		return real
 	}
 	return path
 }

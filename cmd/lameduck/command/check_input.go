@@ -62,29 +62,34 @@ func (i *inputFlags) options(ctx context.Context) (check.Options, error) {
 		}
 		o.Rules = only
 	}
-	path, read := i.config, readNamed
+	path := i.config
 	if path == "" {
-		path, read = configFile, readFound
+		if _, err := os.Lstat(configFile); !errors.Is(err, fs.ErrNotExist) {
+			path = configFile
+		}
 	}
-	text, err := read(path)
-	switch {
-	case err == nil:
+	if path != "" {
+		text, err := readNamed(path)
+		if err != nil {
+			return o, err
+		}
 		if o.Config, err = check.ParseConfig(text, rules.All()); err != nil {
 			return o, fmt.Errorf("%s: %w", path, err)
 		}
-	case i.config != "" || !errors.Is(err, fs.ErrNotExist):
-		return o, err
 	}
 	version := i.kubernetes
 	if version == "" && o.Config != nil {
 		version = o.Config.KubernetesVersion
 	}
 	if version != "" {
-		if o.Target, err = check.ParseVersion(version); err != nil {
+		target, err := check.ParseVersion(version)
+		if err != nil {
 			return o, err
 		}
+		o.Target = target
 	}
-	o.Images, err = i.images(ctx)
+	images, err := i.images(ctx)
+	o.Images = images
 	return o, err
 }
 
@@ -95,6 +100,10 @@ func (i *inputFlags) images(ctx context.Context) (check.Images, error) {
 		as, path, named := strings.Cut(each, "=")
 		if !named {
 			as, path = "", each
+		}
+		path, err := manifest.Named(path)
+		if err != nil {
+			return nil, fmt.Errorf("--image-archive: reading image %s: %w", each, err)
 		}
 		images, err := image.Read(ctx, path, as)
 		if err != nil {

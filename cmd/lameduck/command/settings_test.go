@@ -22,9 +22,13 @@ func TestFoundSettings(t *testing.T) {
 		"a file":                   {func(path string) error { return os.WriteFile(path, []byte("rules: {}\n"), 0o644) }, 0, ""},
 		"none":                     {func(string) error { return nil }, 0, ""},
 		"a link in the folder":     {func(path string) error { return os.Symlink("web.yaml", path) }, exitUsage, "unknown field"},
-		"a link to a device":       {func(path string) error { return os.Symlink("/dev/zero", path) }, exitUsage, "path escapes"},
-		"a link to another's file": {func(path string) error { return os.Symlink(secret, path) }, exitUsage, "path escapes"},
-		"a FIFO":                   {func(path string) error { return syscall.Mkfifo(path, 0o644) }, exitUsage, "no regular file"},
+		"a link to a device":       {func(path string) error { return os.Symlink("/dev/zero", path) }, exitUsage, "leads out of the working folder"},
+		"a link to another's file": {func(path string) error { return os.Symlink(secret, path) }, exitUsage, "leads out of the working folder"},
+		"a FIFO":                   {func(path string) error { return syscall.Mkfifo(path, 0o644) }, exitUsage, "not a regular file"},
+		"a link to what is hidden": {func(path string) error {
+			write(t, filepath.Join(filepath.Dir(path), ".env"), "severity: hunter2\n")
+			return os.Symlink(".env", path)
+		}, exitUsage, "leads to what is hidden"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

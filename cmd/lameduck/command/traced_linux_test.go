@@ -72,7 +72,20 @@ func TestCheckReachesOutNowhere(t *testing.T) {
 		folder.Put(t, name, filepath.Join(work, dir), outside)
 		dirs = append(dirs, dir)
 	}
+	write(t, filepath.Join(work, "web/Chart.yaml"), "apiVersion: v2\nname: web\nversion: 0.1.0\n")
+	write(t, filepath.Join(work, "web/templates/a.yaml"), "{{ fail (toJson .Values) }}\n")
+	named := []string{"up", "out", "out.yaml", "git.yaml"}
+	for i, to := range []string{"..", outside, filepath.Join(outside, "secret.yaml"), ".git/secret.yaml"} {
+		if err := os.Symlink(to, filepath.Join(work, named[i])); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, args := range [][]string{{"check"}, {"check", "--output", "json"}, {"fix"}, {"timeline"}, {"inject", "--all"}} {
+		for _, links := range [][]string{named, {"--values", "out.yaml", "web"}, {"--values", "git.yaml", "web"}} {
+			if out, _ := run("yes", append(args, links...)...); strings.Contains(out, rendertest.Leak) {
+				t.Errorf("%s %s shows what a link leads to:\n%.2000s", args[0], links, out)
+			}
+		}
 		out, status := run("yes", append(args, dirs...)...)
 		if status.Signaled() || status.ExitStatus() == 99 {
 			t.Errorf("%s: %v, killed by %v\n%.2000s", args[0], status.ExitStatus(), status.Signal(), out)
