@@ -41,13 +41,14 @@ type Piece struct {
 // Origin is the file, and the line in it, that a rendered line comes from; line 0 if that is
 // unclear.
 func (f *File) Origin(rendered int) (path string, line int) {
-	if p := f.piece(rendered); p == nil {
+	p := f.piece(rendered)
+	switch {
+	case p == nil:
 		return f.Path, lineIn(f.Template, f.Line(rendered))
-	} else if p.Source == nil {
+	case p.Source == nil:
 		return p.Path, 0
-	} else {
-		return p.Path, lineIn(p.Source.Src, f.Line(rendered))
 	}
+	return p.Path, lineIn(p.Source.Src, f.Line(rendered))
 }
 
 // Problem is an input, or a part of one, that could not be read.

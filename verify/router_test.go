@@ -72,8 +72,12 @@ func TestLossesBehindARouter(t *testing.T) {
 				t.Fatalf("%+v: the router's 502 is not there", result.Totals)
 			}
 			for _, loss := range result.Losses {
-				if loss.Confidence != tt.want {
-					t.Errorf("%+v: want %q", loss, tt.want)
+				want := tt.want
+				if !loss.Reused { // a busy machine had the client open another connection, which met no pod before
+					want = report.ByTime
+				}
+				if loss.Confidence != want {
+					t.Errorf("%+v: want %q", loss, want)
 				}
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -108,7 +109,7 @@ func TestAnsweredToNobody(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		plain, _ := json.Marshal(hubapi.ConfirmRequest{Token: bound("a"), WaitSeconds: 5, Confirmed: true})
 		sealed, _, _ := seal.Request(s.public, hubapi.ConfirmPath, plain)
-		request := httptest.NewRequest("POST", hubapi.ConfirmPath, bytes.NewReader(sealed)).WithContext(ctx)
+		request := httptest.NewRequest(http.MethodPost, hubapi.ConfirmPath, bytes.NewReader(sealed)).WithContext(ctx)
 		request.RemoteAddr = "10.1.0.1:4711"
 		time.AfterFunc(2*time.Second, func() {
 			s.mu.Lock()
