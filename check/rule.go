@@ -158,8 +158,8 @@ func (d *Draft) finding() findings.Finding {
 		Rule: d.rule.Name, Severity: d.severity, Confidence: d.confidence,
 		File: d.object.File.Path, Line: s.Line, Column: s.Column, EndLine: s.EndLine, EndColumn: s.EndColumn,
 		Object: d.object.String(), Message: d.message, Remedy: d.remedy,
-		Text: d.object.File.Line(s.Line),
 	}
+	f.Text, f.Skipped = d.object.File.Excerpt(s)
 	if d.object.File.Rendered {
 		f.Rendered = true
 		f.File, f.Line = d.object.File.Source(d.object, d.at, s.Line)
@@ -168,7 +168,7 @@ func (d *Draft) finding() findings.Finding {
 			f.BuiltBy = built
 		}
 		f.EndLine = f.Line
-		f.Column, f.EndColumn = 0, 0 // columns of rendered text mean nothing to the reader
+		f.Column, f.EndColumn, f.Skipped = 0, 0, 0 // columns of rendered text mean nothing to the reader
 	}
 	if manifest.Editable(d.object.File, d.edits) {
 		f.Fix = d.fix

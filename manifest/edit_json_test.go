@@ -147,8 +147,8 @@ func TestKeyTwice(t *testing.T) {
 		if got := f.Objects[0].Spec().String(); got != `{"b": 2, "a": 3}` {
 			t.Errorf("read %s", got)
 		}
-		if len(f.Overruled) != 1 || f.Overruled[0].Str() != "1" {
-			t.Errorf("overruled %v", f.Overruled)
+		if len(f.Objects[0].Overruled) != 1 || f.Objects[0].Overruled[0].Str() != "1" {
+			t.Errorf("overruled %v", f.Objects[0].Overruled)
 		}
 		if _, err := Apply(f, []Edit{Replace(f.Objects[0].Spec("a"), "4")}); err != nil {
 			t.Error(err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -22,13 +21,20 @@ type File struct {
 	Template string
 	Pieces   []Piece // of a text that was joined from several files
 
-	Overruled []*Node // values that do not count, because their key is set again after them
-
 	docs   []*Node // every document, ours or not
 	broken bool    // a part could not be read
 
 	once  sync.Once
 	lines []int32
+	marks []int32 // of a file with long lines
+
+	rooted sync.Once
+	roots  []*Node  // the documents that say something
+	wide   sync.Map // the children of nodes that have many
+
+	looked    sync.Once
+	lineBreak string
+	packed    bool // no colon of JSON has a space behind it
 }
 
 // Piece says which file the lines of a rendered text come from, from a line on.
@@ -65,61 +71,6 @@ func (p Problem) Error() string {
 	return fmt.Sprintf("%s:%d: %s", p.Path, p.Line, p.Text)
 }
 
-// Span is a piece of a file: byte offsets, and lines and columns counted from
-// 1, columns in characters. The end is exclusive.
-type Span struct {
-	Start, End         int
-	Line, Column       int
-	EndLine, EndColumn int
-}
-
-// Span is the place of the node's value; of its key if the value spans lines, and the start of the
-// nearest line if neither is known.
-func (f *File) Span(n *Node) Span {
-	start, end := 0, 0
-	if n != nil {
-		start, end = int(n.off), int(n.end)
-		many := n.Kind == Map || n.Kind == List || n.Style == Block
-		if n.keyOff >= 0 && (many || !n.Located() || n.Kind == Null) {
-			start, end = int(n.keyOff), int(n.keyOff)+len(n.Key)
-		}
-		start = max(start, 0)
-		if end < start {
-			end = start
-		}
-		if many && n.keyOff < 0 {
-			end = start
-		}
-	}
-	return f.span(start, end)
-}
-
-func (f *File) span(start, end int) Span {
-	s := Span{Start: min(start, len(f.Src)), End: min(end, len(f.Src))}
-	s.Line, s.Column = f.position(s.Start)
-	s.EndLine, s.EndColumn = f.position(s.End)
-	return s
-}
-
-func (f *File) position(off int) (line, column int) {
-	f.once.Do(func() { f.lines = lineStarts(f.Src) })
-	line, _ = slices.BinarySearch(f.lines, int32(off)+1)
-	return line, utf8.RuneCountInString(f.Src[f.lines[line-1]:off]) + 1
-}
-
-// Line is the text of a line, counted from 1.
-func (f *File) Line(line int) string {
-	f.once.Do(func() { f.lines = lineStarts(f.Src) })
-	if line < 1 || line > len(f.lines) {
-		return ""
-	}
-	end := len(f.Src)
-	if line < len(f.lines) {
-		end = int(f.lines[line])
-	}
-	return strings.TrimRight(f.Src[f.lines[line-1]:end], "\r\n")
-}
-
 // lineIn is the line of a template that looks like a rendered one, 0 if none or several do.
 func lineIn(template, rendered string) int {
 	want, found := strings.TrimSpace(rendered), 0
@@ -150,7 +101,6 @@ func parse(path, src string, a *arena) (*File, []Problem) {
 	}
 	var problems []Problem
 	for d, read := range documents(src, a) {
-		f.Overruled = append(f.Overruled, read.overruled...)
 		if err := read.err; err != nil {
 			p := Problem{Path: path, Line: d.line, Text: err.Error()}
 			if at := (*problemAt)(nil); errors.As(err, &at) {
@@ -161,7 +111,9 @@ func parse(path, src string, a *arena) (*File, []Problem) {
 			continue
 		}
 		f.docs = append(f.docs, read.root)
+		known := len(f.Objects)
 		problems = append(problems, f.add(read.root)...)
+		overrule(f.Objects[known:], read.overruled)
 	}
 	return f, problems
 }

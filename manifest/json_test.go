@@ -98,8 +98,8 @@ func TestJSONDocuments(t *testing.T) {
 	if s := f.Span(o.Spec("url")); src[s.Start:s.End] != `"http:\/\/b\/"` || s.Column != strings.Index(src, `"http:`)+1 {
 		t.Errorf("the place %+v", s)
 	}
-	if o.Spec("n").Str() != "2" || len(f.Overruled) != 1 || f.Overruled[0].Str() != "1" {
-		t.Errorf("two equal keys: %v, overruled %v", o.Spec("n"), f.Overruled)
+	if o.Spec("n").Str() != "2" || len(f.Objects[0].Overruled) != 1 || f.Objects[0].Overruled[0].Str() != "1" {
+		t.Errorf("two equal keys: %v, overruled %v", o.Spec("n"), f.Objects[0].Overruled)
 	}
 	got, err := Apply(f, []Edit{Put(o.Spec(), "grace", "70"), Replace(o.Spec("n"), "3")})
 	if want := strings.Replace(src, `"n":2`, `"n":3,"grace":70`, 1); err != nil || got != want {

@@ -1,6 +1,10 @@
 package manifest
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // Object is one Kubernetes object of the input, with its place.
 type Object struct {
@@ -8,6 +12,8 @@ type Object struct {
 	Root *Node
 
 	APIVersion, Kind, Namespace, Name string
+
+	Overruled []*Node // values in it that do not count, because their key is set again after them
 
 	spec *Node
 }
@@ -69,4 +75,23 @@ func (f *File) add(root *Node) []Problem {
 	}
 	f.Objects = append(f.Objects, o)
 	return nil
+}
+
+// overrule gives each overruled value of a document to the object whose text it stands in; one in front of
+// all objects, as of a List itself, to the first.
+func overrule(objects []*Object, values []*Node) {
+	if len(objects) == 0 || len(values) == 0 {
+		return
+	}
+	byPlace := func(a, b *Node) int { return cmp.Compare(a.start(), b.start()) }
+	slices.SortStableFunc(values, byPlace)
+	inOrder := slices.Clone(objects)
+	slices.SortStableFunc(inOrder, func(a, b *Object) int { return byPlace(a.Root, b.Root) })
+	i := 0
+	for _, n := range values {
+		for i+1 < len(inOrder) && inOrder[i+1].Root.start() <= n.start() {
+			i++
+		}
+		inOrder[i].Overruled = append(inOrder[i].Overruled, n)
+	}
 }

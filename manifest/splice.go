@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -65,39 +66,58 @@ func (f *File) around(n *Node) (root, parent *Node) {
 	if at < 0 || n.shared {
 		return nil, nil
 	}
-	for _, d := range f.docs {
-		if d != nil && d.start() <= at {
-			root = d
-		}
-	}
+	f.rooted.Do(func() {
+		f.roots = slices.DeleteFunc(slices.Clone(f.docs), func(d *Node) bool { return d == nil })
+	})
+	root = lastBefore(f.roots, at)
 	for here := root; here != nil; {
 		if here == n {
 			return root, parent
 		}
-		var next *Node
-		for c := here.child; c != nil; c = c.next {
-			if c == n {
-				return root, here
-			}
-			if s := c.start(); s >= 0 && s <= at && !c.shared {
-				next = c
-			}
-		}
-		here, parent = next, here
+		here, parent = f.childAt(here, at), here
 	}
 	return nil, nil
 }
 
-// Holds reports whether a node's text lies within that of an object's root, one
-// of those in the file.
-func (f *File) Holds(root, n *Node) bool {
-	var owner *Node
-	for _, o := range f.Objects {
-		if s := o.Root.start(); s >= 0 && s <= n.start() && (owner == nil || s > owner.start()) {
-			owner = o.Root
+// lastBefore is the last of nodes in the order of the text that starts at an offset or in front of it.
+func lastBefore(nodes []*Node, at int32) *Node {
+	i, _ := slices.BinarySearchFunc(nodes, at+1, func(n *Node, at int32) int { return cmp.Compare(n.start(), at) })
+	if i == 0 {
+		return nil
+	}
+	return nodes[i-1]
+}
+
+// fewChildren is how many are looked at one by one: a List may have thousands.
+const fewChildren = 64
+
+// childAt is the last child that starts at an offset or in front of it.
+func (f *File) childAt(n *Node, at int32) *Node {
+	if known, is := f.wide.Load(n); is {
+		return lastBefore(known.([]*Node), at)
+	}
+	var found *Node
+	count, last := 0, int32(0)
+	inOrder := true
+	for c := n.child; c != nil; c = c.next {
+		if s := c.start(); s >= 0 && !c.shared {
+			inOrder = inOrder && s >= last
+			count, last = count+1, s
+			if s <= at {
+				found = c
+			}
 		}
 	}
-	return owner == root
+	if count > fewChildren && inOrder {
+		children := make([]*Node, 0, count)
+		for c := n.child; c != nil; c = c.next {
+			if c.start() >= 0 && !c.shared {
+				children = append(children, c)
+			}
+		}
+		f.wide.Store(n, children)
+	}
+	return found
 }
 
 // start is where a node's text begins, with its key.
@@ -118,7 +138,6 @@ type writer struct {
 	root   *Node
 	json   bool
 	layout layout
-	spaces *bool // behind colons and commas of JSON, once that is known
 }
 
 // lineEnd is the offset of the line's end, before its newline.
@@ -138,12 +157,18 @@ func (f *File) lineStart(off int) int {
 	return start
 }
 
+// newline is how the first line ends.
 func (f *File) newline() string {
-	end := f.lineEnd(0)
-	if nl := f.newlineAt(end); nl != "" {
-		return nl
-	}
-	return "\n"
+	f.look()
+	return f.lineBreak
+}
+
+// look finds out how the file is written, once: a minified one is a single line.
+func (f *File) look() {
+	f.looked.Do(func() {
+		f.lineBreak = cmp.Or(f.newlineAt(f.lineEnd(0)), "\n")
+		f.packed = !strings.Contains(f.Src, `": `)
+	})
 }
 
 func (f *File) newlineAt(off int) string {

@@ -80,10 +80,7 @@ func (w *writer) comma() string   { return "," + w.space() }
 
 // space is what a minified text leaves out.
 func (w *writer) space() string {
-	if w.spaces == nil {
-		w.spaces = new(!w.json || strings.Contains(w.Src, `": `))
-	}
-	if !*w.spaces {
+	if w.look(); w.json && w.packed {
 		return ""
 	}
 	return " "

@@ -15,10 +15,8 @@ var duplicateKey = &check.Rule{
 	Remedy: "Keep the intended value, and remove the other.",
 	Source: "https://yaml.org/spec/1.2.2/#3213-node-comparison",
 	Object: func(p *check.Pass, o *manifest.Object) {
-		for _, n := range o.File.Overruled {
-			if o.File.Holds(o.Root, n) {
-				p.Report(o, n, "%s is set again below; this value does not count", n.Key)
-			}
+		for _, n := range o.Overruled {
+			p.Report(o, n, "%s is set again below; this value does not count", n.Key)
 		}
 	},
 }

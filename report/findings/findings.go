@@ -88,7 +88,8 @@ type Finding struct {
 
 	BuiltBy string `json:"builtBy,omitempty"` // the overlay that made the object what it is, if the file is its base's
 
-	Text string `json:"-"` // the line it stands on
+	Text    string `json:"-"` // the line it stands on, of a long one the part around the place
+	Skipped int    `json:"-"` // characters of the line in front of Text
 }
 
 // Place is the file and line, and the column if it is known.

@@ -20,7 +20,7 @@ func writeHTML(w io.Writer, r *Result) error {
 	for _, f := range r.Findings {
 		s := shown{Finding: f}
 		text := []rune(f.Text)
-		start, end := min(max(0, f.Column-1), len(text)), min(max(0, f.EndColumn-1), len(text))
+		start, end := min(max(0, f.Column-1-f.Skipped), len(text)), min(max(0, f.EndColumn-1-f.Skipped), len(text))
 		if f.EndLine != f.Line || end < start {
 			end = len(text)
 		}

@@ -103,7 +103,7 @@ func count(n int, noun string) string {
 // snippet is the finding's line and a line that marks the place in it, "" if that is not known.
 func snippet(f Finding) (text, mark string) {
 	runes := []rune(f.Text)
-	start, end := max(0, f.Column-1), f.EndColumn-1
+	start, end := max(0, f.Column-1-f.Skipped), f.EndColumn-1-f.Skipped
 	if f.EndLine != f.Line || end <= start {
 		end = start + 1
 	}
