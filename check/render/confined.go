@@ -29,6 +29,7 @@ const (
 type confined struct {
 	here    string // the working folder, by its real path
 	folders []folder
+	read    map[string]bool // files, by their real paths
 	files   int
 	total   int64
 	refused error
@@ -43,7 +44,7 @@ func confine(top string) (*confined, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &confined{here: here}
+	c := &confined{here: here, read: map[string]bool{}}
 	root, err := os.OpenRoot(top)
 	if err != nil {
 		return nil, err
@@ -101,12 +102,28 @@ func (c *confined) ReadFile(path string) ([]byte, error) {
 	if len(text) > manifest.MaxBytes || c.files > maxFiles || c.total > maxTotal {
 		return nil, c.refuse(fmt.Errorf("%s exceeds what is read: %d MB a file, and %d files of %d MB in all", rel, manifest.MaxBytes>>20, maxFiles, maxTotal>>20))
 	}
+	c.read[filepath.Join(f.path, rel)] = true
 	if c.check != nil {
 		if text, err = c.check(filepath.Join(f.path, rel), text); err != nil {
 			return nil, c.refuse(err)
 		}
 	}
 	return text, nil
+}
+
+// wasRead is the real path of a file, and whether that was read.
+func (c *confined) wasRead(path string) (real string, read bool) {
+	for _, f := range c.folders {
+		rel, ok := manifest.Below(f.path, path)
+		if !ok {
+			continue
+		}
+		if rel, err := f.follow(rel); err == nil {
+			real = filepath.Join(f.path, rel)
+		}
+		break
+	}
+	return real, c.read[real]
 }
 
 var errReadOnly = errors.New("nothing is written while rendering")

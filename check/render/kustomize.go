@@ -76,7 +76,19 @@ func (r *Renderer) kustomize(dir string) ([]*manifest.File, []manifest.Problem) 
 	return build.file(path, built)
 }
 
-// file is what was built, each object with the file that it comes from.
+// show is a path as the user would spell it, unless a symbolic link makes that lead elsewhere.
+func (b *reading) show(path, real string) string {
+	if realPath(path) == real {
+		return path
+	}
+	if rel, ok := manifest.Below(b.disk.here, real); ok {
+		return rel
+	}
+	return real
+}
+
+// file is what was built, each object with the file that it comes from. kustomize tells that by an
+// annotation, which the kustomization can change: only a file that was read is believed.
 func (b *reading) file(path string, built resmap.ResMap) ([]*manifest.File, []manifest.Problem) {
 	var text strings.Builder
 	var pieces []manifest.Piece
@@ -92,15 +104,18 @@ func (b *reading) file(path string, built resmap.ResMap) ([]*manifest.File, []ma
 			return nil, problem(path, err)
 		}
 		piece := manifest.Piece{Line: line, Path: path}
+		real := filepath.Join(b.dir, filepath.Base(path))
 		if origin != nil && origin.Path != "" {
-			piece.Path = filepath.Join(filepath.Dir(path), origin.Path)
+			if at, read := b.disk.wasRead(filepath.Join(b.dir, origin.Path)); read {
+				piece.Path, real = b.show(filepath.Join(filepath.Dir(path), origin.Path), at), at
+			}
 		}
-		source, read := sources[piece.Path]
+		source, read := sources[real]
 		if !read {
-			if text, err := b.disk.ReadFile(realPath(piece.Path)); err == nil {
+			if text, err := b.disk.ReadFile(real); err == nil {
 				source, _ = manifest.Parse(piece.Path, string(text)) // kustomize has read it
 			}
-			sources[piece.Path] = source
+			sources[real] = source
 		}
 		piece.Source = source
 		pieces = append(pieces, piece)

@@ -30,7 +30,7 @@ func (c *confined) find(path string) (f folder, rel string, err error) {
 			continue
 		}
 		if rel, err = f.follow(rel); err == nil && c.hides(f, rel, path) {
-			err = c.refuse(fmt.Errorf("%s is hidden, and nothing hidden is read; give it a name without a dot, or take it out", show(path, rel)))
+			err = c.refuse(fmt.Errorf("%s is hidden, and nothing hidden is read; give it a name without a dot, or take it out", leading(path, rel)))
 		}
 		if errors.Is(err, errLeaves) {
 			err = c.refuse(fmt.Errorf("%w %s, and nothing outside is read; put the file itself there", err, f.path))
@@ -40,8 +40,8 @@ func (c *confined) find(path string) (f folder, rel string, err error) {
 	return f, "", c.refuse(fmt.Errorf("%s is outside %s, and nothing outside is read; name a folder that holds both, or start in one", path, c.folders[0].path))
 }
 
-// show is a path, and where it leads.
-func show(path, rel string) string {
+// leading is a path, and where it leads.
+func leading(path, rel string) string {
 	if path = filepath.ToSlash(path); strings.HasSuffix(path, "/"+filepath.ToSlash(rel)) {
 		return rel
 	}

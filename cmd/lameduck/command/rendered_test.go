@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -120,5 +121,54 @@ spec:
 	files["mine.yaml"] = strings.ReplaceAll(advice, ", terminationGracePeriodSeconds", "\nterminationGracePeriodSeconds") + "\n"
 	if _, text, _ = cli(t, files, "", "check", "--values", "mine.yaml", "gateway"); strings.Contains(text, "[no-prestop]") {
 		t.Errorf("with %s:\n%s", files["mine.yaml"], text)
+	}
+}
+
+// TestForgedOrigin: a kustomization can't say of which file its objects are, so that a finding moves to
+// one whose findings are ignored, or to one that was never read.
+func TestForgedOrigin(t *testing.T) {
+	for name, origin := range map[string]string{
+		"a file that is ignored": "../vendor/x.yaml", "a file that is there": "../.lameduck.yaml", "a file far away": "../../../../../../etc/passwd",
+		"a line of its own": `"../x\n::error::hi##vso[a]"`, "a folder": "..", "an address": "https://example.com/x.yaml",
+	} {
+		for how, overlay := range map[string]string{
+			"patch":       "resources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: add, path: /metadata/annotations, value: {config.kubernetes.io/origin: %}}\n",
+			"annotations": "resources: [../base]\ncommonAnnotations: {config.kubernetes.io/origin: %}\n",
+		} {
+			value, err := json.Marshal("path: " + origin + "\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			files := map[string]string{
+				".lameduck.yaml":          "ignore: [{rule: no-prestop, file: 'vendor/**', reason: not ours}]\n",
+				"vendor/x.yaml":           renderedApp,
+				"over/kustomization.yaml": strings.Replace(overlay, "%", string(value), 1), "base/kustomization.yaml": "resources: [app.yaml]\n", "base/app.yaml": renderedApp,
+			}
+			_, text, log := cli(t, files, "", "check", "over")
+			found := false
+			for line := range strings.Lines(text + log) {
+				found = found || strings.Contains(line, "[no-prestop]")
+				if strings.Contains(line, "warning: ") && !strings.HasPrefix(line, "over/kustomization.yaml:1: ") && !strings.HasPrefix(line, "base/app.yaml:") || strings.HasPrefix(line, "::") {
+					t.Errorf("%s by %s: %s", name, how, line)
+				}
+			}
+			if !found {
+				t.Errorf("%s by %s: suppressed\n%s%s", name, how, text, log)
+			}
+		}
+	}
+}
+
+// TestPlaceByALink: an overlay that is named by a link has its findings in the base's file all the same.
+func TestPlaceByALink(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "overlays/prod/kustomization.yaml", "resources: [../../base]\n")
+	write(t, "base/kustomization.yaml", "resources: [app.yaml]\n")
+	write(t, "base/app.yaml", renderedApp)
+	if err := os.Symlink("overlays/prod", "prod"); err != nil {
+		t.Fatal(err)
+	}
+	if _, text, log := again(t, "", "check", "prod"); !strings.Contains(text, "\nbase/app.yaml:14: warning: container web") {
+		t.Errorf("%s%s", text, log)
 	}
 }
