@@ -91,6 +91,9 @@ func documents(src string, a *arena) iter.Seq2[document, reading] {
 
 // read yields the document, or each of those that a JSON stream holds.
 func (d document) read(a *arena, yield func(document, reading) bool) bool {
+	if err := tooMany(d.text, maxValues); err != nil {
+		return yield(d, reading{err: err})
+	}
 	if d.fast {
 		if root, ok := parseFast(d.text, d.off, a); ok {
 			return yield(d, reading{root: root})

@@ -149,6 +149,9 @@ func Documents(text string) iter.Seq[*Node] {
 // ParseValue reads YAML inside a value, such as an annotation's. Its nodes have no place in the
 // file.
 func ParseValue(text string) (*Node, error) {
+	if err := tooMany(text, maxValues); err != nil {
+		return nil, err
+	}
 	if root, _, ok, err := readJSON(text, 0, &arena{}); ok {
 		return root, err
 	}

@@ -12,9 +12,9 @@ import (
 	yaml "go.yaml.in/yaml/v3"
 )
 
-// maxNodes bounds what the aliases of one document may expand to; the largest
+// maxExpanded bounds what the aliases of one document may expand to; the largest
 // CRD bundles have about 100,000 values in one document.
-const maxNodes = 500_000
+const maxExpanded = 500_000
 
 // maxAliased bounds what the aliases of all files that are read together may expand to: 64 MB of
 // values. Those of public repositories expand to some hundred.
@@ -35,7 +35,8 @@ type slow struct {
 	base  int
 	lines []int32 // start of each line in src
 	arena *arena
-	nodes int
+
+	expanded int // values of aliases
 
 	line, column, at int     // where offset was last, for long lines
 	overruled        []*Node // values whose key is set again after them
@@ -51,6 +52,9 @@ func parseSlow(src string, base int, a *arena) (*Node, error) {
 // readSlow is parseSlow, and also gives the values that do not count because their key is set
 // again.
 func readSlow(src string, base int, a *arena) (root *Node, overruled []*Node, err error) {
+	if err := tooMany(src, maxParsed); err != nil {
+		return nil, nil, err
+	}
 	var doc yaml.Node
 	decoder := yaml.NewDecoder(strings.NewReader(src))
 	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
@@ -117,8 +121,11 @@ func (s *slow) offset(n *yaml.Node) int32 {
 // convert fills to with what from says. What an alias repeats has no text of its own: its place is
 // the alias's.
 func (s *slow) convert(to *Node, from *yaml.Node, depth int, shared *yaml.Node) error {
-	if s.nodes++; s.nodes > maxNodes {
-		return &problemAt{from.Line, fmt.Sprintf("the document's aliases expand to more than %d values; write them out", maxNodes)}
+	if shared != nil {
+		s.expanded++
+	}
+	if s.expanded > maxExpanded {
+		return &problemAt{from.Line, fmt.Sprintf("the document's aliases expand to more than %d values; write them out", maxExpanded)}
 	}
 	if shared != nil && s.arena.aliased != nil && s.arena.aliased.Add(1) > maxAliased {
 		return &problemAt{from.Line, fmt.Sprintf("the aliases of all files expand to more than %d values; write them out", maxAliased)}
