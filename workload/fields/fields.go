@@ -35,7 +35,7 @@ func (p Problem) String() string {
 }
 
 // Check compares a tree with the API type that it is written for. It leaves open what a placeholder
-// stands for, and what a type reads in its own way.
+// stands for, and what a type reads in its own way, and tells of maxUnknown unknown fields at most.
 func Check(n *manifest.Node, as reflect.Type) []Problem {
 	var c checker
 	c.value(n, as)
@@ -49,8 +49,13 @@ func Unknown(n *manifest.Node, as reflect.Type) []Problem {
 	return c.found
 }
 
+// maxUnknown is the number of unknown fields in an object behind which no more are looked at: that many are
+// misspelt by nobody.
+const maxUnknown = 100
+
 type checker struct {
 	namesOnly bool
+	unknown   int
 	path      []step
 	found     []Problem
 }
@@ -157,7 +162,8 @@ func (c *checker) fields(n *manifest.Node, as reflect.Type) {
 		c.enter(step{key: item.Key, in: reflect.Struct})
 		if ok {
 			c.value(item, field.as)
-		} else if !strings.Contains(item.Key, "{{") {
+		} else if !strings.Contains(item.Key, "{{") && c.unknown < maxUnknown {
+			c.unknown++
 			c.found = append(c.found, Problem{Node: item, Path: c.at(), Near: Near(item.Key, known.names)})
 		}
 		c.leave()

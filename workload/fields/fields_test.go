@@ -1,11 +1,14 @@
 package fields
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/manifest"
 )
@@ -60,5 +63,40 @@ func TestNear(t *testing.T) {
 		if got := Near(written, names); got != want {
 			t.Errorf("%q: %q, want %q", written, got, want)
 		}
+	}
+}
+
+// TestManyUnknown: an object of unknown fields alone costs no more than a hundred of them, and none of them memory.
+func TestManyUnknown(t *testing.T) {
+	var src strings.Builder
+	src.WriteString("spec:\n  replica: 1\n")
+	for i := range 1000 {
+		fmt.Fprintf(&src, "  unknown%d: 1\n", i)
+	}
+	root, err := manifest.ParseValue(src.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := Unknown(root, reflect.TypeFor[appsv1.Deployment]())
+	if len(found) != maxUnknown || found[0].Near != "replicas" {
+		t.Errorf("%d found, the first near %q", len(found), found[0].Near)
+	}
+	names := fieldsOf(reflect.TypeFor[corev1.PodSpec]()).names
+	written := strings.Repeat("x", maxName)
+	long := []string{written[1:] + "yyy", written + "yy", written[:maxName-2]}
+	if n := testing.AllocsPerRun(100, func() {
+		Near("replics", names)
+		Near(written, long)
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// BenchmarkUnknown compares a key that is near to nothing with the fields of a pod.
+func BenchmarkUnknown(b *testing.B) {
+	names := fieldsOf(reflect.TypeFor[corev1.PodSpec]()).names
+	b.ReportAllocs()
+	for b.Loop() {
+		Near("unknown700000", names)
 	}
 }

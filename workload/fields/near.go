@@ -20,6 +20,9 @@ func Near(written string, names []string) string {
 		if strings.EqualFold(name, written) {
 			return name
 		}
+		if max(len(name)-len(written), len(written)-len(name)) > most {
+			continue // so many characters differ at least
+		}
 		if d := distance(written, name); d <= most {
 			best, most = name, d-1
 		}
@@ -27,10 +30,10 @@ func Near(written string, names []string) string {
 	return best
 }
 
-// distance counts the characters to put in, to take out or to change.
+// distance counts the characters to put in, to take out or to change. b has at most two more than maxName.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
+	var row [maxName + 3]int
+	for j := range len(b) + 1 {
 		row[j] = j
 	}
 	for i := range len(a) {
