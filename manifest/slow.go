@@ -60,7 +60,7 @@ func readSlow(src string, base int, a *arena) (root *Node, overruled []*Node, er
 	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, explain(err, src)
 	}
-	if err := behind(decoder, src); err != nil {
+	if err := behind(decoder); err != nil {
 		return nil, nil, err
 	}
 	if doc.Kind == 0 || len(doc.Content) == 0 {
@@ -79,7 +79,7 @@ func readSlow(src string, base int, a *arena) (root *Node, overruled []*Node, er
 }
 
 // behind is an error if the parser has not come to the end of the text.
-func behind(decoder *yaml.Decoder, src string) error {
+func behind(decoder *yaml.Decoder) error {
 	var next yaml.Node
 	switch err := decoder.Decode(&next); {
 	case errors.Is(err, io.EOF):
