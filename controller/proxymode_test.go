@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,9 +67,13 @@ func TestProxyModeOfTheCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-proxy"}, Data: map[string]string{"config.conf": proxyConfiguration + "mode: ipvs"}}
 		client := fake.NewClientset(config)
-		var refusal error
+		var refused atomic.Pointer[error]
+		refuse := func(err error) { refused.Store(&err) }
 		client.PrependReactor("get", "configmaps", func(ktesting.Action) (bool, runtime.Object, error) {
-			return refusal != nil, nil, refusal
+			if err := refused.Load(); err != nil && *err != nil {
+				return true, nil, *err
+			}
+			return false, nil, nil
 		})
 		l := at(client, "10.1.0.1")
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node1"}}
@@ -90,9 +95,9 @@ func TestProxyModeOfTheCluster(t *testing.T) {
 			want     ProxyMode
 			provable bool
 		}{
-			{"unreadable for a while", func() { refusal = errors.New("timeout") }, ProxyMode{Known: true, Mode: "ipvs", Why: "reading it: timeout"}, false},
+			{"unreadable for a while", func() { refuse(errors.New("timeout")) }, ProxyMode{Known: true, Mode: "ipvs", Why: "reading it: timeout"}, false},
 			{"changed", func() {
-				refusal = nil
+				refuse(nil)
 				config.Data["config.conf"] = proxyConfiguration + "mode: nftables"
 				put(t, client, config)
 			}, ProxyMode{Known: true, Mode: "nftables"}, true},
@@ -107,8 +112,8 @@ func TestProxyModeOfTheCluster(t *testing.T) {
 			}, ProxyMode{Known: true, Mode: "ipvs"}, true},
 			{"not labelled any more", func() { l.nodes.set(node) }, ProxyMode{Known: true, Mode: "ipvs"}, false},
 			{"without its key", func() { config.Data = nil; put(t, client, config) }, ProxyMode{Why: "it has no config.conf"}, true},
-			{"gone", func() { refusal = apierrors.NewNotFound(corev1.Resource("configmaps"), "kube-proxy") }, ProxyMode{Why: "there is no such ConfigMap"}, true},
-			{"forbidden", func() { refusal = apierrors.NewForbidden(corev1.Resource("configmaps"), "kube-proxy", nil) }, ProxyMode{Why: `reading it: configmaps "kube-proxy" is forbidden: <nil>`}, true},
+			{"gone", func() { refuse(apierrors.NewNotFound(corev1.Resource("configmaps"), "kube-proxy")) }, ProxyMode{Why: "there is no such ConfigMap"}, true},
+			{"forbidden", func() { refuse(apierrors.NewForbidden(corev1.Resource("configmaps"), "kube-proxy", nil)) }, ProxyMode{Why: `reading it: configmaps "kube-proxy" is forbidden: <nil>`}, true},
 		} {
 			step.change()
 			time.Sleep(proxyModeEvery)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,11 @@ import (
 type slowly struct {
 	*stage
 	takes time.Duration
-	calls int
+	calls atomic.Int64
 }
 
 func (s *slowly) Mark(ctx context.Context) (uint64, error) {
-	s.calls++
+	s.calls.Add(1)
 	select {
 	case <-time.After(s.takes):
 	case <-ctx.Done():
@@ -35,7 +36,7 @@ func (s *slowly) Mark(ctx context.Context) (uint64, error) {
 }
 
 func (s *slowly) Service(ctx context.Context, namespace, name string) (*corev1.Service, error) {
-	s.calls++
+	s.calls.Add(1)
 	select {
 	case <-time.After(s.takes):
 	case <-ctx.Done():
@@ -49,7 +50,7 @@ func TestSlowAPIServer(t *testing.T) {
 	longest := map[time.Duration]time.Duration{}
 	for _, takes := range []time.Duration{300, 450, 550, 700, 900} {
 		takes *= time.Millisecond
-		confirmed, calls := 0, 0
+		confirmed, calls := 0, int64(0)
 		for range 40 {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t)
@@ -64,7 +65,7 @@ func TestSlowAPIServer(t *testing.T) {
 					confirmed++
 				}
 				longest[takes] = max(longest[takes], time.Since(began))
-				calls = max(calls, slow.calls)
+				calls = max(calls, slow.calls.Load())
 			})
 		}
 		t.Logf("calls of %v: the longest answer took %v, %d of 40 confirmed, at most %d calls", takes, longest[takes], confirmed, calls)
@@ -87,7 +88,7 @@ func TestSlowAPIServerHeld(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			began := time.Now()
 			answer := s.confirm("a", 5)
-			t.Logf("%v: %s %s after %v, %d calls", takes*time.Millisecond, says(answer), fmt.Sprint(kinds(answer.Evidence)), time.Since(began), slow.calls)
+			t.Logf("%v: %s %s after %v, %d calls", takes*time.Millisecond, says(answer), fmt.Sprint(kinds(answer.Evidence)), time.Since(began), slow.calls.Load())
 			if !answer.Confirmed {
 				t.Errorf("%v: never confirmed, though nothing is wrong", takes*time.Millisecond)
 			}
