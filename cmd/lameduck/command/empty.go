@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -28,14 +28,22 @@ func (e *emptiness) add(f *pflag.FlagSet) {
 // tellNames names on w what holds no object. It gives an error if nothing does, unless that is allowed, or
 // unless something could not be read.
 func (e *emptiness) tellNames(w io.Writer, in *manifest.Input, names []string) error {
-	held := func(f *manifest.File) bool { return len(f.Objects) > 0 }
+	held, elsewhere := paths{}, sync.OnceValue(func() paths { return realPaths(in) })
+	for _, f := range in.Files {
+		if len(f.Objects) > 0 {
+			held.add(f.Path)
+		}
+	}
+	some := len(held) > 0
+	for _, p := range in.Problems { // they are told elsewhere
+		held.add(p.Path)
+	}
 	var empty []string
 	for _, name := range names {
-		if !holds(name, in) {
+		if !held[filepath.Clean(name)] && !elsewhere().hold(name) {
 			empty = append(empty, shown(name))
 		}
 	}
-	some := slices.ContainsFunc(in.Files, held)
 	switch {
 	case !some && len(in.Problems) == 0 && !e.allowed:
 		return fmt.Errorf("no Kubernetes object in %s: %s", list(empty), whatIsRead)
@@ -45,44 +53,33 @@ func (e *emptiness) tellNames(w io.Writer, in *manifest.Input, names []string) e
 	return nil
 }
 
-// holds reports whether a name led to an object, or to what can't be read, which is told elsewhere.
-func holds(name string, in *manifest.Input) bool {
-	if slices.ContainsFunc(in.Problems, func(p manifest.Problem) bool { return within(p.Path, name) }) {
-		return true
-	}
-	for _, f := range in.Files {
-		if within(f.Path, name) && len(f.Objects) > 0 {
-			return true
+// paths are those of files, and of the folders that hold them.
+type paths map[string]bool
+
+func (p paths) add(path string) {
+	for path = filepath.Clean(path); !p[path]; path = filepath.Dir(path) {
+		p[path] = true
+		if filepath.Base(path) == ".." {
+			return // what lies above it has no such name
 		}
 	}
-	return elsewhere(name, in)
 }
 
-// elsewhere reports whether a name is another one of what was read: each file is read once.
-func elsewhere(name string, in *manifest.Input) bool {
-	real, err := filepath.EvalSymlinks(name)
-	if err != nil || name == "-" {
-		return false
-	}
+// realPaths are where the objects really are: each file is read once, under one of its names.
+func realPaths(in *manifest.Input) paths {
+	all := paths{}
 	for _, f := range in.Files {
-		if path, err := filepath.EvalSymlinks(f.Path); err == nil && len(f.Objects) > 0 && within(absolute(path), absolute(real)) {
-			return true
+		if real, err := manifest.RealPath(f.Path); err == nil && len(f.Objects) > 0 {
+			all.add(real)
 		}
 	}
-	return false
+	return all
 }
 
-func absolute(path string) string {
-	if full, err := filepath.Abs(path); err == nil {
-		return full
-	}
-	return path
-}
-
-// within reports whether path is name, or in it.
-func within(path, name string) bool {
-	rel, err := filepath.Rel(name, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+// hold reports whether a name leads to one of the paths.
+func (p paths) hold(name string) bool {
+	real, err := manifest.RealPath(name)
+	return err == nil && name != "-" && p[real]
 }
 
 func shown(name string) string {

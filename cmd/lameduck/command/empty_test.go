@@ -1,8 +1,13 @@
 package command
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/lameduck-dev/lameduck/manifest"
+	"github.com/lameduck-dev/lameduck/manifest/growthtest"
 )
 
 // TestNoObject: what holds no object is told, and nothing but that is an error.
@@ -62,5 +67,46 @@ func TestNoObject(t *testing.T) {
 	}
 	if code, _, _ := again(t, "", "check", "-o", "sarif=out.sarif", "pictures"); code != 2 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestManyNames: a hook names thousands of files, of which any number may hold no object.
+func TestManyNames(t *testing.T) {
+	tell := func(n, object int) func() {
+		in, names := &manifest.Input{}, make([]string, n)
+		for i := range names {
+			names[i] = fmt.Sprintf("folder/%d.yaml", i)
+			f, _ := manifest.Parse(names[i], []string{"a: 1\n", "apiVersion: v1\nkind: X\n"}[object])
+			in.Files = append(in.Files, f)
+		}
+		return func() {
+			if err := (&emptiness{allowed: true}).tellNames(io.Discard, in, names); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for object := range 2 {
+		growthtest.Linear(t, tell(1000, object), tell(growthtest.More*1000, object))
+	}
+}
+
+// TestHeldPaths: a folder holds what lies in it, by whatever name both have.
+func TestHeldPaths(t *testing.T) {
+	held := paths{}
+	for _, path := range []string{"a/b/c.yaml", "../x/y.yaml", "../../z.yaml", "/abs/d.yaml"} {
+		held.add(path)
+	}
+	for name, want := range map[string]bool{
+		"a/b/c.yaml": true, "a/b": true, "a": true, "../x": true, "..": true, "../..": true, "/abs": true, "/": true,
+		".": true, "b": false, "x": false, "../z.yaml": false, "abs": false,
+	} {
+		if held[name] != want {
+			t.Errorf("%s: %t, want %t", name, held[name], want)
+		}
+	}
+	above := paths{}
+	above.add("../x/y.yaml")
+	if above["."] {
+		t.Error("the working folder holds what lies beside it")
 	}
 }
