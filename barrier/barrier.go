@@ -34,6 +34,10 @@ var ErrLost = errors.New("changed or removed by somebody else")
 // instance because of an admission policy: trying again soon would not help.
 var ErrAltered = errors.New("altered on its way into the cluster")
 
+func notAsWritten(what string) error {
+	return fmt.Errorf("%s is not as it was written: except the namespace from the admission policy or webhook that changes it: %w", what, ErrAltered)
+}
+
 // Service is the barrier's Service of one era.
 type Service struct {
 	Namespace, Name, UID string

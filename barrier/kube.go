@@ -70,8 +70,7 @@ func (k *KubeStore) Open(ctx context.Context) (Service, error) {
 		return Service{}, err
 	}
 	if what := altered(want, made); what != "" {
-		err := fmt.Errorf("service %s/%s: %s is not as it was written: except the namespace from the admission policy or webhook that changes it: %w", made.Namespace, made.Name, what, ErrAltered)
-		return Service{}, errors.Join(err, k.remove(ctx, made.Name))
+		return Service{}, errors.Join(notAsWritten(fmt.Sprintf("service %s/%s: %s", made.Namespace, made.Name, what)), k.remove(ctx, made.Name))
 	}
 	return Service{Namespace: made.Namespace, Name: made.Name, UID: string(made.UID), Port: uint16(made.Spec.HealthCheckNodePort)}, nil
 }
@@ -169,7 +168,7 @@ func (k *KubeStore) Write(ctx context.Context, service Service, slice Slice) (ui
 		return 0, err
 	}
 	if !equality.Semantic.DeepEqual(want.Endpoints, got.Endpoints) || got.Labels[discoveryv1.LabelServiceName] != service.Name {
-		return 0, fmt.Errorf("slice %s/%s is not as it was written: except the namespace from the admission policy or webhook that changes it: %w", want.Namespace, want.Name, ErrAltered)
+		return 0, notAsWritten(fmt.Sprintf("slice %s/%s", want.Namespace, want.Name))
 	}
 	version, err := strconv.ParseUint(got.ResourceVersion, 10, 64)
 	if err != nil || version <= slice.Version {

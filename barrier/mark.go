@@ -53,7 +53,7 @@ func (k *KubeMark) Mark(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("writing slice %s/%s: %w", k.namespace, markName, err)
 	}
 	if got.Annotations[markedNote] != want.Annotations[markedNote] {
-		return 0, fmt.Errorf("slice %s/%s is not as it was written: except the namespace from the admission policy or webhook that changes it: %w", k.namespace, markName, ErrAltered)
+		return 0, notAsWritten(fmt.Sprintf("slice %s/%s", k.namespace, markName))
 	}
 	version, err := strconv.ParseUint(got.ResourceVersion, 10, 64)
 	if err != nil {
