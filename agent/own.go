@@ -60,11 +60,10 @@ func (r *run) hookEnd(ctx context.Context) hookResult {
 			break
 		}
 	}
-	defer r.stopHook()
+	r.stopHook()
 	if r.hooked != nil {
 		return *r.hooked
 	}
-	r.stopHook()
 	select {
 	case result := <-r.hooking:
 		return result

@@ -20,29 +20,35 @@ var (
 // folder, or to what is hidden in it. So is what is neither a file nor a folder there: reading it could
 // wait for ever.
 func Named(path string) (string, error) {
+	real, _, err := named(path)
+	return real, err
+}
+
+// named is Named, with what is there.
+func named(path string) (string, fs.FileInfo, error) {
 	here, err := workingFolder()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	real, linked, err := resolve(here, path)
 	rel, within := Below(here, real)
 	switch {
 	case linked && !within:
-		return "", errLeads
+		return "", nil, errLeads
 	case linked && Hidden(rel):
-		return "", errHidden
+		return "", nil, errHidden
 	case err != nil:
-		return "", err
+		return "", nil, err
 	}
 	info, err := os.Stat(real)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	// A working folder that is the whole disk holds /dev/stdin, too.
 	if within && filepath.Dir(here) != here && !info.IsDir() && !info.Mode().IsRegular() {
-		return "", errors.New("not a regular file")
+		return "", nil, errors.New("not a regular file")
 	}
-	return real, nil
+	return real, info, nil
 }
 
 // RealPath is a path from the root of the disk, without symbolic links.

@@ -33,12 +33,7 @@ func (w *walk) refuse(path, why string) {
 
 // named takes what the user named: a file of any name, a folder, or a link to one of them.
 func (w *walk) named(path string) {
-	real, err := Named(path)
-	if err != nil {
-		w.fail(path, err)
-		return
-	}
-	info, err := os.Stat(real)
+	real, info, err := named(path)
 	switch {
 	case err != nil:
 		w.fail(path, err)
