@@ -13,6 +13,28 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
+var watcher = netip.MustParseAddr("10.0.1.9")
+
+// usedConn is a connection that a request last came over so long ago, with so many segments each way in all.
+func usedConn(id uint64, peer netip.Addr, idle time.Duration, segments uint32) sockets.Conn {
+	ago := uint32(idle.Milliseconds())
+	return sockets.Conn{ID: id, Peer: peer, Port: 8080, Established: true, Received: true, Sent: true,
+		RecvAgo: ago + 2, SentAgo: ago, SegsIn: segments, SegsOut: segments}
+}
+
+// leaves is how long a pod of that age waits that the hub confirms at once, all of whose peers are of a class.
+func leaves(t *testing.T, age time.Duration, class termination.PeerClass, pod func(start time.Time) Sockets) (took time.Duration, outcome Summary) {
+	t.Helper()
+	start := time.Now()
+	c := config()
+	c.Age = age
+	outcome, err := Run(t.Context(), c, Parts{Hub: &hub{start: start, confirm: says(yes, 0), class: class}, Sockets: pod(start)})
+	if err != nil {
+		t.Error(err)
+	}
+	return time.Since(start), outcome
+}
+
 // turns is a router with three kept connections, used in turn: one request every 3 s, until it learns
 // at `until`. order is the kernel's order of them.
 type turns struct {
@@ -30,9 +52,7 @@ func (p turns) Look() (sockets.Look, error) {
 		for last+9*time.Second <= min(now, p.until) {
 			last += 9 * time.Second
 		}
-		ago := uint32((now - last).Milliseconds())
-		look.Conns = append(look.Conns, sockets.Conn{ID: uint64(i + 1), Peer: netip.MustParseAddr("10.0.1.9"), Port: 8080, Established: true,
-			Received: true, Sent: true, RecvAgo: ago + 2, SentAgo: ago, SegsIn: 400, SegsOut: 400})
+		look.Conns = append(look.Conns, usedConn(uint64(i+1), watcher, now-last, 400))
 	}
 	return look, nil
 }
@@ -42,14 +62,8 @@ func TestPaceByOrder(t *testing.T) {
 	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		t.Run("", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				start := time.Now()
-				c := config()
-				c.Age = time.Hour
-				outcome, err := Run(t.Context(), c, Parts{
-					Hub:     &hub{start: start, confirm: says(yes, 0), class: termination.PeerWatcher},
-					Sockets: turns{start, order, 8 * time.Second},
-				})
-				if took := time.Since(start); err != nil || took < 10*time.Second {
+				took, outcome := leaves(t, time.Hour, termination.PeerWatcher, func(start time.Time) Sockets { return turns{start, order, 8 * time.Second} })
+				if took < 10*time.Second {
 					t.Errorf("order %v: took %v\n%s", order, took, outcome)
 				}
 			})
@@ -57,36 +71,33 @@ func TestPaceByOrder(t *testing.T) {
 	}
 }
 
-// idleConn is a client's connection, unused for an hour, and a router that opens and closes one for each
-// request, each 20 s, learning 8 s late: its next comes at 5 s.
+// idleConn is a pod with nobody but a client's connection, unused for an hour; or without even that.
 type idleConn struct {
-	start time.Time
-	none  bool
-	state string
+	start      time.Time
+	none, half bool
 }
 
 func (p idleConn) Look() (sockets.Look, error) {
-	now := time.Since(p.start)
 	look := sockets.Look{Opens: 1000, Exact: true}
 	if !p.none {
-		look.Conns = append(look.Conns, sockets.Conn{ID: 1, Peer: client, Port: 8080, Established: p.state == "", Received: true, Sent: true,
-			RecvAgo: 3600_000 + uint32(now.Milliseconds()), SentAgo: 3600_000 + uint32(now.Milliseconds()), SegsIn: 4, SegsOut: 4})
+		c := usedConn(1, client, time.Hour+time.Since(p.start), 4)
+		c.Established = !p.half
+		look.Conns = append(look.Conns, c)
 	}
 	return look, nil
 }
 
+// A connection that nothing comes over shows nobody.
 func TestIdleConnectionIsNobody(t *testing.T) {
-	for _, p := range []idleConn{{none: true}, {}, {state: "CLOSE_WAIT"}} {
+	for _, p := range []idleConn{{none: true}, {}, {half: true}} {
 		t.Run("", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				start := time.Now()
-				p.start = start
-				c := config()
-				c.Age = 10 * time.Hour
-				outcome, err := Run(t.Context(), c, Parts{Hub: &hub{start: start, confirm: says(yes, 0), class: termination.PeerClient}, Sockets: p})
-				t.Logf("%+v: took %v %v", p, time.Since(start), err)
-				if time.Since(start) < 10*time.Second {
-					t.Errorf("%+v: leaves after %v though no request was seen within an hour\n%s", p, time.Since(start), outcome)
+				took, outcome := leaves(t, 10*time.Hour, termination.PeerClient, func(start time.Time) Sockets {
+					p.start = start
+					return p
+				})
+				if took < 10*time.Second {
+					t.Errorf("%+v: leaves after %v though no request was seen within an hour\n%s", p, took, outcome)
 				}
 			})
 		})
@@ -148,10 +159,9 @@ type lull struct {
 func (p lull) Look() (sockets.Look, error) {
 	now := time.Since(p.start)
 	look := sockets.Look{Opens: 1000, Exact: true}
-	router := netip.MustParseAddr("10.0.1.9")
 	if p.past {
 		if now < 100*time.Millisecond {
-			look.Past = []sockets.Past{{Peer: router, Port: 8080, Count: 5, Seconds: 0b11111 << 40}}
+			look.Past = []sockets.Past{{Peer: watcher, Port: 8080, Count: 5, Seconds: 0b11111 << 40}}
 		}
 		return look, nil
 	}
@@ -159,9 +169,7 @@ func (p lull) Look() (sockets.Look, error) {
 	if now >= 3*time.Second {
 		last = 3 * time.Second
 	}
-	ago := uint32((now - last).Milliseconds())
-	look.Conns = append(look.Conns, sockets.Conn{ID: 1, Peer: router, Port: 8080, Established: true, Received: true, Sent: true,
-		RecvAgo: ago + 2, SentAgo: ago, SegsIn: 20000, SegsOut: 20000})
+	look.Conns = append(look.Conns, usedConn(1, watcher, now-last, 20000))
 	return look, nil
 }
 
@@ -170,14 +178,8 @@ func TestSilentBeforeTheHook(t *testing.T) {
 	for _, past := range []bool{false, true} {
 		t.Run("", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				start := time.Now()
-				c := config()
-				c.Age = time.Hour
-				outcome, err := Run(t.Context(), c, Parts{
-					Hub:     &hub{start: start, confirm: says(yes, 0), class: termination.PeerWatcher},
-					Sockets: lull{start, past},
-				})
-				if took := time.Since(start); err != nil || took < 4*time.Second {
+				took, outcome := leaves(t, time.Hour, termination.PeerWatcher, func(start time.Time) Sockets { return lull{start, past} })
+				if took < 4*time.Second {
 					t.Errorf("past %t: took %v\n%s", past, took, outcome)
 				}
 			})

@@ -29,9 +29,7 @@ func TestFirstAnswersCostNothing(t *testing.T) {
 				time.Sleep(tt.pass)
 				return []barrier.Verdict{{Node: "node1", Passed: true, Time: time.Now()}}
 			}
-			s.add("a")
-			s.delete("a", 60)
-			s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+			s.leave()
 			began := time.Now()
 			answer := s.confirm("a", 20)
 			if took := time.Since(began); says(answer) != "confirmed" || took != tt.pass || s.marked != tt.marks || len(s.changes) != 1 || s.read != 1 {
@@ -110,9 +108,7 @@ func TestServiceUnheard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		s.services = map[string]*corev1.Service{"shop/cart": service(true)}
-		s.add("a")
-		s.delete("a", 60)
-		s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+		s.leave()
 		answer := s.confirm("a", 5)
 		if says(answer) != "open" || kinds(answer.Evidence[:1]) != "Unreachable Service shop/cart" {
 			t.Errorf("%s: %s, while the hub has not heard of the Service", says(answer), kinds(answer.Evidence))
@@ -130,9 +126,7 @@ func TestServiceChangedUnheard(t *testing.T) {
 		s := newStage(t)
 		s.services = map[string]*corev1.Service{"shop/cart": service(false)}
 		s.view.SetService(service(false))
-		s.add("a")
-		s.delete("a", 60)
-		s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+		s.leave()
 		if answer := s.confirm("a", 5); says(answer) != "confirmed" {
 			t.Fatalf("%s: %s", says(answer), kinds(answer.Evidence))
 		}
@@ -227,9 +221,7 @@ func TestTakenBackWhileTheViewIsAsked(t *testing.T) {
 	for _, wait := range []int{0, 5} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStage(t)
-			s.add("a")
-			s.delete("a", 60)
-			s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+			s.leave()
 			time.Sleep(5 * time.Second)
 			s.late(500 * time.Millisecond)
 			time.AfterFunc(499*time.Millisecond, func() { s.slice(150, map[string]string{"a": "leaving", "b": "leaving"}) })

@@ -25,24 +25,38 @@ type slowly struct {
 	calls atomic.Int64
 }
 
+// newSlowly is a stage of which pod a has left some time ago.
+func newSlowly(t *testing.T, takes time.Duration) *slowly {
+	t.Helper()
+	s := &slowly{stage: newStage(t), takes: takes}
+	s.hub.recency.marks, s.hub.recency.read = s, s.Service
+	s.leave()
+	time.Sleep(5 * time.Second)
+	return s
+}
+
 func (s *slowly) Mark(ctx context.Context) (uint64, error) {
-	s.calls.Add(1)
-	select {
-	case <-time.After(s.takes):
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if err := s.call(ctx); err != nil {
+		return 0, err
 	}
 	return s.stage.Mark(ctx)
 }
 
 func (s *slowly) Service(ctx context.Context, namespace, name string) (*corev1.Service, error) {
+	if err := s.call(ctx); err != nil {
+		return nil, err
+	}
+	return s.stage.Service(ctx, namespace, name)
+}
+
+func (s *slowly) call(ctx context.Context) error {
 	s.calls.Add(1)
 	select {
 	case <-time.After(s.takes):
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
-	return s.stage.Service(ctx, namespace, name)
 }
 
 // An answer takes maxBehind at most.
@@ -53,19 +67,13 @@ func TestSlowAPIServer(t *testing.T) {
 		confirmed, calls := 0, int64(0)
 		for range 40 {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(t)
-				slow := &slowly{stage: s, takes: takes}
-				s.hub.recency.marks, s.hub.recency.read = slow, slow.Service
-				s.add("a")
-				s.delete("a", 60)
-				s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
-				time.Sleep(5 * time.Second)
+				s := newSlowly(t, takes)
 				began := time.Now()
 				if s.confirm("a", 0).Confirmed {
 					confirmed++
 				}
 				longest[takes] = max(longest[takes], time.Since(began))
-				calls = max(calls, slow.calls.Load())
+				calls = max(calls, s.calls.Load())
 			})
 		}
 		t.Logf("calls of %v: the longest answer took %v, %d of 40 confirmed, at most %d calls", takes, longest[takes], confirmed, calls)
@@ -79,18 +87,12 @@ func TestSlowAPIServer(t *testing.T) {
 func TestSlowAPIServerHeld(t *testing.T) {
 	for _, takes := range []time.Duration{300, 450, 550, 700} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStage(t)
-			slow := &slowly{stage: s, takes: takes * time.Millisecond}
-			s.hub.recency.marks, s.hub.recency.read = slow, slow.Service
-			s.add("a")
-			s.delete("a", 60)
-			s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
-			time.Sleep(5 * time.Second)
+			s := newSlowly(t, takes*time.Millisecond)
 			began := time.Now()
 			answer := s.confirm("a", 5)
-			t.Logf("%v: %s %s after %v, %d calls", takes*time.Millisecond, says(answer), fmt.Sprint(kinds(answer.Evidence)), time.Since(began), slow.calls.Load())
+			t.Logf("%v: %s %s after %v, %d calls", s.takes, says(answer), fmt.Sprint(kinds(answer.Evidence)), time.Since(began), s.calls.Load())
 			if !answer.Confirmed {
-				t.Errorf("%v: never confirmed, though nothing is wrong", takes*time.Millisecond)
+				t.Errorf("%v: never confirmed, though nothing is wrong", s.takes)
 			}
 		})
 	}
@@ -101,9 +103,7 @@ func TestSlowAPIServerHeld(t *testing.T) {
 func TestAnsweredToNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		s.add("a")
-		s.delete("a", 60)
-		s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+		s.leave()
 		if answer := s.confirm("a", 5); says(answer) != "confirmed" {
 			t.Fatal(says(answer))
 		}

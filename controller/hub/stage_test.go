@@ -272,6 +272,14 @@ func (s *stage) slice(version int, pods map[string]string, labels ...string) {
 	s.view.SetSlice(slice)
 }
 
+// leave has pod a leave, with a minute to do so, while b stays.
+func (s *stage) leave() {
+	s.t.Helper()
+	s.add("a")
+	s.delete("a", 60)
+	s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+}
+
 // post sends a sealed request as an agent does.
 func (s *stage) post(path string, request, response any) int {
 	s.t.Helper()

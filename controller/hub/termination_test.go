@@ -210,9 +210,7 @@ func TestListWithTheBarriersWriteFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		s.behind = 300 * time.Millisecond
-		s.add("a")
-		s.delete("a", 60)
-		s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+		s.leave()
 		time.AfterFunc(299*time.Millisecond, func() { s.view.Listed("200") })
 		time.AfterFunc(301*time.Millisecond, func() { s.slice(150, map[string]string{"a": "leaving", "b": "leaving"}) })
 		if answer := s.confirm("a", 5); says(answer) != "open" {
@@ -226,9 +224,7 @@ func TestListWithTheBarriersWriteFirst(t *testing.T) {
 func TestListedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
-		s.add("a")
-		s.delete("a", 60)
-		s.slice(100, map[string]string{"a": "leaving", "b": "ready"})
+		s.leave()
 		if answer := s.confirm("a", 5); says(answer) != "confirmed" {
 			t.Fatalf("%s: %+v", says(answer), answer)
 		}

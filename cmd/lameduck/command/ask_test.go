@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -52,19 +51,8 @@ clusters: [{name: a, cluster: {server: "https://%s"}}], contexts: [{name: a, con
 			defer cancel()
 			cmd := exec.CommandContext(ctx, program, strings.Fields(args)...)
 			cmd.Env = append(os.Environ(), asProgram+"=1", "KUBECONFIG="+kubeconfig)
-			stdin, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer stdin.Close()
-			stderr, err := cmd.StderrPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			line, _ := bufio.NewReader(stderr).ReadString('\n')
+			_, stderr := startOpen(t, cmd)
+			line, _ := stderr.ReadString('\n')
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait() // it was killed
 			if line != want+"\n" {

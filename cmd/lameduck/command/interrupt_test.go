@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -40,21 +39,9 @@ func TestInterrupt(t *testing.T) {
 				}
 				cmd := exec.Command(program, strings.Fields(args)...)
 				cmd.Env = append(os.Environ(), asProgram+"=1")
-				stdin, err := cmd.StdinPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer stdin.Close()
-				stderr, err := cmd.StderrPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
+				stdin, log := startOpen(t, cmd)
 				kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 				defer kill.Stop()
-				log := bufio.NewReader(stderr)
 				switch {
 				case strings.HasSuffix(args, "-"):
 					fill(t, stdin)

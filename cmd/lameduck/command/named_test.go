@@ -157,6 +157,8 @@ func TestNamedPaths(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	write(t, filepath.Join(base, "other/Chart.yaml"), "apiVersion: v2\nname: other\nversion: 0.1.0\n")
+	write(t, filepath.Join(base, "other/templates/a.yaml"), "{{ fail .Values.a }}\n")
 	if err := os.Symlink("values.yaml", filepath.Join(base, "linked.yaml")); err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +190,6 @@ func TestNamedPaths(t *testing.T) {
 			if c.from == "/" {
 				from = c.from
 			}
-			rendertest.Put(t, filepath.Join(base, "other/Chart.yaml"), "apiVersion: v2\nname: other\nversion: 0.1.0\n")
-			rendertest.Put(t, filepath.Join(base, "other/templates/a.yaml"), "{{ fail .Values.a }}\n")
 			cmd := exec.Command("bash", "-c", strings.ReplaceAll(c.script, "BASE", base))
 			cmd.Dir = from
 			cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(programIn(t, t.TempDir()))+":"+os.Getenv("PATH"), "PWD="+from)

@@ -1,7 +1,9 @@
 package command
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,4 +50,22 @@ func outcome(t *testing.T, cmd *exec.Cmd) (code int, text string) {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)
 	}
 	return 0, string(out)
+}
+
+// startOpen starts a program whose standard input stays open.
+func startOpen(t *testing.T, cmd *exec.Cmd) (stdin io.WriteCloser, stderr *bufio.Reader) {
+	t.Helper()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = stdin.Close() })
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return stdin, bufio.NewReader(out)
 }
