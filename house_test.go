@@ -99,6 +99,7 @@ var house = []string{
 
 	"workload",
 	"workload/shell",
+	"workload/balancer",
 	"workload/fields",
 	"workload/v1alpha1",
 	"workload/printable",

@@ -29,6 +29,10 @@ type Config struct {
 	// PeerCeiling bounds that wait, from the hook's start. Without a hub that says that the peers
 	// came through kube-proxy the agent also waits that long, unless every peer is silent.
 	PeerCeiling time.Duration
+	// OutsideCeiling is the same for peers that may be a load balancer outside the cluster, where that is
+	// known to go on for longer: those with a node's or no pod's address, and those of whom nobody said
+	// what they are. Zero or less than PeerCeiling: that holds.
+	OutsideCeiling time.Duration
 	// Ports count for quiet and drain; none means every port that the pod listens on.
 	Ports []uint16
 	// Probes are the kubelet's; none means unknown: then one a second to each port is taken
@@ -76,6 +80,9 @@ func (c Config) Validate() error {
 	}
 	if c.PeerCeiling < 0 {
 		return fmt.Errorf("peer-ceiling is %v, must not be negative", c.PeerCeiling)
+	}
+	if c.OutsideCeiling < 0 {
+		return fmt.Errorf("outside-ceiling is %v, must not be negative", c.OutsideCeiling)
 	}
 	if c.Quiet.Floor <= 0 || c.Quiet.Ceiling < c.Quiet.Floor {
 		return fmt.Errorf("quiet goes from %v to %v, must go from more than zero upward", c.Quiet.Floor, c.Quiet.Ceiling)

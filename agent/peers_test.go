@@ -26,6 +26,7 @@ func TestPeersThatKnowTheAddress(t *testing.T) {
 		{"told: nobody sends, which says nothing", func(c *Config) { c.DirectPeers = true }, true, nil, 15 * s, 15100 * ms, "no peer has sent"},
 		{"no hub", func(*Config) {}, false, []consumer{never}, 15 * s, 15300 * ms, "no hub"},
 		{"no hub, a higher ceiling", func(c *Config) { c.PeerCeiling = 25 * s }, false, []consumer{never}, 25 * s, 25300 * ms, "no hub"},
+		{"no hub, a load balancer's delay", func(c *Config) { c.OutsideCeiling = 25 * s }, false, []consumer{never}, 25 * s, 25300 * ms, "no hub"},
 		{"no hub, a higher ceiling, silent", func(c *Config) { c.PeerCeiling = 25 * s }, false, []consumer{{every: 100 * ms, until: 12 * s}}, 17 * s, 17200 * ms, "no hub"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

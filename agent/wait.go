@@ -21,7 +21,7 @@ const (
 // peersForgot reports whether no peer sends to the pod's address any more, not even over a
 // connection that it keeps; or a careful sleep has passed.
 func (r *run) peersForgot(now time.Time) bool {
-	return now.Sub(r.start) >= r.config.PeerCeiling || r.watch.exact && r.watch.peers.silent(now, unknownQuiet, time.Time{})
+	return now.Sub(r.start) >= r.ceiling(termination.PeerUnknown) || r.watch.exact && r.watch.peers.silent(now, unknownQuiet, time.Time{})
 }
 
 // knowersForgot reports whether no peer that may know the pod's address sends to it any more, or each
@@ -36,11 +36,16 @@ func (r *run) knowersForgot(now time.Time) bool {
 	return r.watch.looks > 0 && r.watch.peers.forgot(now, late)
 }
 
-// ceiling bounds the wait for a peer that goes on sending. What DNS has told is known for longer than
-// anything else.
+// ceiling bounds the wait for a peer that goes on sending. What DNS has told is known for long, and a
+// load balancer outside may be told late, and keep its connections for a time of its own.
 func (r *run) ceiling(class termination.PeerClass) time.Duration {
-	if class == termination.PeerResolver && r.config.PeerCeiling >= termination.CarefulSleep {
-		return max(r.config.PeerCeiling, termination.HeadlessDNS)
+	switch class {
+	case termination.PeerResolver:
+		if r.config.PeerCeiling >= termination.CarefulSleep {
+			return max(r.config.PeerCeiling, termination.HeadlessDNS)
+		}
+	case termination.PeerOutside, termination.PeerNode, termination.PeerUnknown:
+		return max(r.config.PeerCeiling, r.config.OutsideCeiling)
 	}
 	return r.config.PeerCeiling
 }

@@ -53,7 +53,7 @@ const (
 	ourName   = "lameduck"
 )
 
-// Options of a controller; all are required but PullPolicy, Registries, RegistrySecrets and BarrierTwice.
+// Options of a controller; all are required but PullPolicy, Registries, RegistrySecrets, Ingresses and BarrierTwice.
 type Options struct {
 	Namespace        string // the controller's own
 	BarrierNamespace string // holds the barrier's objects and nothing else
@@ -66,6 +66,7 @@ type Options struct {
 	HealthPort       int
 	Registries       registry.Servers // that policies may name, and in which traces of pods are cleared
 	RegistrySecrets  []string         // NAMESPACE/NAME, that policies may name besides those called lameduck-*
+	Ingresses        bool             // it may read Ingresses, for the load balancers that they ask for
 	BarrierTwice     bool             // two writes for every node, see docs/decisions/0010-barrier.md
 	Pod              Self
 	Config           *rest.Config

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -59,6 +60,18 @@ func TestSurroundingsAndSettings(t *testing.T) {
 	}
 	if _, err = s.Surroundings(t.Context(), "nowhere"); err == nil {
 		t.Error("a namespace that does not exist was read")
+	}
+	front := &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "front", Annotations: map[string]string{"alb.ingress.kubernetes.io/target-type": "ip"}},
+		Spec:       networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "web"}}},
+	}
+	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}}
+	s.reader = build(service, shop, front, web)
+	for _, may := range []bool{false, true} {
+		s.options.Ingresses = may
+		if around, err = s.Surroundings(t.Context(), "shop"); err != nil || may != (len(around.Balancers) == 1) {
+			t.Errorf("with Ingresses %t: %+v, %v", may, around.Balancers, err)
+		}
 	}
 	settings, err := s.Settings(t.Context())
 	want := inject.Settings{AgentImage: "agent:1", HubKey: "KEY", HubAddresses: []string{"10.96.0.7:80", "lameduck-hub.lameduck-system.svc:80"}}

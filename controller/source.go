@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -39,14 +41,30 @@ func (s *source) Surroundings(ctx context.Context, namespace string) (inject.Sur
 	if err := s.reader.List(ctx, &services, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return around, fmt.Errorf("reading the Services of %s: %w", namespace, err)
 	}
-	for _, service := range services.Items {
-		if service.Spec.ClusterIP == corev1.ClusterIPNone {
-			around.Headless = append(around.Headless, service.Spec.Selector)
-		}
-	}
+	around.Serve(services.Items, s.ingresses(ctx, namespace))
 	around.NamespaceLabels, around.Policies = ns.Labels, policies.Items
 	around.Rights = inject.PolicyRights{Servers: s.options.Registries, Secrets: s.options.RegistrySecrets}
 	return around, nil
+}
+
+// ingressesWithin bounds how long a pod waits for the Ingresses of its namespace: the cache answers at
+// once, unless the right to read them is missing.
+const ingressesWithin = time.Second
+
+// ingresses are those of the namespace, if this installation may read them. A pod is injected without
+// them as well.
+func (s *source) ingresses(ctx context.Context, namespace string) []networkingv1.Ingress {
+	if !s.options.Ingresses {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ingressesWithin)
+	defer cancel()
+	var all networkingv1.IngressList
+	if err := s.reader.List(ctx, &all, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		s.options.Log.Warn("webhook: injecting without what Ingresses ask for", "namespace", namespace, "error", err)
+		return nil
+	}
+	return all.Items
 }
 
 // Settings gives the hub's Service address first: a pod may have a DNS of its own. The name is for

@@ -55,6 +55,8 @@ type Options struct {
 	// clears what withdrawals left, as registry.Kinds.ParseServer reads them. RegistrySecrets,
 	// NAMESPACE/NAME, are Secrets that DrainPolicies may name besides those called lameduck-*.
 	RegistryServers, RegistrySecrets []string
+	// Ingresses lets the controller read them, for the load balancers outside the cluster that they ask for.
+	Ingresses bool
 }
 
 // Ports are those that the controller listens on.
@@ -200,6 +202,9 @@ func (o Options) controllerArgs() []string {
 	}
 	for _, secret := range o.RegistrySecrets {
 		args = append(args, "--registry-secret="+secret)
+	}
+	if o.Ingresses {
+		args = append(args, "--ingresses")
 	}
 	return append(args,
 		"--webhook-port="+strconv.Itoa(o.Ports.Webhook), "--hub-port="+strconv.Itoa(o.Ports.Hub),

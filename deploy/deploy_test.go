@@ -145,10 +145,19 @@ func TestParts(t *testing.T) {
 // TestNoSecretsNoWebhooks: the controller can't read Secrets or change webhooks, and writes
 // nothing outside its two namespaces but events and questions about tokens and rights.
 func TestNoSecretsNoWebhooks(t *testing.T) {
-	manifests, err := Render(options(t))
+	for _, ingresses := range []bool{false, true} {
+		o := options(t)
+		o.Ingresses = ingresses
+		testRights(t, o)
+	}
+}
+
+func testRights(t *testing.T, o Options) {
+	manifests, err := Render(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	ingresses := false
 	for _, object := range objects(t, manifests) {
 		if own, ok := object.(*rbacv1.Role); ok && own.Namespace != options(t).Namespace && own.Namespace != BarrierNamespace {
 			want := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"kube-proxy"}, Verbs: []string{"get"}}}
@@ -169,11 +178,16 @@ func TestNoSecretsNoWebhooks(t *testing.T) {
 					if !reads {
 						t.Errorf("%s: verbs %v everywhere", resource, rule.Verbs)
 					}
+				case "ingresses":
+					ingresses = reads
 				default:
 					t.Errorf("%v on %s is more than the design allows", rule.Verbs, resource)
 				}
 			}
 		}
+	}
+	if ingresses != o.Ingresses || ingresses != bytes.Contains(manifests, []byte("- --ingresses\n")) {
+		t.Errorf("with Ingresses %t it may read them: %t", o.Ingresses, ingresses)
 	}
 }
 

@@ -79,6 +79,9 @@ func installFlags(pod *corev1.Pod, policy Policy, settings Settings) (args []str
 	if policy.PeerCeiling > 0 {
 		duration("peer-ceiling", policy.PeerCeiling)
 	}
+	if policy.OutsideCeiling > 0 {
+		duration("outside-ceiling", policy.OutsideCeiling)
+	}
 	duration("quiet-floor", policy.QuietFloor)
 	duration("quiet-ceiling", policy.QuietCeiling)
 	for _, spec := range policy.Registries {

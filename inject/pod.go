@@ -147,6 +147,10 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 		changes = append(changes, fmt.Sprintf("raised the grace period from %d s to %d s", present, grace.After))
 	}
 	policy.Budget = policy.Budget.Split(period(grace.After))
+	if policy.OutsideCeiling > 0 {
+		status.Outside = fmt.Sprintf("%s (%s): waited for up to %d s", policy.Behind.Name, policy.Behind.Of, int64(policy.OutsideCeiling/time.Second))
+		changes = append(changes, "told the agent of the "+status.Outside)
+	}
 
 	for i := range plans {
 		if p := &plans[i]; p.hook {

@@ -21,6 +21,7 @@ type Surroundings struct {
 	Policies        []v1alpha1.DrainPolicy // those of the pod's namespace, in any order
 	Rights          PolicyRights           // of these
 	Headless        []map[string]string    // the selectors of the namespace's headless Services
+	Balancers       []Behind               // the namespace's load balancers outside the cluster
 	Because         string                 // what the labels stand for, if they are not the namespace's own
 }
 
@@ -38,14 +39,17 @@ type Policy struct {
 	FallbackWait time.Duration
 	PeerCeiling  time.Duration // zero: the agent's default
 	Headless     bool          // a headless Service gives out the pod's address
-	QuietFloor   time.Duration
-	QuietCeiling time.Duration
-	Ports        []int32  // none: the agent finds the listening ones
-	AtAnnounce   bool     // own hooks run at announce, not right before the stop
-	Containers   []string // none: chosen by their ports
-	Registries   []registry.Spec
-	Credentials  []corev1.VolumeProjection // the registries', as files below CredentialsDir
-	Framework    v1alpha1.Framework
+	Behind       *Behind       // the load balancer outside the cluster that may send for longest, if one may
+	// OutsideCeiling is the longest wait for it; zero: PeerCeiling holds.
+	OutsideCeiling time.Duration
+	QuietFloor     time.Duration
+	QuietCeiling   time.Duration
+	Ports          []int32  // none: the agent finds the listening ones
+	AtAnnounce     bool     // own hooks run at announce, not right before the stop
+	Containers     []string // none: chosen by their ports
+	Registries     []registry.Spec
+	Credentials    []corev1.VolumeProjection // the registries', as files below CredentialsDir
+	Framework      v1alpha1.Framework
 
 	Warnings []string
 }
@@ -101,6 +105,7 @@ func Resolve(pod *corev1.Pod, around Surroundings) (Policy, error) {
 	policy.Headless = slices.ContainsFunc(around.Headless, func(selector map[string]string) bool {
 		return len(selector) > 0 && labels.SelectorFromSet(selector).Matches(labels.Set(pod.Labels))
 	})
+	policy.Behind = slowest(pod, around.Balancers)
 	return policy, asked.apply(&policy)
 }
 

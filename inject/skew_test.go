@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/workload/balancer"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -100,6 +101,7 @@ func skewed(t *testing.T) map[string]*corev1.Pod {
 		"annotated": mustInject(t, annotated, Surroundings{}, settings),
 		"probed":    mustInject(t, probed, Surroundings{}, settings),
 		"by policy": mustInject(t, labelled("true"), around, settings),
+		"balanced":  mustInject(t, labelled("true"), Surroundings{Balancers: []Behind{{Balancer: balancer.Balancer{ToPods: true, Learns: balancer.Learns}}}}, settings),
 	}
 	if env := all["probed"].Spec.InitContainers[0].Env; len(env) != 2 || env[1].Value != `["--restart-grace=web/5s"]` {
 		t.Errorf("the agent is told in its environment %v", env)

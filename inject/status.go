@@ -17,6 +17,7 @@ type Status struct {
 	Skipped    string            `json:"skipped,omitempty"`
 	Mode       v1alpha1.Mode     `json:"mode,omitempty"`
 	Grace      *GraceStatus      `json:"grace,omitempty"`
+	Outside    string            `json:"outside,omitempty"` // the load balancer that is waited for, and how long
 	Containers []ContainerStatus `json:"containers,omitempty"`
 	Warnings   []string          `json:"warnings,omitempty"`
 }

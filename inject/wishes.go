@@ -71,10 +71,13 @@ func (w wishes) apply(policy *Policy) error {
 	}
 	budget := &policy.Budget
 	budget.Stop = w.stop.or(budget.Stop)
-	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value, w.peerCeiling.or(resolversNeed(policy)), consumersNeed(policy.Registries)))
+	budget.Confirm = w.maxWait.or(max(budget.Confirm, w.minWait.value, w.fallbackWait.value, w.peerCeiling.or(max(resolversNeed(policy), outsideNeeds(policy))), consumersNeed(policy.Registries)))
 	policy.MinWait = w.minWait.value
 	policy.FallbackWait = w.fallbackWait.or(min(termination.CarefulSleep, budget.Confirm))
 	policy.PeerCeiling = w.peerCeiling.value
+	if needs := outsideNeeds(policy); needs > termination.CarefulSleep && !w.peerCeiling.there() {
+		policy.OutsideCeiling = needs
+	}
 	policy.QuietFloor = w.quietFloor.or(min(termination.QuietFloor, w.quietCeiling.or(termination.QuietFloor)))
 	policy.QuietCeiling = w.quietCeiling.or(max(termination.QuietCeiling, policy.QuietFloor))
 	if policy.Mode == v1alpha1.ModeSleep {

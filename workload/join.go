@@ -69,7 +69,7 @@ func (s *Set) add(o *manifest.Object) {
 	switch o.Kind {
 	case "Service":
 		if o.APIVersion == "v1" {
-			s.Services = append(s.Services, newService(o))
+			s.Services = append(s.Services, newService(o, s))
 		}
 	case "PodDisruptionBudget":
 		s.PDBs = append(s.PDBs, &PDB{Object: o, Selector: o.Spec("selector")})

@@ -12,15 +12,16 @@ type Service struct {
 	Selector  *manifest.Node
 	Workloads []*Workload
 	Routes    []*manifest.Object // the Ingresses and Gateway routes that lead to it
+	Input     *Set
 
 	Headless    bool // it has no address that its pods share: clusterIP None, or for a single pod
 	MetricsOnly bool // all its ports are for scraping
 }
 
-func newService(o *manifest.Object) *Service {
+func newService(o *manifest.Object, in *Set) *Service {
 	selector := o.Spec("selector")
 	return &Service{
-		Object: o, Selector: selector,
+		Object: o, Selector: selector, Input: in,
 		Headless:    o.Spec("clusterIP").Str() == "None" || selector.Get(podNameLabel) != nil,
 		MetricsOnly: metricsOnly(o.Spec("ports")),
 	}

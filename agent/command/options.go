@@ -56,6 +56,7 @@ func (o *options) register(flags *flag.FlagSet) {
 	flags.DurationVar(&o.config.FallbackWait, "fallback-wait", o.config.FallbackWait, "least time until the drain when the routers could not be confirmed")
 	flags.BoolVar(&o.config.DirectPeers, "direct-peers", o.config.DirectPeers, "wait until each peer is silent over all its connections, even when the routers are confirmed")
 	flags.DurationVar(&o.config.PeerCeiling, "peer-ceiling", o.config.PeerCeiling, "longest wait for peers that go on sending")
+	flags.DurationVar(&o.config.OutsideCeiling, "outside-ceiling", o.config.OutsideCeiling, "longest wait for peers that may be a load balancer outside the cluster, if that is more")
 	flags.DurationVar(&o.config.Quiet.Floor, "quiet-floor", o.config.Quiet.Floor, "shortest time without a new connection")
 	flags.DurationVar(&o.config.Quiet.Ceiling, "quiet-ceiling", o.config.Quiet.Ceiling, "longest time without a new connection that is required")
 	flags.Func("restart-grace", "grace period of a container that a probe restarts, as `CONTAINER/PERIOD`; repeat for more (default: the pod's)", o.addRestart)

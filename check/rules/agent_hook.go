@@ -31,9 +31,32 @@ func agentOf(c *workload.Container) (agentHook, bool) {
 	if since == "" || c.Pod.Finite() || c.Pod.Pod.Get("hostNetwork").IsTrue() || !answers(c) {
 		return agentHook{}, false
 	}
-	grace, _ := c.Pod.Grace()
-	budget := termination.Default.Split(max(termination.Default.Grace, time.Duration(grace)*time.Second))
-	return agentHook{most: int64(budget.Hook() / time.Second), since: since, owns: c.PreStop != nil}, true
+	budget := admittedBudget(c.Pod)
+	return agentHook{most: seconds(budget.Hook()), since: since, owns: c.PreStop != nil}, true
+}
+
+// admittedBudget is the budget of a pod that gets the agent at admission: with room for the load
+// balancers that its Services ask for.
+func admittedBudget(w *workload.Workload) termination.Budget {
+	budget := termination.Default
+	for _, s := range w.Services {
+		for _, b := range balancersOf(s) {
+			if b.object == s.Object {
+				budget.Confirm = max(budget.Confirm, b.Bound())
+			}
+		}
+	}
+	grace, _ := w.Grace()
+	return budget.Split(max(budget.Needs(), time.Duration(grace)*time.Second))
+}
+
+// admittedGrace is how long a workload's pods live at most once they are made, in seconds.
+func admittedGrace(w *workload.Workload) int64 {
+	grace, _ := w.Grace()
+	if injected(w) {
+		grace = max(grace, seconds(admittedBudget(w).Grace))
+	}
+	return grace
 }
 
 // heldByAgent reports whether the agent holds a pod up until its routers have stopped.

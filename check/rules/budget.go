@@ -3,9 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"time"
 
-	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/report/budget"
 	"github.com/lameduck-dev/lameduck/workload"
 )
@@ -115,7 +113,7 @@ func losses(c *workload.Container, grace int64, routers []router) []string {
 	agent, byAgent := agentOf(c)
 	if byAgent {
 		wait = agent.most
-		grace = max(grace, admitted(agent))
+		grace = max(grace, admitted(agent, c.Pod))
 	}
 	stop := min(wait, grace)
 	serving := false
@@ -161,11 +159,11 @@ func losses(c *workload.Container, grace int64, routers []router) []string {
 
 // admitted is the grace period that a pod has at least once admission gave it the agent; 0 if the
 // manifest holds the agent.
-func admitted(a agentHook) int64 {
+func admitted(a agentHook, w *workload.Workload) int64 {
 	if a.since == "" {
 		return 0
 	}
-	return int64(termination.Default.Grace / time.Second)
+	return admittedGrace(w)
 }
 
 // finishes is what a container has to do for nothing to be lost, where the input does not say

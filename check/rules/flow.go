@@ -2,13 +2,14 @@ package rules
 
 import (
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/registry/caches"
 	dubboqos "github.com/lameduck-dev/lameduck/registry/dubbo"
 	"github.com/lameduck-dev/lameduck/registry/eureka"
 	"github.com/lameduck-dev/lameduck/workload"
+	"github.com/lameduck-dev/lameduck/workload/balancer"
 )
 
 // router is something that sends to the pods, and how long it was seen to go on after a pod began
@@ -22,11 +23,10 @@ type router struct {
 
 // How long routers were seen to go on sending, in seconds.
 const (
-	kubeProxyTime  = 1
-	ingressTime    = 2
-	balancerTime   = 20
-	appGatewayTime = 90
-	dnsTime        = 30
+	kubeProxyTime = 1
+	ingressTime   = 2
+	balancerTime  = int64(balancer.Learns / time.Second)
+	dnsTime       = 30
 )
 
 // routersOf are the routers that the input shows.
@@ -80,25 +80,17 @@ func routersOf(w *workload.Workload) []router {
 // balancerOf is the load balancer that sends to a Service's pods or their
 // nodes, nil for none.
 func balancerOf(s *workload.Service) *router {
-	const seen = "6 to 12 s seen on GKE, about 19 s on an ALB"
-	for _, route := range s.Routes {
-		class := route.Spec("ingressClassName").Str() + route.Annotation("kubernetes.io/ingress.class")
-		if contains(class, "application-gateway") {
-			return &router{"Application Gateway", appGatewayTime, "its manual asks for a wait of 90 s", s}
+	var slowest *router
+	for _, b := range balancersOf(s) {
+		took := max(balancerTime, seconds(b.Sends()))
+		if slowest == nil || took > slowest.seconds {
+			slowest = &router{b.Name, took, b.whySoLong(), s}
 		}
 	}
-	switch {
-	case s.Spec("type").Str() == "LoadBalancer", ipTargets(s) != nil, negTargets(s):
-		return &router{"load balancer", balancerTime, seen, s}
+	if slowest == nil && s.Spec("type").Str() == "LoadBalancer" {
+		return &router{"load balancer", balancerTime, balancerSeen, s}
 	}
-	return nil
-}
-
-// negTargets reports whether Google's load balancer sends to the pods'
-// addresses (network endpoint groups).
-func negTargets(s *workload.Service) bool {
-	neg := s.Annotation("cloud.google.com/neg")
-	return strings.Contains(neg, "exposed_ports") || strings.Contains(neg, `"ingress": true`) || strings.Contains(neg, `"ingress":true`)
+	return slowest
 }
 
 // meshProxy is a proxy that a mesh injects beside the containers, and that

@@ -7,8 +7,8 @@ import (
 )
 
 // healthCheckTime is how long cloud load balancers take to stop sending to a
-// node that has no pod any more, in seconds: two or three checks, 5 to 10 s
-// apart.
+// node that has no pod any more, in seconds, where nothing says how they are set up: two or three
+// checks, 5 to 10 s apart.
 const healthCheckTime = 15
 
 var localTrafficWait = &check.Rule{
@@ -24,6 +24,7 @@ var localTrafficWait = &check.Rule{
 		if at.Str() != "Local" || s.Spec("type").Str() != "LoadBalancer" {
 			return
 		}
+		takes := healthTime(s)
 		for _, w := range s.Workloads {
 			if heldByAgent(w) || w.Finite() {
 				continue
@@ -33,8 +34,8 @@ var localTrafficWait = &check.Rule{
 				if c.PreStop == nil || !s.Reaches(c) || !onlyWaits(c.PreStop) || waitsByItself(c) {
 					continue
 				}
-				if wait, node := c.PreStop.Wait(); wait < healthCheckTime {
-					p.Report(w.Object, node, "container %s waits %d s; the load balancer of Service %s takes about %d s to leave the node", c.Name, wait, s.Name, healthCheckTime)
+				if wait, node := c.PreStop.Wait(); wait < takes {
+					p.Report(w.Object, node, "container %s waits %d s; the load balancer of Service %s takes about %d s to leave the node", c.Name, wait, s.Name, takes)
 				}
 			}
 		}

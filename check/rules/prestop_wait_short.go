@@ -84,7 +84,7 @@ func waitsLocally(c *workload.Container, s *workload.Service) bool {
 		return false
 	}
 	wait, _ := c.PreStop.Wait()
-	return wait < healthCheckTime
+	return wait < healthTime(s)
 }
 
 // neverRuns reports whether a hook fails in any case, which other rules report.

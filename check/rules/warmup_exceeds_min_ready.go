@@ -70,3 +70,10 @@ func warmup(in *workload.Set, w *workload.Workload) (seconds int64, where string
 	}
 	return 0, ""
 }
+
+// targetGroupAttributes are the annotations of the AWS load balancer
+// controller, on Ingress and Service.
+var targetGroupAttributes = []string{
+	"alb.ingress.kubernetes.io/target-group-attributes",
+	"service.beta.kubernetes.io/aws-load-balancer-target-group-attributes",
+}

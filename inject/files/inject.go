@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/lameduck-dev/lameduck/inject"
 	"github.com/lameduck-dev/lameduck/manifest"
@@ -46,7 +47,7 @@ func Inject(files []*manifest.File, options Options) ([]string, []Report, error)
 	if err := options.Settings.Validate(); err != nil {
 		return nil, nil, err
 	}
-	in := &input{options: options, namespaces: map[string]map[string]string{}, policies: map[string][]v1alpha1.DrainPolicy{}, headless: map[string][]map[string]string{}}
+	in := &input{options: options, namespaces: map[string]map[string]string{}, policies: map[string][]v1alpha1.DrainPolicy{}, services: map[string][]corev1.Service{}, ingresses: map[string][]networkingv1.Ingress{}}
 	total := 0
 	for _, file := range files {
 		for _, object := range file.Objects {
@@ -80,7 +81,8 @@ type input struct {
 	options    Options
 	namespaces map[string]map[string]string // labels
 	policies   map[string][]v1alpha1.DrainPolicy
-	headless   map[string][]map[string]string // selectors of the headless Services
+	services   map[string][]corev1.Service
+	ingresses  map[string][]networkingv1.Ingress
 	reports    []Report
 	errs       []error
 }
@@ -99,14 +101,23 @@ func (in *input) index(object *manifest.Object) {
 			return
 		}
 		in.namespaces[ns.Name] = ns.Labels
-	case kind == "Service" && version == "v1" && object.Spec("clusterIP").Str() == corev1.ClusterIPNone:
+	case kind == "Service" && version == "v1":
 		var service corev1.Service
 		if err := decode(object.Root, &service); err != nil {
-			in.fail(object, object.Root, fmt.Errorf("reading the Service: %w", err))
-			return
+			if object.Spec("clusterIP").Str() == corev1.ClusterIPNone {
+				in.fail(object, object.Root, fmt.Errorf("reading the Service: %w", err))
+			}
+			return // another one's errors don't matter to pods
 		}
 		namespace := in.namespace(service.Namespace)
-		in.headless[namespace] = append(in.headless[namespace], service.Spec.Selector)
+		in.services[namespace] = append(in.services[namespace], service)
+	case kind == "Ingress" && version == networkingv1.SchemeGroupVersion.String():
+		var ingress networkingv1.Ingress
+		if err := decode(object.Root, &ingress); err != nil {
+			return
+		}
+		namespace := in.namespace(ingress.Namespace)
+		in.ingresses[namespace] = append(in.ingresses[namespace], ingress)
 	case kind == "DrainPolicy" && version == v1alpha1.GroupVersion.String():
 		var policy v1alpha1.DrainPolicy
 		for _, unknown := range fields.Check(object.Root, reflect.TypeFor[v1alpha1.DrainPolicy]()) {

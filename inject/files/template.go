@@ -113,7 +113,8 @@ func values(pod *corev1.Pod) (map[string]any, error) {
 }
 
 func (in *input) around(namespace string) inject.Surroundings {
-	around := inject.Surroundings{NamespaceLabels: in.namespaces[namespace], Policies: in.policies[namespace], Headless: in.headless[namespace], Rights: inject.PolicyRights{Any: true}}
+	around := inject.Surroundings{NamespaceLabels: in.namespaces[namespace], Policies: in.policies[namespace], Rights: inject.PolicyRights{Any: true}}
+	around.Serve(in.services[namespace], in.ingresses[namespace])
 	if _, said := around.NamespaceLabels[inject.Label]; in.options.All && !said {
 		around.NamespaceLabels, around.Because = map[string]string{inject.Label: "true"}, "--all"
 	}

@@ -73,6 +73,7 @@ func newController() *cobra.Command {
 	f.BoolVar(&o.BarrierTwice, "barrier-twice", false, "have every node acknowledge two writes; for clusters whose kube-proxy and kubelet are a minor version or more apart")
 	f.StringArrayVar(&registries, "registry-server", nil, registryServerHelp)
 	f.StringArrayVar(&o.RegistrySecrets, "registry-secret", nil, registrySecretHelp)
+	f.BoolVar(&o.Ingresses, "ingresses", false, ingressesHelp)
 	f.TextVar(&level, "log-level", slog.LevelInfo, "lowest level to log: debug, info, warn or error")
 	return cmd
 }

@@ -33,9 +33,10 @@ Exit codes:
      installation; nothing written
   2  wrong usage`
 
-// What both the installation and the controller are told about registries.
+// What both the installation and the controller are told.
 const (
 	registryServerHelp = `registry that DrainPolicies may name, and in which the controller clears what withdrawals left behind, such as "nacos server=nacos.infra:8848 secret=nacos"; the Secret is in the controller's namespace; repeatable (default: none)`
+	ingressesHelp      = "read Ingresses, and give pods the time that the load balancers outside the cluster take that these ask for; those of Services are read in any case"
 	registrySecretHelp = "NAMESPACE/NAME of a Secret that DrainPolicies of that namespace may name, besides those called lameduck-...; repeatable"
 )
 
@@ -80,6 +81,7 @@ func newInstall(build Build) *cobra.Command {
 	f.StringSliceVar(&flags.options.WebhookFrom, "webhook-from", nil, "CIDR of the API servers: a NetworkPolicy lets only them reach the webhook (default: everyone may); repeatable")
 	f.StringArrayVar(&flags.options.RegistryServers, "registry-server", nil, registryServerHelp)
 	f.StringArrayVar(&flags.options.RegistrySecrets, "registry-secret", nil, registrySecretHelp)
+	f.BoolVar(&flags.options.Ingresses, "ingresses", false, ingressesHelp)
 	f.BoolVar(&flags.options.HostNetwork, "host-network", false, "have the controller listen at its nodes' addresses: for API servers that reach nodes but not pods")
 	f.IntVar(&flags.options.Ports.Webhook, "webhook-port", deploy.DefaultPorts.Webhook, "port of the webhook, which API servers call; the nodes' firewall must let it through")
 	f.IntVar(&flags.options.Ports.Hub, "hub-port", deploy.DefaultPorts.Hub, "port of the hub, which pods call")
