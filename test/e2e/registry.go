@@ -82,6 +82,9 @@ func (e *Env) runRegistry(ctx context.Context, s stack, protection Protection) (
 	if err != nil {
 		return nil, err
 	}
+	if protection == Lameduck {
+		e.sayLosses(result)
+	}
 	return judge(result, nil), nil
 }
 
