@@ -44,6 +44,9 @@ func strip(pod *corev1.Pod, status *Status) error {
 	if len(spec.Volumes) == 0 {
 		spec.Volumes = nil
 	}
+	if status != nil && status.Drain != "" && pod.Annotations[istioConfig] == status.Drain {
+		delete(pod.Annotations, istioConfig)
+	}
 	delete(pod.Annotations, StatusAnnotation)
 	return nil
 }

@@ -37,7 +37,7 @@ func planAll(pod *corev1.Pod, policy *Policy, before *Status) []plan {
 		if c.Lifecycle != nil {
 			p.was = c.Lifecycle.PreStop
 		}
-		if !slices.Contains(chosen, c.Name) {
+		if !slices.Contains(chosen, c.Name) && !isMeshProxy(c.Name) {
 			p.why = "no port and no network probe: name it in annotation " + ContainersAnnotation + " to hook it"
 			plans = append(plans, p)
 			continue
@@ -60,11 +60,15 @@ func planAll(pod *corev1.Pod, policy *Policy, before *Status) []plan {
 }
 
 // containersWithPorts are the ordinary containers that declare a port or are probed on one;
-// if there is none, all of them, since declaring ports is for information only.
+// if there is none, all of them, since declaring ports is for information only. A mesh's proxy always
+// has some, which says nothing about the application beside it.
 func containersWithPorts(spec *corev1.PodSpec) []string {
 	var with, all []string
 	for i := range spec.Containers {
 		c := &spec.Containers[i]
+		if isMeshProxy(c.Name) {
+			continue
+		}
 		all = append(all, c.Name)
 		if len(c.Ports) > 0 || probesPort(c.ReadinessProbe) || probesPort(c.LivenessProbe) || probesPort(c.StartupProbe) {
 			with = append(with, c.Name)

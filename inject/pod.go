@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
@@ -96,7 +97,7 @@ func Pod(pod *corev1.Pod, around Surroundings, settings Settings) (Result, error
 	if err := annotate(work, status); err != nil {
 		return result, err
 	}
-	result.Skipped = status.Skipped
+	result.Skipped, result.Warnings = status.Skipped, status.Warnings
 	for _, c := range status.Containers {
 		switch note := "container " + c.Name + ": " + c.Note; {
 		case c.Note == "":
@@ -152,6 +153,15 @@ func inject(pod *corev1.Pod, policy Policy, settings Settings, status *Status, b
 		changes = append(changes, "told the agent of the "+status.Outside)
 	}
 
+	drain, tooShort := meshDrain(pod, plans, policy.Budget.Stop)
+	if drain != "" {
+		metav1.SetMetaDataAnnotation(&pod.ObjectMeta, istioConfig, drain)
+		status.Drain = drain
+		changes = append(changes, "set annotation "+istioConfig+": "+drain)
+	}
+	if tooShort != "" {
+		status.Warnings = append(status.Warnings, tooShort)
+	}
 	for i := range plans {
 		if p := &plans[i]; p.hook {
 			p.apply(&pod.Spec.Containers[p.index], policy, settings)

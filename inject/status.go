@@ -18,6 +18,7 @@ type Status struct {
 	Mode       v1alpha1.Mode     `json:"mode,omitempty"`
 	Grace      *GraceStatus      `json:"grace,omitempty"`
 	Outside    string            `json:"outside,omitempty"` // the load balancer that is waited for, and how long
+	Drain      string            `json:"drain,omitempty"`   // what annotation proxy.istio.io/config was given
 	Containers []ContainerStatus `json:"containers,omitempty"`
 	Warnings   []string          `json:"warnings,omitempty"`
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -57,6 +58,30 @@ func admittedGrace(w *workload.Workload) int64 {
 		grace = max(grace, seconds(admittedBudget(w).Grace))
 	}
 	return grace
+}
+
+// longestHold is the container that its manifest holds up longest, by a hook that waits or by the agent,
+// and for how many seconds at most. Pods that get the agent at admission have it in the mesh's proxy
+// too: then it is none.
+func longestHold(w *workload.Workload) (seconds int64, c *workload.Container) {
+	if injected(w) {
+		return 0, nil
+	}
+	seconds, c = w.LongestWait()
+	for _, each := range w.Containers {
+		if agent, ok := agentOf(each); ok && (c == nil || agent.most > seconds) {
+			seconds, c = agent.most, each
+		}
+	}
+	return seconds, c
+}
+
+// waitsFor says how long a container is held up, in words.
+func waitsFor(c *workload.Container, seconds int64) string {
+	if _, byAgent := agentOf(c); byAgent {
+		return fmt.Sprintf("has lameduck's agent, which waits up to %d s", seconds)
+	}
+	return fmt.Sprintf("waits %d s", seconds)
 }
 
 // heldByAgent reports whether the agent holds a pod up until its routers have stopped.

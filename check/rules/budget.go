@@ -24,10 +24,11 @@ func Budget(w *workload.Workload) budget.Budget {
 		b.Pods = append(b.Pods, spans(c, grace))
 		b.Losses = append(b.Losses, losses(c, grace, routers)...)
 		wait, _ := c.PreStop.Wait()
+		admittedToo := false // the mesh's proxy gets the agent as well
 		if agent, ok := agentOf(c); ok {
-			wait = agent.most
+			wait, admittedToo = agent.most, agent.since != ""
 		}
-		if injected && min(wait, grace) > mesh.gone {
+		if injected && !admittedToo && min(wait, grace) > mesh.gone {
 			b.Losses = append(b.Losses, fmt.Sprintf("%d to %d s: %s, through which container %s is reached, is gone%s", mesh.gone, min(wait, grace), mesh.name, c.Name, unless(mesh)))
 		}
 		b.Conditions = append(b.Conditions, finishes(c)...)

@@ -37,7 +37,7 @@ var istioDrain = &check.Rule{
 		if !ok {
 			return
 		}
-		wait, c := w.LongestWait()
+		wait, c := longestHold(w)
 		if c == nil || wait <= m.gone {
 			return
 		}
@@ -45,7 +45,7 @@ var istioDrain = &check.Rule{
 		if istioLeavesQuiet(w) {
 			what = "may leave after"
 		}
-		d := p.Report(w.Object, m.at, "the proxy %s %d s, container %s waits %d s", what, m.gone, c.Name, min(wait, grace))
+		d := p.Report(w.Object, m.at, "the proxy %s %d s, container %s %s", what, m.gone, c.Name, waitsFor(c, min(wait, grace)))
 		if !m.sure {
 			d.As(findings.Warning, findings.Possible)
 		}

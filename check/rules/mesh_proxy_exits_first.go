@@ -16,12 +16,12 @@ var meshProxyExitsFirst = &check.Rule{
 	Source: "https://linkerd.io/2/tasks/graceful-shutdown/, https://docs.dapr.io/reference/arguments-annotations-overview/",
 	Workload: func(p *check.Pass, w *workload.Workload) {
 		m, ok := meshOf(w)
-		wait, c := w.LongestWait()
+		wait, c := longestHold(w)
 		if !ok || m.name == "istio-proxy" || c == nil || wait <= m.gone {
 			return // istio-drain reports Istio's
 		}
 		grace, _ := w.Grace()
-		p.Report(w.Object, m.at, "%s stops after %d s, container %s waits %d s", m.name, m.gone, c.Name, min(wait, grace)).
+		p.Report(w.Object, m.at, "%s stops after %d s, container %s %s", m.name, m.gone, c.Name, waitsFor(c, min(wait, grace))).
 			Do("Inject the proxy as a native sidecar, or set the annotation %s to at least %d seconds.", m.raise, min(wait, grace))
 	},
 }

@@ -41,14 +41,14 @@ var proxyExitsFirst = &check.Rule{
 				if !strings.HasSuffix(c.ImageRepo(), proxy.image) || c.PreStop != nil || proxy.flag != "" && delayed(c, proxy.flag) || receives(c) {
 					continue
 				}
-				wait, waiting := w.LongestWait()
+				wait, waiting := longestHold(w)
 				switch {
 				case proxy.flag != "" && proxy.drain == 0:
 					p.Report(w.Object, c.Node.Get("name"), "container %s ends on SIGTERM at once, beside the application that needs it", c.Name).
 						Do("Make it a native sidecar (an init container with restartPolicy: Always), or add --%s as long as the application's stop.", proxy.flag)
 				case waiting != nil && wait > proxy.drain:
 					grace, _ := w.Grace()
-					p.Report(w.Object, c.Node.Get("name"), "container %s stops %d s after SIGTERM, container %s waits %d s", c.Name, proxy.drain, waiting.Name, min(wait, grace)).
+					p.Report(w.Object, c.Node.Get("name"), "container %s stops %d s after SIGTERM, container %s %s", c.Name, proxy.drain, waiting.Name, waitsFor(waiting, min(wait, grace))).
 						As(findings.Warning, findings.Likely).
 						Do("Make it a native sidecar (an init container with restartPolicy: Always), or give it a preStop hook that waits as long as the application's.")
 				}
