@@ -107,6 +107,8 @@ var house = []string{
 	"manifest/growthtest",
 	"buildinfo",
 
+	"graceful",
+	"graceful/backlog",
 	"graceful/termination",
 }
 
