@@ -38,7 +38,7 @@ images: ## the three images as archives in out/, for a cluster of yours
 fast: vet unit lint generated ## all that needs no cluster
 
 vet: ## go vet, every module, with the build tags of the larger tests too
-	@for m in $(MODULES); do echo "vet $$m"; ($(IN) && go vet ./... && go vet -tags cluster,registries,nightly ./...); done
+	@for m in $(MODULES); do echo "vet $$m"; ($(IN) && go vet ./... && go vet -tags cluster,registries,routers,nightly ./...); done
 
 unit: ## unit tests and fuzz seeds with the race detector
 	@for m in $(MODULES); do echo "test $$m"; ($(IN) && go test -race -timeout 20m ./...); done
@@ -70,9 +70,10 @@ cluster-test: ## the short proofs on a real cluster: low rates, nothing may be l
 	@hack/deps.sh
 	@go test -tags cluster -count=1 -timeout 25m -v ./test/e2e
 
-contract-test: ## each registry's client against the real servers, which it builds and starts on this machine
+contract-test: ## the clients of registries and routers against the real programs, which it builds and starts on this machine
 	@hack/deps.sh --registries
-	@go test -tags registries -count=1 -timeout 25m -p 3 ./test/contract/...
+	@hack/deps.sh --routers
+	@go test -tags registries,routers -count=1 -timeout 25m -p 3 ./test/contract/...
 
 registries-test: ## all tests against real registries, the long ones too
 	@hack/deps.sh --registries

@@ -39,6 +39,7 @@ var house = []string{
 	"controller",
 	"controller/webhook",
 	"controller/hub",
+	"controller/routers",
 	"controller/peers",
 	"controller/dns",
 	"controller/view",
@@ -96,6 +97,11 @@ var house = []string{
 	"registry",
 	"registry/caches",
 	"registry/wire",
+
+	"router/traefik",
+	"router/envoy",
+	"router/haproxy",
+	"router",
 
 	"workload",
 	"workload/shell",

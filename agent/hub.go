@@ -25,6 +25,8 @@ const (
 	// listenEvery is the pause between calls of an agent that knows its answer, where the hub does
 	// not hold them. It goes on asking: a confirmation may be taken back, the grace period shortened.
 	listenEvery = time.Second
+	// newsEvery is the pause between calls where the hub answers as soon as routers say something else.
+	newsEvery = 200 * time.Millisecond
 	// notYetFor is how long a hub's "not yet" stands when nothing more is heard from it. A new
 	// leader takes the lease over within 6 s, and answers a few calls later.
 	notYetFor = 10 * time.Second
@@ -134,12 +136,16 @@ func (k *asker) pass(ctx context.Context, a answer) bool {
 // run asks until ctx is over. The first calls do not wait: they announce, and bring the real grace
 // period at once.
 func (k *asker) run(ctx context.Context) {
-	pause, question := firstPause, hubapi.Question{}
+	pause, question, news := firstPause, hubapi.Question{}, uint64(0)
 	for {
+		question.News = news
 		began := time.Now()
 		a := k.once(ctx, question)
 		if !k.pass(ctx, a) {
 			return
+		}
+		if a.News != nil {
+			news = *a.News
 		}
 		known, _ := a.judge(time.Since(k.start))
 		held := time.Since(began) >= question.Wait/2 // as it was asked to
@@ -156,7 +162,11 @@ func (k *asker) run(ctx context.Context) {
 				break
 			}
 			if pause = firstPause; !held || began.Sub(k.start) < listenEvery {
-				sleepUntil(ctx, time.Now().Add(listenEvery))
+				again := listenEvery
+				if a.News != nil {
+					again = newsEvery
+				}
+				sleepUntil(ctx, time.Now().Add(again))
 			}
 			continue
 		case known == waiting && (a.GraceSeconds > 0 || time.Since(k.start) >= patience):
@@ -203,6 +213,7 @@ func (r *run) hearAnswer(a answer) {
 		case r.watch.peers.dnsForgot.IsZero():
 			r.watch.peers.dnsForgot = now
 		}
+		r.watch.peers.hearRouters(a.Routers, now)
 		r.writeRoll(true)
 	}
 	if known == waiting {

@@ -3,11 +3,9 @@ package agent
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/bits"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
@@ -37,6 +35,7 @@ type peers struct {
 	sent bool      // one was seen by more than what the kernel remembers of it
 	// dnsForgot is since when the cluster's DNS has forgotten the pod; zero: it may know it.
 	dnsForgot time.Time
+	words     []*word // of the routers that were asked
 }
 
 type peer struct {
@@ -46,6 +45,7 @@ type peer struct {
 	earlier     time.Duration         // between two requests before the hook began, at the most; 0: not known
 	class       termination.PeerClass // from the hub; unknown before
 	name        string                // of its pod
+	word        *word                 // what it said as a router; nil: it was not asked, or did not answer
 }
 
 // peerFloor is the least silence that shows that a peer which could know the pod's address has
@@ -73,13 +73,23 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 			return false
 		}
 	}
-	return true
+	return !p.unseen(now, late)
 }
 
 // forgot reports whether the peer's silence shows that it has forgotten the pod. While DNS may know the
 // address, that of one that goes by DNS shows nothing: the next answer may come from another server's
 // cache, and bring the address back. Then it has unknownQuiet to look the name up once more.
+//
+// A router that was asked knows better: while it says that it sends, its silence shows nothing either, and
+// once it says that it does not, a short silence is enough.
 func (p *peer) forgot(now, dnsForgot, from time.Time) bool {
+	switch {
+	case p.word == nil:
+	case !p.word.gone, now.Sub(p.word.at) < afterWord:
+		return false
+	case now.Sub(p.last) >= afterWord:
+		return true
+	}
 	if p.class != termination.PeerResolver {
 		return p.silent(now, peerFloor, from)
 	}
@@ -121,38 +131,6 @@ func (p *peers) list() (addresses []netip.Addr, all bool) {
 	told := func(address netip.Addr) int { return min(len(p.seen[address].class), 1) }
 	slices.SortFunc(addresses, func(a, b netip.Addr) int { return cmp.Or(told(a)-told(b), a.Compare(b)) })
 	return addresses[:min(len(addresses), hubapi.MaxPeers)], all
-}
-
-// waitedFor names the peers that may know the pod's address, with their last requests since start.
-func (p *peers) waitedFor(start time.Time) string {
-	const named = 3
-	var texts []string
-	others := 0
-	for _, address := range slices.SortedFunc(maps.Keys(p.seen), netip.Addr.Compare) {
-		one := p.seen[address]
-		switch {
-		case !one.class.MayKnow():
-		case len(texts) == named:
-			others++
-		default:
-			name, class := one.name, string(one.class)
-			if name == "" {
-				name = address.String()
-			}
-			if class == "" {
-				class = "unknown"
-			}
-			when := "until " + seconds(one.last.Sub(start))
-			if one.last.Before(start) {
-				when = "last " + seconds(start.Sub(one.last)) + " before"
-			}
-			texts = append(texts, fmt.Sprintf("%s (%s) sent %s", name, class, when))
-		}
-	}
-	if others > 0 {
-		texts = append(texts, fmt.Sprintf("and %d more peers", others))
-	}
-	return strings.Join(texts, ", ")
 }
 
 // request notes a request, or several at once.

@@ -120,7 +120,8 @@ func (r *run) waited(now time.Time, late bool) {
 	case r.hub.known == confirmed && !r.hub.unserved && !r.watch.peers.anyone():
 		o.Peers = "no peer was seen"
 	case r.hub.known == confirmed:
-		o.Peers = r.watch.peers.waitedFor(r.start)
+		o.Peers = r.describePeers()
+		r.addWords()
 	}
 	if r.hub.now(now) == failed {
 		r.addFact(termination.Unreachable, "hub", r.hub.err.Error())

@@ -206,8 +206,11 @@ func (w *watch) requests(look sockets.Look) {
 		}
 		f := w.flows[c.ID]
 		doing := f.state(c, w.pace)
-		if doing == idle && w.answering(c) {
+		switch {
+		case doing == idle && w.answering(c):
 			doing = answering
+		case doing == opened && w.peers.unused(c.Peer, w.last):
+			doing = idle
 		}
 		if doing == idle {
 			continue

@@ -34,6 +34,7 @@ import (
 	"github.com/lameduck-dev/lameduck/agent/seal"
 	"github.com/lameduck-dev/lameduck/controller/certs"
 	"github.com/lameduck-dev/lameduck/controller/peers"
+	"github.com/lameduck-dev/lameduck/controller/routers"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/controller/webhook"
 	"github.com/lameduck-dev/lameduck/inject"
@@ -121,6 +122,8 @@ func Run(ctx context.Context, o Options) error {
 	defer giveUp(nil)
 	lead.clientset, lead.cache, lead.refuse = clientset, manager.GetCache(), giveUp
 	lead.events = manager.GetEventRecorderFor("lameduck")
+	lead.routers = routers.New(peers.New(lead, lead), lead.nodes.has, o.Log)
+	defer lead.routers.Close()
 	if lead.election, err = lead.stand(); err != nil {
 		return err
 	}
@@ -190,12 +193,18 @@ func slimPod(object any) (any, error) {
 	slim.ManagedFields = nil
 	slim.Spec.NodeName, slim.Spec.ServiceAccountName = pod.Spec.NodeName, pod.Spec.ServiceAccountName
 	peers.Mark(slim, pod)
+	routers.Mark(slim, pod)
 	slim.Spec.RestartPolicy, slim.Spec.HostNetwork = pod.Spec.RestartPolicy, pod.Spec.HostNetwork
 	slim.Spec.OS, slim.Spec.NodeSelector = pod.Spec.OS, pod.Spec.NodeSelector
 	slim.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds
 	slim.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, PodIPs: pod.Status.PodIPs}
 	if !asksHub(pod) {
 		return slim, nil
+	}
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			slim.Status.Conditions = []corev1.PodCondition{{Type: condition.Type, Status: condition.Status, LastTransitionTime: condition.LastTransitionTime}}
+		}
 	}
 	for _, c := range pod.Spec.InitContainers {
 		if c.Name == inject.InitContainer {

@@ -29,6 +29,7 @@ import (
 	"github.com/lameduck-dev/lameduck/controller/hub"
 	"github.com/lameduck-dev/lameduck/controller/peers"
 	"github.com/lameduck-dev/lameduck/controller/restore"
+	"github.com/lameduck-dev/lameduck/controller/routers"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
@@ -46,11 +47,12 @@ type leader struct {
 	election  *election
 	refuse    context.CancelCauseFunc // ends this replica
 
-	view  *view.View
-	nodes nodes
-	pods  pods
-	hub   hubObjects
-	seen  []toolscache.InformerSynced // whether the above have seen everything that there was
+	view    *view.View
+	nodes   nodes
+	pods    pods
+	routers *routers.Asker
+	hub     hubObjects
+	seen    []toolscache.InformerSynced // whether the above have seen everything that there was
 
 	mu      sync.Mutex
 	leading *leading // nil while another replica leads
@@ -105,6 +107,7 @@ func (l *leader) lead(ctx context.Context, tenure *tenure) error {
 		Observer: l.metrics,
 		Recorder: restorer,
 		Peers:    peers.New(l, l),
+		Routers:  l.routers,
 		DNS:      &dns.Asker{Domain: dns.Domain("/etc/resolv.conf"), Servers: func() []netip.AddrPort { return l.view.ReadyAt("kube-system", "kube-dns", "dns-tcp") }},
 		Log:      l.options.Log,
 	})

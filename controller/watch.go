@@ -37,6 +37,7 @@ func (l *leader) watch(ctx context.Context) error {
 		{&discoveryv1.EndpointSlice{}, view.OnChange(l.sliceSet, l.sliceDropped)},
 		{&corev1.Node{}, view.OnChange(l.nodes.set, func(node *corev1.Node) { l.nodes.drop(node.Name) })},
 		{&corev1.Pod{}, view.OnChange(l.pods.set, l.pods.drop)},
+		{&corev1.Pod{}, view.OnChange(l.routers.Set, l.routers.Drop)},
 		{&corev1.Namespace{}, view.OnChange(l.namespaceChanged, func(*corev1.Namespace) {})},
 		{&v1alpha1.DrainPolicy{}, nil},
 	}

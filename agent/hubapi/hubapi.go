@@ -42,6 +42,7 @@ type Question struct {
 	Wait      time.Duration // how long the hub may hold its answer; in whole seconds
 	Confirmed bool          // see ConfirmRequest
 	Peers     []netip.Addr  // see ConfirmRequest
+	News      uint64        // see ConfirmRequest
 }
 
 // MaxPeers bounds how many peers one call asks about.
@@ -52,6 +53,20 @@ type Peer struct {
 	Address netip.Addr            `json:"address"`
 	Class   termination.PeerClass `json:"class,omitempty"`
 	Name    string                `json:"name,omitempty"` // namespace/name of its pod, if it is one
+}
+
+// MaxRouters bounds how many routers an answer tells of.
+const MaxRouters = 64
+
+// Router is what a router that was asked says about the pod. One that is left out could not be asked, or
+// said neither.
+type Router struct {
+	Name      string       `json:"name"` // namespace/name of its pod
+	Kind      string       `json:"kind"` // as in traefik
+	Addresses []netip.Addr `json:"addresses"`
+	// ForgotMillis is for how long it has said that it does not send to the pod, in milliseconds
+	// before the answer; nil: it says that it sends.
+	ForgotMillis *int64 `json:"forgotMillis,omitempty"`
 }
 
 // ConfirmRequest announces that the token's pod leaves, and asks whether its routers have
@@ -66,6 +81,9 @@ type ConfirmRequest struct {
 	// Peers are addresses that requests come from, at most MaxPeers: the hub is to say how each
 	// could know the pod's own address.
 	Peers []netip.Addr `json:"peers,omitempty"`
+	// News is that of the last answer: with Confirmed the hub also answers as soon as it has other news.
+	// Without it the hub asks no routers for this agent.
+	News *uint64 `json:"news,omitempty"`
 }
 
 // ConfirmResponse is the hub's answer: at once when confirmed or final, else when the wait is over.
@@ -88,7 +106,12 @@ type ConfirmResponse struct {
 	// Peers are those asked about, as far as the hub can tell their class. One that is left out may
 	// know the pod's address.
 	Peers []Peer `json:"peers,omitempty"`
-	Error string `json:"error,omitempty"`
+	// Routers are what the routers say that were asked: replicas of the pod's peers, and others that may
+	// know the pod's address.
+	Routers []Router `json:"routers,omitempty"`
+	// News numbers what DNS and the routers have said.
+	News  *uint64 `json:"news,omitempty"`
+	Error string  `json:"error,omitempty"`
 }
 
 // Check says why a pod may not stop on r; nil if it may. A bare "confirmed" is not believed: it

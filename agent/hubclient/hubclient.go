@@ -49,6 +49,7 @@ func (c *Client) Confirm(ctx context.Context, question hubapi.Question) (hubapi.
 	}
 	request := hubapi.ConfirmRequest{
 		Token: token, WaitSeconds: int(min(question.Wait, hubapi.MaxWait) / time.Second), Confirmed: question.Confirmed,
+		News:  &question.News,
 		Peers: question.Peers[:min(len(question.Peers), hubapi.MaxPeers)],
 	}
 	var response hubapi.ConfirmResponse

@@ -72,13 +72,17 @@ func (t *Termination) await(ctx context.Context) {
 }
 
 // hold returns when what its agent knows to be confirmed no longer holds, when the grace period has
-// become shorter, or when ctx is done.
-func (t *Termination) hold(ctx context.Context) {
+// become shorter, when there is other news than the agent has heard, or when ctx is done. An agent of a
+// version before does not say what it has heard.
+func (t *Termination) hold(ctx context.Context, heard *uint64) {
 	first := t.stands()
+	if heard == nil {
+		heard = first.News
+	}
 	for {
 		look := t.looksAgain()
 		now := t.stands()
-		if !now.Confirmed || now.GraceSeconds < first.GraceSeconds || now.DNSForgot != first.DNSForgot || look == nil {
+		if !now.Confirmed || now.GraceSeconds < first.GraceSeconds || *now.News != *heard || look == nil {
 			return
 		}
 		select {

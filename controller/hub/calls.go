@@ -43,15 +43,19 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 	}
 	t.enterCall()
 	defer t.leaveCall()
+	asked := readPeers(r.Peers)
+	if r.News != nil {
+		t.want(asked)
+	}
 	if r.Confirmed {
-		t.hold(ctx)
+		t.hold(ctx, r.News)
 	} else {
 		t.await(ctx)
 	}
 	if call.Err() != nil { // nobody is there to be answered
 		return refusal{call.Err().Error()}
 	}
-	classified := s.peers(context.WithoutCancel(ctx), t, r.Peers) // takes time: the answer is judged after it
+	classified := s.peers(context.WithoutCancel(ctx), t, asked) // takes time: the answer is judged after it
 	if s.hub.ctx.Err() != nil {
 		return refusal{errStopping.Error()}
 	}
@@ -64,10 +68,17 @@ func (s *Server) confirm(ctx context.Context, pod *corev1.Pod, r request) any {
 // it answers at the next call.
 const classify = 500 * time.Millisecond
 
-// peers classifies the peers that a call asks about; none if it can't read the list.
-func (s *Server) peers(ctx context.Context, t *Termination, asked json.RawMessage) []hubapi.Peer {
-	var addresses []netip.Addr
-	if len(asked) == 0 || s.hub.config.Peers == nil || json.Unmarshal(asked, &addresses) != nil || len(addresses) > hubapi.MaxPeers {
+// readPeers reads the peers that a call asks about; none if it can't read the list.
+func readPeers(asked json.RawMessage) (addresses []netip.Addr) {
+	if len(asked) == 0 || json.Unmarshal(asked, &addresses) != nil || len(addresses) > hubapi.MaxPeers {
+		return nil
+	}
+	return addresses
+}
+
+// peers classifies the peers that a call asks about.
+func (s *Server) peers(ctx context.Context, t *Termination, addresses []netip.Addr) []hubapi.Peer {
+	if len(addresses) == 0 || s.hub.config.Peers == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, classify)

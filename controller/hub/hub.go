@@ -90,7 +90,8 @@ type Config struct {
 	Observer Observer
 	Recorder Recorder
 	Peers    Peers
-	DNS      DNS // nil: nobody can be asked
+	DNS      DNS     // nil: nobody can be asked
+	Routers  Routers // nil: nobody can be asked
 	Log      *slog.Logger
 }
 

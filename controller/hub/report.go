@@ -21,6 +21,8 @@ const (
 	maxReports = 16
 	// maxSteps bounds a report: a phase is entered once.
 	maxSteps = 8
+	// maxWords bounds how many routers an Event names.
+	maxWords = 3
 	// maxMessage bounds an Event's message, in bytes.
 	maxMessage = 1024
 )
@@ -37,7 +39,8 @@ type reports struct {
 type report struct {
 	spent  time.Duration
 	phases []string
-	late   string // what its time was over for
+	late   string   // what its time was over for
+	words  []string // of routers that it waited for
 }
 
 var errReports = fmt.Errorf("this pod has sent %d reports already", maxReports)
@@ -60,8 +63,11 @@ func readReport(line told) (report, error) {
 		}
 	}
 	for _, fact := range line.Evidence {
-		if fact.Kind == termination.DeadlineReached {
+		switch {
+		case fact.Kind == termination.DeadlineReached:
 			r.late = clean(fact.Subject + " " + fact.Detail)
+		case fact.Kind == termination.RouterForgot && len(r.words) < maxWords:
+			r.words = append(r.words, clean(fact.Subject+" "+fact.Detail))
 		}
 	}
 	return r, nil
@@ -142,7 +148,7 @@ func (t *Termination) summary(due []report) (eventType, reason, message string) 
 		eventType, reason = corev1.EventTypeWarning, "LameDuckUnconfirmed"
 		parts = append(parts, "not confirmed: "+t.unconfirmedBy())
 	}
-	parts = append(parts, longest.phases...)
+	parts = append(append(parts, longest.words...), longest.phases...)
 	if late != "" {
 		eventType, reason = corev1.EventTypeWarning, "LameDuckLate"
 		parts = append(parts, "out of time: "+late)

@@ -14,6 +14,7 @@ type request struct {
 	Token       string          `json:"token"`
 	WaitSeconds *int            `json:"waitSeconds"`
 	Confirmed   bool            `json:"confirmed"`
+	News        *uint64         `json:"news"`
 	Peers       json.RawMessage `json:"peers"`
 	Records     json.RawMessage `json:"records"`
 	Timeline    json.RawMessage `json:"timeline"`

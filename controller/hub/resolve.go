@@ -7,7 +7,7 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// askEvery is the pause between two questions to the cluster's DNS.
+// askEvery is the pause between two questions to the cluster's DNS, and to its routers.
 const askEvery = time.Second
 
 // resolve asks the cluster's DNS, if a headless Service gives out the pod's address, until no client
@@ -38,7 +38,7 @@ func (t *Termination) resolve(ctx context.Context) {
 			defer t.mu.Unlock()
 			if ctx.Err() == nil {
 				t.resolved = true
-				t.wake()
+				t.tellAgents()
 			}
 			return
 		}

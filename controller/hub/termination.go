@@ -57,8 +57,9 @@ type Termination struct {
 	evidence []termination.Evidence
 	doubt    doubt // why the last answer did not confirm that state; zero: it did
 
-	resolving context.CancelFunc // ends the questions to DNS
+	resolving context.CancelFunc // ends the questions to DNS and to routers
 	resolved  bool               // no client can have the address from DNS any more
+	words     words
 
 	calls   int
 	reports reports
@@ -195,6 +196,7 @@ func (t *Termination) conclude(f found) {
 		var ctx context.Context
 		ctx, t.resolving = context.WithCancel(t.hub.ctx)
 		t.hub.working.Go(func() { t.resolve(ctx) })
+		t.hub.working.Go(func() { t.askRouters(ctx) })
 	} else {
 		t.enter(unconfirmed)
 	}
@@ -211,12 +213,13 @@ func (t *Termination) endFollower() {
 	}
 }
 
-// endResolving takes back what DNS has shown; the mutex is held.
+// endResolving takes back what DNS and routers have shown; the mutex is held.
 func (t *Termination) endResolving() {
 	if t.resolving != nil {
 		t.resolving()
 	}
-	t.resolved = false
+	t.resolved, t.words.said = false, nil
+	t.words.news++
 }
 
 // noteEvidence keeps what is known so far, for calls that come before the end of the following.
@@ -287,8 +290,10 @@ func (t *Termination) stands() standing {
 		Nodes:        t.nodes,
 		GraceSeconds: int64(t.grace / time.Second),
 		DNSForgot:    t.resolved,
+		News:         new(t.words.news),
 	}}
 	if now.Confirmed {
+		now.Routers = t.routersSay()
 		now.rests = t.watch.State().Rests
 	}
 	now.Final = now.Confirmed || t.state == unconfirmed || t.state == gone

@@ -70,6 +70,15 @@ func (c *Classifier) Classify(ctx context.Context, target Target, addresses []ne
 	return classified
 }
 
+// MayRead reports whether a ServiceAccount may read the addresses of a namespace's pods; ok is false where
+// that could not be found out.
+func (c *Classifier) MayRead(ctx context.Context, accountNamespace, account, namespace string) (may, ok bool) {
+	if c.rights == nil {
+		return false, false
+	}
+	return c.rights.may(ctx, right{accountNamespace, account, namespace})
+}
+
 // strongest is the class of the pod that must be waited for, if several have had the address.
 func (c *Classifier) strongest(ctx context.Context, target Target, pods []Pod) (class termination.PeerClass, name string) {
 	for i, pod := range pods {
@@ -87,10 +96,8 @@ func (c *Classifier) class(ctx context.Context, target Target, pod Pod) terminat
 		return pod.Class
 	case target.Headless:
 		return termination.PeerResolver
-	case c.rights == nil:
-		return termination.PeerUnknown
 	}
-	may, ok := c.rights.may(ctx, right{pod.Namespace, pod.ServiceAccount, target.Namespace})
+	may, ok := c.MayRead(ctx, pod.Namespace, pod.ServiceAccount, target.Namespace)
 	switch {
 	case !ok:
 		return termination.PeerUnknown

@@ -2,11 +2,11 @@ package peers
 
 import (
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/lameduck-dev/lameduck/graceful/termination"
+	"github.com/lameduck-dev/lameduck/router"
 )
 
 // programs are known by a container's name, or by the end of its image's path. A proxy, here, gets
@@ -77,17 +77,5 @@ func ClassOf(pod *corev1.Pod) termination.PeerClass {
 }
 
 func runs(c corev1.Container, class termination.PeerClass) bool {
-	image := "/" + imagePath(c.Image)
-	return slices.ContainsFunc(programs[class], func(program string) bool {
-		return c.Name == program || strings.HasSuffix(image, "/"+program)
-	})
-}
-
-// imagePath is an image's name without tag and digest.
-func imagePath(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if tag := strings.LastIndexByte(image, ':'); tag > strings.LastIndexByte(image, '/') {
-		image = image[:tag]
-	}
-	return image
+	return slices.ContainsFunc(programs[class], func(program string) bool { return router.Runs(&c, program) })
 }

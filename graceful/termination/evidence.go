@@ -12,6 +12,7 @@ const (
 	BarrierPassed   Kind = "BarrierPassed"   // a node's kube-proxy has programmed that change; subject: node
 	BarrierMissed   Kind = "BarrierMissed"   // a node did not answer within the barrier's bound; subject: node
 	RegistryOut     Kind = "RegistryOut"     // a registry read back without the instance; subject: registry
+	RouterForgot    Kind = "RouterForgot"    // a router says that it sends to the pod no more; subject: its pod and kind
 	Quiet           Kind = "Quiet"           // no new inbound connection for a window; detail: the window
 	Drained         Kind = "Drained"         // no connection was busy
 	HookDone        Kind = "HookDone"        // the pod's own preStop hook ended; detail: its result

@@ -43,6 +43,7 @@ type App struct {
 	Command     []string // instead of the test application
 	Account     string   // ServiceAccount; default: the namespace's own
 	Headless    bool     // its Service has no address of its own
+	Annotations map[string]string
 }
 
 func (a App) labels() map[string]string { return map[string]string{"app": a.Name} }
@@ -106,7 +107,7 @@ func (a App) deployment() *appsv1.Deployment {
 				Type:          appsv1.RollingUpdateDeploymentStrategyType,
 				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: ptr.To(intstr.FromInt32(0)), MaxSurge: ptr.To(intstr.FromString("25%"))},
 			},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: a.Annotations}, Spec: pod},
 		},
 	}
 }

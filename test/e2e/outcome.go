@@ -20,6 +20,7 @@ type Outcome struct {
 	Hook        []time.Duration `json:"hookNanos,omitempty"`   // per pod: deletion to SIGTERM
 	Unconfirmed uint64          `json:"unconfirmed,omitempty"` // terminations that the hub could not confirm, and said so
 	Beyond      []time.Duration `json:"beyondNanos,omitempty"` // per pod: last router stopped to SIGTERM
+	Word        []time.Duration `json:"wordNanos,omitempty"`   // per pod: its router's word, or a later request, to the end of the hook
 	Where       []Where         `json:"where,omitempty"`       // per pod: where its time went, in ns
 	Faults      []string        `json:"faults,omitempty"`      // what else failed: a killed pod, an overrun grace period, an error
 }
@@ -42,6 +43,9 @@ func (o Outcome) Line() string {
 		o.Name, o.Requests, o.ControlLost, o.Lost, o.Masked, seconds(o.Hook, 0.5), seconds(o.Hook, 0.99))
 	if len(o.Beyond) > 0 {
 		line += fmt.Sprintf(" beyond_p50=%s beyond_p99=%s", seconds(o.Beyond, 0.5), seconds(o.Beyond, 0.99))
+	}
+	if len(o.Word) > 0 {
+		line += fmt.Sprintf(" word_p50=%s word_p99=%s", seconds(o.Word, 0.5), seconds(o.Word, 0.99))
 	}
 	if o.Unconfirmed > 0 {
 		line += fmt.Sprintf(" unconfirmed=%d", o.Unconfirmed)

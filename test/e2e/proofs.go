@@ -50,14 +50,18 @@ func Proofs() []Proof {
 				Proof{"router/fresh-8s", proxy, against(Bare, seldom(behind(lateRouter{late: 8 * time.Second, fresh: true})))},
 				Proof{"router/headless", proxy, against(Bare, behind(resolver{5 * time.Second}))},
 				Proof{"router/traefik", proxy, alone(behind(traefik{}))},
-				Proof{"router/traefik-8s", proxy, against(Bare, behind(traefik{8 * time.Second}))},
-				Proof{"router/traefik-12s", proxy, against(Sleep10, behind(traefik{12 * time.Second}))},
+				Proof{"router/traefik-8s", proxy, against(Bare, behind(traefik{late: 8 * time.Second}))},
+				Proof{"router/traefik-asked-8s", proxy, against(Bare, asked(behind(traefik{late: 8 * time.Second, asked: true})))},
+				Proof{"router/traefik-12s", proxy, against(Sleep10, behind(traefik{late: 12 * time.Second}))},
 			)
 			for _, real := range []string{"nginx", "haproxy", "envoy"} {
 				all = append(all,
 					Proof{join("router", real), proxy, alone(behind(lateRouter{proxy: real}))},
 					Proof{join("router", real+"-8s"), proxy, against(Bare, behind(lateRouter{late: 8 * time.Second, proxy: real}))},
 				)
+			}
+			for _, real := range []string{"envoy", "haproxy"} {
+				all = append(all, Proof{join("router", real+"-asked-8s"), proxy, against(Bare, asked(behind(lateRouter{late: 8 * time.Second, proxy: real, asked: true})))})
 			}
 			for _, s := range stacks {
 				all = append(all, Proof{join("registry", s.name), proxy, registryProof(s)})
@@ -199,7 +203,7 @@ func perLane(name string, seen *Seen) (outcomes []Outcome) {
 	where := seen.Where // reported once, with the first lane
 	for _, lane := range seen.Lanes {
 		outcomes = append(outcomes, Outcome{
-			Name: join(name, lane.Name), Hook: seen.Hook, Beyond: seen.Beyond, Where: where, Faults: seen.Faults,
+			Name: join(name, lane.Name), Hook: seen.Hook, Beyond: seen.Beyond, Word: seen.Word, Where: where, Faults: seen.Faults,
 			Requests: uint64(lane.Counts.Requests), Lost: uint64(lane.Counts.Lost), Masked: uint64(lane.Counts.Masked),
 		})
 		where = nil
@@ -235,6 +239,12 @@ func streams(ctx context.Context, e *Env, name string) (outcomes []Outcome, err 
 // behind puts a router in front of the application.
 func behind(router Router) Trial {
 	return Trial{Replicas: 3, Rate: rate, Action: rollout, Router: router}
+}
+
+// asked has every pod leave by its router's own word.
+func asked(t Trial) Trial {
+	t.Asked = true
+	return t
 }
 
 // seldom has each pod get a request a second: fewer than its quiet window is long.

@@ -48,8 +48,12 @@ func (e *Env) loadOnce(ctx context.Context, tag string, write func(archive strin
 type lateRouter struct {
 	late  time.Duration
 	proxy string // nginx, haproxy or envoy
+	asked bool   // its pod says where the proxy's API is
 	fresh bool   // it opens a connection for each request, as nginx does unless it is told otherwise
 }
+
+// apis are where test/router opens the APIs of the proxies.
+var apis = map[string]string{"envoy": "envoy:9901", "haproxy": "haproxy:8404/stats"}
 
 func (r lateRouter) deploy(ctx context.Context, e *Env, app App) (string, error) {
 	client := e.Client
@@ -71,6 +75,9 @@ func (r lateRouter) deploy(ctx context.Context, e *Env, app App) (string, error)
 		Command: []string{"/router", "--namespace=" + app.Namespace, "--service=" + app.Name, "--late=" + r.late.String()}}
 	if r.fresh {
 		router.Command = append(router.Command, "--fresh")
+	}
+	if r.asked {
+		router.Annotations = map[string]string{"lameduck.dev/router-api": apis[r.proxy]}
 	}
 	if r.proxy != "" {
 		err := e.loadOnce(ctx, routers.ProxiesImage, func(archive string) error {

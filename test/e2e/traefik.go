@@ -17,8 +17,11 @@ const routerNamespace = "lameduck-router"
 
 // traefik is Traefik with its Kubernetes Ingress provider and its defaults. It watches slices through a
 // relay in its pod that delays every event by late; Traefik itself applies changes no more than
-// once in 2 s.
-type traefik struct{ late time.Duration }
+// once in 2 s. With asked its API is open.
+type traefik struct {
+	late  time.Duration
+	asked bool
+}
 
 func (r traefik) deploy(ctx context.Context, e *Env, app App) (string, error) {
 	err := e.loadOnce(ctx, routers.TraefikImage, func(archive string) error { return routers.WriteTraefik(ctx, archive, e.progress) })
@@ -26,7 +29,11 @@ func (r traefik) deploy(ctx context.Context, e *Env, app App) (string, error) {
 		return "", err
 	}
 	name := routerName(app)
-	manifests := strings.NewReplacer("NAMESPACE", routerNamespace, "NAME", name, "APPS", app.Namespace, "SERVICE", app.Name,
+	api := ""
+	if r.asked {
+		api = "- --api.insecure=true\n        - --entrypoints.traefik.address=:8081"
+	}
+	manifests := strings.NewReplacer("- API", api, "NAMESPACE", routerNamespace, "NAME", name, "APPS", app.Namespace, "SERVICE", app.Name,
 		"TRAEFIK", routers.TraefikImage, "IMAGE", AppImage, "LATE", r.late.String()).Replace(traefikManifests)
 	if err := e.Cluster.Apply(ctx, manifests); err != nil {
 		return "", fmt.Errorf("deploying traefik in front of %s: %w", app.Name, err)
@@ -140,6 +147,7 @@ spec:
         - --providers.kubernetesingress.namespaces=APPS
         - --providers.kubernetesingress.disableclusterscoperesources=true
         - --global.checknewversion=false
+        - API
         readinessProbe: {httpGet: {path: /ping, port: 8000}, periodSeconds: 1}
         securityContext: *tight
 `

@@ -25,6 +25,7 @@ type Trial struct {
 	// Stream is how long each answer streams, to clients that open a connection per request, from an
 	// application that cuts its streams soon after SIGTERM. Zero: answers are short.
 	Stream time.Duration
+	Asked  bool   // the router is asked, and each pod has to leave soon after its word
 	Routes bool   // watch the nodes' rules, to know when the last router stopped
 	Router Router // between the load and the application; nil: its Service alone
 }
@@ -56,6 +57,7 @@ type Seen struct {
 	Hook   []time.Duration // per pod: deletion to SIGTERM
 	Beyond []time.Duration // per pod: last router stopped to SIGTERM
 	Where  []Where         // per pod with an agent
+	Word   []time.Duration // per pod: its router's word, or a later request, to the end of the agent's wait
 	Faults []string
 }
 
@@ -125,7 +127,11 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	if t.Protection == Lameduck {
 		e.sayLosses(result)
 	}
-	return judge(result, routes), nil
+	seen := judge(result, routes)
+	if t.Asked && t.Protection == Lameduck {
+		seen.judgeWords()
+	}
+	return seen, nil
 }
 
 // sayLosses prints the first losses, and what the agents of their pods wrote: a proof that fails has

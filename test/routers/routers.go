@@ -23,13 +23,25 @@ var traefik = build.Program{
 // TraefikVersion is the version that is built.
 const TraefikVersion = "v3.7.13"
 
+// Traefik builds Traefik and gives the path of its program.
+func Traefik(ctx context.Context, progress io.Writer) (string, error) {
+	built, err := traefik.Build(ctx, progress)
+	return filepath.Join(built, "traefik"), err
+}
+
+// Envoy fetches Envoy and gives the path of its program.
+func Envoy(ctx context.Context, progress io.Writer) (string, error) {
+	built, err := envoy.Build(ctx, progress)
+	return filepath.Join(built, "envoy", "_bin", "envoy"), err
+}
+
 // WriteTraefik builds Traefik and writes its image to an archive. The first build takes some minutes.
 func WriteTraefik(ctx context.Context, archive string, progress io.Writer) error {
-	built, err := traefik.Build(ctx, progress)
+	binary, err := Traefik(ctx, progress)
 	if err != nil {
 		return err
 	}
-	if err := image.Write(image.Spec{Tag: TraefikImage, Binary: filepath.Join(built, "traefik")}, archive); err != nil {
+	if err := image.Write(image.Spec{Tag: TraefikImage, Binary: binary}, archive); err != nil {
 		return fmt.Errorf("packing traefik: %w", err)
 	}
 	return nil
@@ -50,12 +62,12 @@ var envoy = build.Program{
 // WriteProxies writes the image of the proxies to an archive, with router as their controller: nginx and
 // HAProxy from the system's packages, and Envoy.
 func WriteProxies(ctx context.Context, router, archive string, progress io.Writer) error {
-	built, err := envoy.Build(ctx, progress)
+	binary, err := Envoy(ctx, progress)
 	if err != nil {
 		return err
 	}
 	spec := image.Spec{Tag: ProxiesImage, Binary: router, Files: map[string]string{}}
-	binaries := []string{filepath.Join(built, "envoy", "_bin", "envoy")}
+	binaries := []string{binary}
 	spec.Files["/envoy"] = binaries[0]
 	for _, name := range []string{"nginx", "haproxy"} {
 		path, err := exec.LookPath(name)

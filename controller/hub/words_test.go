@@ -1,0 +1,175 @@
+package hub
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/lameduck-dev/lameduck/agent/hubapi"
+	"github.com/lameduck-dev/lameduck/controller/routers"
+	"github.com/lameduck-dev/lameduck/router"
+)
+
+// use is what a router does with the pod's address from a moment on; negative: it does not answer.
+type use struct {
+	from time.Duration
+	use  router.Use
+}
+
+const silent router.Use = -1
+
+// speakers are routers that answer by the time since they were made.
+type speakers struct {
+	start time.Time
+	of    map[string][]use
+
+	mu    sync.Mutex
+	asked int
+	pod   routers.Pod
+}
+
+func (s *speakers) Ask(_ context.Context, pod routers.Pod, hear func(routers.Word)) {
+	s.mu.Lock()
+	s.asked, s.pod = s.asked+1, pod
+	s.mu.Unlock()
+	for name, uses := range s.of {
+		now := silent
+		for _, one := range uses {
+			if time.Since(s.start) >= one.from {
+				now = one.use
+			}
+		}
+		if now != silent {
+			hear(routers.Word{Name: name, Kind: "traefik", Addresses: []netip.Addr{netip.MustParseAddr("10.1.9.1")}, Use: now, At: time.Now()})
+		}
+	}
+}
+
+// heed asks as an agent that knows it is confirmed and hears routers.
+func (s *stage) heed(seconds int, news *uint64, peers ...netip.Addr) hubapi.ConfirmResponse {
+	s.t.Helper()
+	var response hubapi.ConfirmResponse
+	request := hubapi.ConfirmRequest{Token: bound("a"), WaitSeconds: seconds, Confirmed: true, News: news, Peers: peers}
+	if code := s.post(hubapi.ConfirmPath, request, &response); code != http.StatusOK {
+		s.t.Errorf("HTTP status %d", code)
+	}
+	return response
+}
+
+// leaveReady has pod a leave, which was ready for that long.
+func (s *stage) leaveReady(since time.Duration) {
+	s.t.Helper()
+	s.leave()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pod := s.pods["shop/a"].DeepCopy()
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(time.Now().Add(-since))}}
+	s.pods["shop/a"] = pod
+}
+
+// TestRoutersSay follows what an agent is told of routers, as soon as it changes.
+func TestRoutersSay(t *testing.T) {
+	const sends, forgot, nothing = "sends", "forgot", "nothing"
+	type told struct {
+		at   time.Duration
+		what string
+	}
+	const s = time.Second
+	tests := []struct {
+		name  string
+		ready time.Duration
+		uses  []use
+		want  []told // each change
+	}{
+		{"it forgets", time.Hour, []use{{0, router.Sends}, {8 * s, router.Gone}}, []told{{0, sends}, {8 * s, forgot}}},
+		{"it had forgotten", time.Hour, []use{{0, router.Gone}}, []told{{0, forgot}}},
+		{"it learns again", time.Hour, []use{{0, router.Gone}, {3 * s, router.Sends}, {5 * s, router.Gone}}, []told{{0, forgot}, {3 * s, sends}, {5 * s, forgot}}},
+		{"it only keeps sessions", time.Hour, []use{{0, router.Bound}}, nil},
+		{"it never answers", time.Hour, []use{{0, silent}}, nil},
+		{"it answers no more", time.Hour, []use{{0, router.Gone}, {4 * s, silent}}, []told{{0, forgot}, {6 * s, nothing}}},
+		{"it may not have heard of the pod yet", 5 * s, []use{{0, router.Gone}}, []told{{10 * s, forgot}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newStage(t)
+				st.hub.config.Routers = &speakers{start: time.Now(), of: map[string][]use{"ingress/traefik": tt.uses}}
+				st.leaveReady(tt.ready)
+				began := time.Now()
+				if answer := st.confirm("a", 5); !answer.Confirmed {
+					t.Fatalf("%+v", answer)
+				}
+				var got []told
+				news, last := uint64(0), nothing
+				for time.Since(began) < 12*s {
+					answer := st.heed(5, &news)
+					if !answer.Confirmed || answer.News == nil {
+						t.Fatalf("%+v", answer)
+					}
+					now := nothing
+					if len(answer.Routers) > 0 {
+						now = sends
+						if ago := answer.Routers[0].ForgotMillis; ago != nil {
+							now = forgot
+							if *ago < 0 || time.Duration(*ago)*time.Millisecond > time.Since(began) {
+								t.Errorf("it has forgotten for %d ms after %v", *ago, time.Since(began))
+							}
+						}
+					}
+					if news = *answer.News; now != last {
+						got, last = append(got, told{time.Since(began), now}), now
+					}
+				}
+				near := func(a, b told) bool { return a.what == b.what && a.at >= b.at && a.at <= b.at+1200*time.Millisecond }
+				if !slices.EqualFunc(got, tt.want, near) {
+					t.Errorf("told %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// The routers are asked once the pod is out and the barrier has passed, only for agents that hear them, with
+// the peers that these name, and no longer than they ask. What they say is taken back with the confirmation.
+func TestRoutersAreAskedWhenItHelps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		asked := &speakers{start: time.Now(), of: map[string][]use{"ingress/traefik": {{0, router.Gone}}}}
+		s.hub.config.Routers = asked
+		peer := netip.MustParseAddr("10.1.9.1")
+		s.leaveReady(time.Hour)
+		if answer := s.confirm("a", 5); !answer.Confirmed {
+			t.Fatalf("%+v", answer)
+		}
+		s.hold("a", 5)
+		if asked.asked != 0 {
+			t.Errorf("asked %d times for an agent of the version before", asked.asked)
+		}
+		news := uint64(0)
+		for range 3 {
+			news = *s.heed(5, &news, peer).News
+		}
+		if asked.asked == 0 || asked.asked > 15 || !slices.Equal(asked.pod.Peers, []netip.Addr{peer}) || !slices.Equal(asked.pod.IPs, []netip.Addr{netip.MustParseAddr("10.1.0.1")}) {
+			t.Errorf("asked %d times about %+v", asked.asked, asked.pod)
+		}
+		s.slice(101, map[string]string{"a": "ready", "b": "ready"})
+		if answer := s.heed(0, &news); answer.Confirmed || len(answer.Routers) > 0 {
+			t.Errorf("offered again: %+v", answer)
+		}
+		s.slice(102, map[string]string{"a": "leaving", "b": "ready"})
+		time.Sleep(heardFor + 2*time.Second)
+		before := asked.asked
+		time.Sleep(time.Minute)
+		if asked.asked != before {
+			t.Errorf("asked %d times after the agent's end", asked.asked-before)
+		}
+	})
+}
