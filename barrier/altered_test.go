@@ -19,28 +19,39 @@ import (
 // TestAlteredServiceIsRemoved: an admission policy that changes the barrier's Service leaves nothing
 // behind in the cluster, and is named.
 func TestAlteredServiceIsRemoved(t *testing.T) {
+	const beacon, kind = "beacon-", "kind-"
 	tests := []struct {
-		what  string
-		alter func(*corev1.Service)
+		which, what string
+		alter       func(*corev1.Service)
 	}{
-		{"type (ClusterIP)", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP }},
-		{"loadBalancerClass", func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }},
-		{"externalTrafficPolicy (Cluster)", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster }},
-		{"selector", func(s *corev1.Service) { s.Spec.Selector = map[string]string{"team": "a"} }},
-		{"healthCheckNodePort (none)", func(s *corev1.Service) { s.Spec.HealthCheckNodePort = 0 }},
-		{"label lameduck.dev/track", func(s *corev1.Service) { delete(s.Labels, trackLabel) }},
+		{beacon, "type (ClusterIP)", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP }},
+		{beacon, "externalTrafficPolicy (Local)", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal }},
+		{beacon, "sessionAffinity (ClientIP)", func(s *corev1.Service) { s.Spec.SessionAffinity = corev1.ServiceAffinityClientIP }},
+		{beacon, "ipFamilies ([IPv6])", func(s *corev1.Service) { s.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol} }},
+		{beacon, "ports (2)", func(s *corev1.Service) { s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Port: 2}) }},
+		{beacon, "nodePort (none)", func(s *corev1.Service) { s.Spec.Ports[0].NodePort = 0 }},
+		{beacon, "selector", func(s *corev1.Service) { s.Spec.Selector = map[string]string{"team": "a"} }},
+		{beacon, "label lameduck.dev/family", func(s *corev1.Service) { delete(s.Labels, familyLabel) }},
+		{beacon, "label service.kubernetes.io/service-proxy-name", func(s *corev1.Service) { s.Labels[serviceProxyName] = "mesh" }},
+		{kind, "type (ClusterIP)", func(s *corev1.Service) { s.Spec.Type = corev1.ServiceTypeClusterIP }},
+		{kind, "loadBalancerClass", func(s *corev1.Service) { s.Spec.LoadBalancerClass = nil }},
+		{kind, "externalTrafficPolicy (Cluster)", func(s *corev1.Service) { s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyCluster }},
+		{kind, "healthCheckNodePort (none)", func(s *corev1.Service) { s.Spec.HealthCheckNodePort = 0 }},
 	}
 	for _, tt := range tests {
-		t.Run(tt.what, func(t *testing.T) {
+		t.Run(tt.which+tt.what, func(t *testing.T) {
 			client := apiServer(t)
 			client.PrependReactor("create", "services", func(action ktesting.Action) (bool, runtime.Object, error) {
 				service := action.(ktesting.CreateAction).GetObject().(*corev1.Service)
-				service.Namespace, service.Name, service.Spec.HealthCheckNodePort = action.GetNamespace(), "barrier-x", 30000
+				if service.GenerateName != tt.which {
+					return false, nil, nil
+				}
+				service.Namespace, service.Name, service.Spec.HealthCheckNodePort, service.Spec.Ports[0].NodePort = action.GetNamespace(), tt.which+"x", 30000, 30001
 				tt.alter(service)
 				return true, service, client.Tracker().Create(action.GetResource(), service, action.GetNamespace())
 			})
-			_, err := NewKubeStore(client, "zz", corev1.IPv4Protocol, 0).Open(t.Context())
-			if !errors.Is(err, ErrAltered) || !strings.Contains(err.Error(), "zz/barrier-x: "+tt.what+" is not as it was written") {
+			_, err := newKubeStore(client, corev1.IPv4Protocol).Open(t.Context())
+			if !errors.Is(err, ErrAltered) || !strings.Contains(err.Error(), "zz/"+tt.which+"x: "+tt.what+" is not as it was written") {
 				t.Errorf("error %v", err)
 			}
 			left, err := client.CoreV1().Services("zz").List(t.Context(), metav1.ListOptions{})
@@ -55,15 +66,15 @@ func TestAlteredSliceIsNamed(t *testing.T) {
 	client := apiServer(t)
 	client.PrependReactor("create", "endpointslices", func(action ktesting.Action) (bool, runtime.Object, error) {
 		slice := action.(ktesting.CreateAction).GetObject().(*discoveryv1.EndpointSlice)
-		slice.Endpoints = slice.Endpoints[1:]
+		slice.Ports[0].Port = ptr(int32(80))
 		return false, nil, nil
 	})
-	store := NewKubeStore(client, "zz", corev1.IPv4Protocol, 0)
+	store := newKubeStore(client, corev1.IPv4Protocol)
 	service, err := store.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Write(t.Context(), service, Slice{Counts: []Count{{"node1", 0, 2}}}); !errors.Is(err, ErrAltered) {
+	if _, err := store.Write(t.Context(), service, Slice{Number: 20000}); !errors.Is(err, ErrAltered) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -80,7 +91,7 @@ func (s *alteredStore) Open(context.Context) (Service, error) {
 	return Service{}, s.err
 }
 
-// TestTriesAreBounded counts the tries of a day: 2,880 a track for what may pass by itself, a tenth
+// TestTriesAreBounded counts the tries of a day: 2,880 for what may pass by itself, a tenth
 // of that for what needs a person.
 func TestTriesAreBounded(t *testing.T) {
 	for _, tt := range []struct {
@@ -89,6 +100,7 @@ func TestTriesAreBounded(t *testing.T) {
 	}{
 		{errors.New("connection refused"), 2_800, 2_900},
 		{ErrAltered, 280, 300},
+		{ErrNoAddress, 280, 300},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, stop := context.WithTimeout(t.Context(), 24*time.Hour)

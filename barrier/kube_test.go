@@ -3,6 +3,7 @@ package barrier
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,7 +27,11 @@ func apiServer(t *testing.T) *fake.Clientset {
 		made++
 		service.Name = fmt.Sprintf("%s%d", service.GenerateName, made)
 		service.UID = types.UID(service.Name)
-		service.Spec.HealthCheckNodePort = int32(30000 + made)
+		if service.Spec.Type == corev1.ServiceTypeNodePort {
+			service.Spec.Ports[0].NodePort = int32(30000 + made)
+		} else {
+			service.Spec.HealthCheckNodePort = int32(30000 + made)
+		}
 		return false, nil, nil
 	})
 	client.PrependReactor("*", "endpointslices", func(action ktesting.Action) (bool, runtime.Object, error) {
@@ -51,11 +56,16 @@ func apiServer(t *testing.T) *fake.Clientset {
 	return client
 }
 
+func newKubeStore(client *fake.Clientset, family corev1.IPFamily) *KubeStore {
+	address := map[corev1.IPFamily]string{corev1.IPv4Protocol: "10.0.0.1", corev1.IPv6Protocol: "fd00::1"}[family]
+	return NewKubeStore(client, "zz", family, netip.MustParseAddr(address), "node1")
+}
+
 func TestKubeStore(t *testing.T) {
 	for _, family := range []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol} {
 		t.Run(string(family), func(t *testing.T) {
 			ctx, client := t.Context(), apiServer(t)
-			store := NewKubeStore(client, "zz", family, 0)
+			store := newKubeStore(client, family)
 			first, err := store.Open(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -65,57 +75,52 @@ func TestKubeStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			services, err := client.CoreV1().Services("zz").List(ctx, metav1.ListOptions{})
-			if err != nil || len(services.Items) != 1 || services.Items[0].Name != second.Name || second.Name == first.Name || second.Port == 0 {
+			if err != nil || len(services.Items) != 2 || services.Items[0].Name != second.Name || services.Items[1].Name != second.Kind ||
+				second.Name == first.Name || second.Port == 0 || second.Port == first.Port || second.KindPort == 0 || second.Kind < second.Name {
 				t.Fatalf("services %v, %v, after eras %v and %v", services.Items, err, first, second)
 			}
 
-			counts := []Count{{"node1", 0, 2}, {"node2", 7, 3}}
-			version, err := store.Write(ctx, second, Slice{Index: 1, Counts: counts})
+			version, err := store.Write(ctx, second, Slice{Number: 20001})
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := store.Write(ctx, second, Slice{Index: 1, Counts: counts})
+			again, err := store.Write(ctx, second, Slice{Number: 20001})
 			if err != nil || again != version {
 				t.Errorf("the same write again: %d, %v; want %d", again, err, version)
 			}
-			next, err := store.Write(ctx, second, Slice{Index: 1, Version: version, Counts: counts[:1]})
+			next, err := store.Write(ctx, second, Slice{Version: version, Number: 20002})
 			if err != nil || next <= version {
 				t.Errorf("the next write: %d, %v; want more than %d", next, err, version)
 			}
-			if _, err := store.Write(ctx, second, Slice{Index: 1, Version: version, Counts: counts}); !errors.Is(err, ErrLost) {
+			if _, err := store.Write(ctx, second, Slice{Version: version, Number: 20003}); !errors.Is(err, ErrLost) {
 				t.Errorf("a write over another's: %v", err)
 			}
-			if _, err := store.Write(ctx, second, Slice{Index: 2, Version: next, Counts: counts}); !errors.Is(err, ErrLost) {
+			slice, err := client.DiscoveryV1().EndpointSlices("zz").Get(ctx, second.Name, metav1.GetOptions{})
+			if err != nil || len(slice.Endpoints) != 1 || slice.Endpoints[0].Addresses[0] != store.address.String() || *slice.Ports[0].Port != 20002 {
+				t.Errorf("slice %+v, %v", slice, err)
+			}
+			if _, err := store.Write(ctx, first, Slice{Version: next, Number: 20003}); !errors.Is(err, ErrLost) {
 				t.Errorf("a write to a slice that is gone: %v", err)
 			}
 		})
 	}
 }
 
-// TestAddressesDiffer: kube-proxy would count two endpoints of one address once.
-func TestAddressesDiffer(t *testing.T) {
-	store := NewKubeStore(nil, "zz", corev1.IPv4Protocol, 0)
-	seen := map[string]bool{}
-	for index := range 20 {
-		slice := Slice{Index: index}
-		for slot := range PerSlice {
-			slice.Counts = append(slice.Counts, Count{Node: fmt.Sprint(index, slot), Slot: slot, Count: cycle})
-		}
-		object, err := store.render(Service{Name: "barrier-1"}, slice)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(object.Endpoints) > 1000 {
-			t.Errorf("slice %d holds %d endpoints", index, len(object.Endpoints))
-		}
-		for _, endpoint := range object.Endpoints {
-			if seen[endpoint.Addresses[0]] {
-				t.Fatalf("address %s comes twice", endpoint.Addresses[0])
-			}
-			seen[endpoint.Addresses[0]] = true
-		}
+// TestNoAddressOfTheFamily: nothing is made in the cluster, and the reason is named.
+func TestNoAddressOfTheFamily(t *testing.T) {
+	client := apiServer(t)
+	_, err := NewKubeStore(client, "zz", corev1.IPv6Protocol, netip.Addr{}, "node1").Open(t.Context())
+	if !errors.Is(err, ErrNoAddress) || len(client.Actions()) > 0 {
+		t.Errorf("%v, %d calls", err, len(client.Actions()))
 	}
-	if _, err := store.address(1 << 17); err == nil {
-		t.Error("an address outside the block was given")
+}
+
+// TestSliceIsSmall: each write goes to every kube-proxy.
+func TestSliceIsSmall(t *testing.T) {
+	slice := newKubeStore(nil, corev1.IPv4Protocol).render(Service{Name: "beacon-12345", UID: string(make([]byte, 36))}, Slice{Number: 20000, Version: 1 << 40})
+	bytes, err := slice.Marshal()
+	if err != nil || len(bytes) > 500 {
+		t.Errorf("%d bytes, %v", len(bytes), err)
 	}
+	t.Logf("%d bytes without what the API server adds", len(bytes))
 }

@@ -55,7 +55,7 @@ func Left(node *corev1.Node) string {
 // Node is what the barrier needs to know about a node.
 type Node struct {
 	Name    string
-	Address netip.Addr // where its kube-proxy is asked; the zero value: nowhere, it can't pass
+	Address netip.Addr // where it is asked; the zero value: nowhere, it can't pass
 	Ready   bool
 	// Unproved is why what its proxy acknowledges is no proof, if so: it is not asked, and can't pass.
 	Unproved string
@@ -65,7 +65,7 @@ type Node struct {
 }
 
 // Nodes reads the barrier's members from Node objects, for one address family. A node is
-// asked at its InternalIP, of the family if it has one. Where several nodes claim the same
+// asked at its InternalIP of the family. Where several nodes claim the same
 // address, only the one that is Ready is asked there: the answer does not name the node. unproved is why
 // the answer of a node that no label tells apart would be no proof; empty if it is one.
 func Nodes(objects []*corev1.Node, family corev1.IPFamily, unproved string) []Node {
@@ -107,24 +107,15 @@ func Nodes(objects []*corev1.Node, family corev1.IPFamily, unproved string) []No
 }
 
 func internalIP(object *corev1.Node, family corev1.IPFamily) netip.Addr {
-	var other netip.Addr
 	for _, address := range object.Status.Addresses {
 		if address.Type != corev1.NodeInternalIP {
 			continue
 		}
-		ip, err := netip.ParseAddr(address.Address)
-		if err != nil {
-			continue
-		}
-		ip = ip.Unmap()
-		if ip.Is6() == (family == corev1.IPv6Protocol) {
-			return ip
-		}
-		if !other.IsValid() {
-			other = ip
+		if ip, err := netip.ParseAddr(address.Address); err == nil && ip.Unmap().Is6() == (family == corev1.IPv6Protocol) {
+			return ip.Unmap()
 		}
 	}
-	return other
+	return netip.Addr{}
 }
 
 func ready(object *corev1.Node) bool {

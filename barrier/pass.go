@@ -39,21 +39,20 @@ func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 	b.mu.Lock()
 	b.waiters[w] = struct{}{}
 	for name, node := range b.nodes {
-		m := b.member(name)
+		m := b.members[name]
 		switch {
-		case m != nil && m.passed(change):
+		case m.passed(change):
 			w.passed = append(w.passed, m.verdict())
-		case m != nil && !m.founder && !m.answered && !node.Ready: // it has no rules yet
+		case !m.founder && b.opened && !m.answered && !node.Ready: // it has no rules yet
 		default:
 			w.pending[name] = struct{}{}
-			if m != nil {
-				m.wake()
-			}
+			m.wake()
+			b.second(m, change)
 		}
 	}
 	b.endIfDone(w)
 	if b.era != nil {
-		b.era.advance() // writes the next number of each node; poll asks the node until it shows it
+		b.era.advance() // writes the next number; poll asks each node until it shows it
 	}
 	b.mu.Unlock()
 
@@ -72,37 +71,22 @@ func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 	return append(w.passed, b.missed(w)...)
 }
 
-// passed reports whether the node has programmed change: it has acknowledged a write that came after
-// it, and so programmed everything before that write. Where the order of the stream does not hold, it
-// takes a second write.
-func (m *member) passed(change Change) bool {
-	if change.Late || m.node.Unordered {
-		return m.proven[1] > change.ResourceVersion
-	}
-	return m.proven[0] > change.ResourceVersion
-}
-
 func (b *Barrier) missed(w *waiter) []Verdict {
 	var verdicts []Verdict
 	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(w.pending)) {
-		why := "the barrier's Service is not there yet"
-		if b.problem != nil {
+		m := b.members[name]
+		why := m.why()
+		switch {
+		case m.node.Unproved != "" || b.era != nil:
+		case b.problem != nil:
 			why = "the barrier's Service could not be kept: " + b.problem.Error()
-		}
-		if m := b.member(name); m != nil {
-			why = m.why()
+		default:
+			why = "the barrier's Service is not there yet"
 		}
 		verdicts = append(verdicts, Verdict{Node: name, Time: now, Why: why})
 	}
 	return verdicts
-}
-
-func (b *Barrier) member(name string) *member {
-	if b.era == nil {
-		return nil
-	}
-	return b.era.members[name]
 }
 
 // endIfDone ends w when no node is left to wait for.
@@ -111,7 +95,7 @@ func (b *Barrier) endIfDone(w *waiter) {
 		return
 	}
 	for name := range w.pending {
-		if m := b.member(name); m == nil || !m.silent {
+		if !b.members[name].silent {
 			return
 		}
 	}
@@ -122,26 +106,33 @@ func (b *Barrier) endIfDone(w *waiter) {
 // acknowledged tells every waiter what m has newly passed.
 func (b *Barrier) acknowledged(m *member) {
 	for w := range b.waiters {
-		if _, waits := w.pending[m.node.Name]; waits && m.passed(w.change) {
+		if _, waits := w.pending[m.node.Name]; !waits {
+			continue
+		}
+		if m.passed(w.change) {
 			delete(w.pending, m.node.Name)
 			w.passed = append(w.passed, m.verdict())
+			b.endIfDone(w)
+		} else {
+			b.second(m, w.change)
 		}
-		b.endIfDone(w)
 	}
 }
 
-// highest gives the largest resourceVersion waited for: with one acknowledged write above
-// it, and with two.
-func (b *Barrier) highest() (one, two uint64) {
+// second has another write made where m needs one to pass change: one that begins after what m has shown
+// was seen.
+func (b *Barrier) second(m *member, change Change) {
+	if b.era != nil && m.wantsSecond(change) {
+		b.era.after = max(b.era.after, m.history[len(m.history)-1].begun)
+	}
+}
+
+// highest gives the largest resourceVersion waited for.
+func (b *Barrier) highest() (version uint64) {
 	for w := range b.waiters {
-		if w.closed {
-			continue
-		}
-		if w.change.Late {
-			two = max(two, w.change.ResourceVersion)
-		} else {
-			one = max(one, w.change.ResourceVersion)
+		if !w.closed {
+			version = max(version, w.change.ResourceVersion)
 		}
 	}
-	return one, two
+	return version
 }

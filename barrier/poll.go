@@ -1,11 +1,12 @@
 package barrier
 
 import (
+	"context"
 	"net/netip"
 	"time"
 )
 
-// How often an unacknowledged node is asked: soon at first, since an acknowledgement may come
+// How often a node is asked that has not shown the last write: soon at first, since it may show it
 // within milliseconds; then often, as long as a kube-proxy may only be waiting out its second
 // between two runs; then once a second; a silent node ever more seldom, unless somebody waits
 // for it.
@@ -33,8 +34,7 @@ func nextPoll(last time.Duration, nodes int, since time.Duration, silent bool) t
 	return min(2*last, steadyPoll)
 }
 
-// poll asks one node until it shows the number written for it. Nothing else asks that node: the
-// number does not move on before poll has ended.
+// poll asks one node until it shows the last write. Nothing else asks that node meanwhile.
 func (e *era) poll(m *member) {
 	b := e.barrier
 	b.mu.Lock()
@@ -51,72 +51,74 @@ func (e *era) poll(m *member) {
 		case <-time.After(pause):
 		}
 		b.mu.Lock()
-		address, here := m.node.Address, m.here
+		address, here, kind := m.node.Address, m.here, m.kind
 		b.mu.Unlock()
-		var count int
+		var number uint16
 		var err error
 		if here && address.IsValid() {
-			count, err = e.ask(address)
+			number, kind, err = e.question(address, kind)
 		}
 		if e.ctx.Err() != nil {
 			return
 		}
 		b.mu.Lock()
-		acknowledged := m.heard(count, err, b.config.Timeout)
-		silent := m.silent
-		switch {
-		case acknowledged:
-			if b.config.Observe != nil {
-				b.config.Observe(m.acked.Sub(m.since))
-			}
-			b.acknowledged(m)
-			e.advanceShard(m.shard)
-		case silent:
-			for w := range b.waiters {
-				b.endIfDone(w)
-			}
-		}
-		pause = nextPoll(pause, len(b.nodes), time.Since(m.since), silent)
+		m.kind = kind
+		e.heard(m, address, number, err)
+		over := !m.here || m.due.IsZero() && m.shown != nil
+		pause = nextPoll(pause, len(b.nodes), time.Since(m.due), m.silent)
+		m.polled = !over
 		b.mu.Unlock()
-		if acknowledged {
+		if over {
 			return
 		}
 	}
 }
 
-func (e *era) sleep(d time.Duration) bool {
+// question asks for the kind of proxy, if that is not known, and then for the number.
+func (e *era) question(address netip.Addr, kind time.Time) (uint16, time.Time, error) {
 	select {
 	case <-e.ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}
-
-func (e *era) ask(address netip.Addr) (int, error) {
-	select {
-	case <-e.ctx.Done():
-		return 0, e.ctx.Err()
+		return 0, kind, e.ctx.Err()
 	case e.barrier.tokens <- struct{}{}:
 	}
 	defer func() { <-e.barrier.tokens }()
-	return e.barrier.config.Asker.Ask(e.ctx, address, e.service)
+	ctx, cancel := context.WithTimeout(e.ctx, 2*askTimeout)
+	defer cancel()
+	if now := time.Now(); kind.IsZero() || now.Sub(kind) > kindFor {
+		if err := e.barrier.config.Kinds.Identify(ctx, address, e.service); err != nil {
+			return 0, time.Time{}, err
+		}
+		kind = now
+	}
+	number, err := e.barrier.config.Beacon.Ask(ctx, netip.AddrPortFrom(address, e.service.Port))
+	return number, kind, err
 }
 
-// heard takes in an answer and reports whether it acknowledges the write in flight.
-func (m *member) heard(count int, err error, timeout time.Duration) bool {
-	now := time.Now()
+// heard takes in an answer, and tells the passes in progress. Nothing is believed of a node that has
+// another address by now, or counts for nothing.
+func (e *era) heard(m *member, address netip.Addr, number uint16, err error) {
+	b, now := e.barrier, time.Now()
+	shown, next := e.shows(number)
 	switch {
+	case !m.here || !address.IsValid():
+	case m.node.Address != address:
+		m.kind = time.Time{}
 	case err != nil:
 		m.problem = err.Error()
-	case count == m.count:
-		m.answered, m.silent, m.problem, m.idle, m.acked = true, false, "", true, now
-		m.proven, m.proved = [2]uint64{m.written, m.proven[0]}, m.began
-		return true
-	case m.here && m.node.Address.IsValid():
-		m.answered = true
-		m.problem = "it answers, but has not programmed the change"
+	case shown == nil || shown == m.shown:
+		m.answered, m.problem = true, "it answers, but has not programmed the change"
+	default:
+		m.show(shown, next, b.begun, now)
+		if b.config.Observe != nil {
+			b.config.Observe(now.Sub(shown.done))
+		}
+		b.acknowledged(m)
+		e.advance()
 	}
-	m.silent = m.silent || now.Sub(m.since) > timeout
-	return false
+	if !m.due.IsZero() && now.Sub(m.due) > b.config.Timeout && !m.silent {
+		m.silent = true
+		for w := range b.waiters {
+			b.endIfDone(w)
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,21 +21,35 @@ type world struct {
 	rand    *rand.Rand
 	log     []object
 	eras    int
+	heard   map[uint16]int // how many listen to a number
 	proxies map[netip.Addr]*proxy
+	order   []*proxy
+	wrong   wrong
 	refuse  func() error // what comes of the next write, before it is done; nil: it is done
 	mislay  func() error // what comes of the next write, though it is done
 }
 
+// wrong is what makes the barrier unsound: the storm must find each of them.
+type wrong struct {
+	coarse    uint16 // so few numbers, which come round: a node's is taken for the newest that looks like it
+	piecemeal bool   // proxies program the beacon first, and everything else later
+	ungated   bool   // nodes count though they may not know the era's Services
+}
+
+// nodePort is that of every era: the cluster gives it out again as soon as it can.
+const nodePort = 30000
+
 // object is one version of one slice. Its place in the log plus one is its resourceVersion.
 type object struct {
 	key    string
-	era    string
-	counts map[string]int
+	era    int
+	number uint16
 }
 
 func newWorld(seed uint64) *world {
 	return &world{
 		rand:    rand.New(rand.NewPCG(seed, seed)),
+		heard:   map[uint16]int{},
 		proxies: map[netip.Addr]*proxy{},
 		refuse:  func() error { return nil },
 		mislay:  func() error { return nil },
@@ -69,7 +84,13 @@ func (w *world) Open(context.Context) (Service, error) {
 		return Service{}, err
 	}
 	w.eras++
-	return Service{Namespace: "zz", Name: fmt.Sprintf("era-%d", w.eras), Port: 30000}, nil
+	name := fmt.Sprintf("era-%d", w.eras)
+	return Service{Namespace: "zz", Name: name, UID: strconv.Itoa(w.eras), Port: nodePort, Kind: name + "-kind"}, nil
+}
+
+func eraOf(service Service) int {
+	era, _ := strconv.Atoi(service.UID)
+	return era
 }
 
 func (w *world) Write(_ context.Context, service Service, slice Slice) (uint64, error) {
@@ -78,42 +99,78 @@ func (w *world) Write(_ context.Context, service Service, slice Slice) (uint64, 
 	if err := w.refuse(); err != nil {
 		return 0, err
 	}
-	key := fmt.Sprintf("zz/%s-%d", service.Name, slice.Index)
-	counts := map[string]int{}
-	for _, count := range slice.Counts {
-		counts[count.Node] = count.Count
-	}
+	key := "zz/" + service.Name
 	if last := w.last(key); last != slice.Version {
-		if maps.Equal(w.log[last-1].counts, counts) {
+		if w.log[last-1].number == slice.Number {
 			return last, nil
 		}
 		return 0, ErrLost
 	}
-	version := w.append(object{key: key, era: service.Name, counts: counts})
+	version := w.append(object{key: key, era: eraOf(service), number: slice.Number})
 	return version, w.mislay()
 }
 
-func (w *world) Ask(_ context.Context, node netip.Addr, service Service) (int, error) {
+func (w *world) Listen(number uint16) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard[number]++
+	return nil
+}
+
+func (w *world) Forget(number uint16) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heard[number] = max(0, w.heard[number]-1)
+}
+
+var errRefused = errors.New("no connection: connection refused")
+
+// Ask follows the node's rules: they may be those of another era, and outlive its kube-proxy.
+func (w *world) Ask(_ context.Context, node netip.AddrPort) (uint16, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.proxies[node.Addr()]
+	if p == nil || p.gone {
+		return 0, errors.New("no connection: timeout")
+	}
+	number := uint16(0)
+	for _, version := range p.rules {
+		if o := w.log[version-1]; o.era > 0 && o.era == p.ruled {
+			number = o.number
+		}
+	}
+	if w.wrong.coarse > 0 && number > 0 {
+		for _, o := range w.log {
+			if o.era == p.ruled && o.number%w.wrong.coarse == number%w.wrong.coarse && w.heard[o.number] > 0 {
+				number = o.number
+			}
+		}
+	}
+	if w.heard[number] == 0 {
+		return 0, errRefused
+	}
+	return number, nil
+}
+
+func (w *world) Identify(_ context.Context, node netip.Addr, service Service) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.proxies[node]
-	if p == nil || p.stalled || p.programmed == nil {
-		return 0, errors.New("no answer")
+	switch {
+	case w.wrong.ungated:
+		return nil
+	case p == nil || p.gone || p.stalled || p.programmed == nil || p.ruled < eraOf(service):
+		return errors.New("no answer from kube-proxy")
 	}
-	sum := 0
-	for _, version := range p.programmed {
-		if o := w.log[version-1]; o.era == service.Name {
-			sum += o.counts[p.name]
-		}
-	}
-	return sum, nil
+	return nil
 }
 
 // proxy is one kube-proxy.
 type proxy struct {
 	name      string
 	unordered bool
-	stalled   bool // neither reads, nor syncs, nor answers
+	stalled   bool // neither reads, nor syncs, nor answers; its rules stay
+	gone      bool // and with it the node
 	cut       bool // no longer reads
 
 	cursor     int               // how much of the log it has read
@@ -122,6 +179,8 @@ type proxy struct {
 	programmed map[string]uint64 // what its rules hold; nil before the first sync
 	rules      map[string]uint64 // the same, but outlives a restart
 	dirty      bool              // taken differs from programmed
+	services   int               // the newest era whose Services it has taken in; it has then dropped all others
+	ruled      int               // the era to which the rules give the NodePort
 	synced     time.Time
 }
 
@@ -148,8 +207,12 @@ func (w *world) run(ctx context.Context) {
 	}
 }
 
+// sorted gives the proxies in the order of their names.
 func (w *world) sorted() []*proxy {
-	return slices.SortedFunc(maps.Values(w.proxies), func(a, b *proxy) int { return strings.Compare(a.name, b.name) })
+	if len(w.order) != len(w.proxies) {
+		w.order = slices.SortedFunc(maps.Values(w.proxies), func(a, b *proxy) int { return strings.Compare(a.name, b.name) })
+	}
+	return w.order
 }
 
 func (p *proxy) step(w *world) {
@@ -158,6 +221,9 @@ func (p *proxy) step(w *world) {
 			p.cursor++
 			p.queue = append(p.queue, uint64(p.cursor))
 		}
+	}
+	if !p.cut && p.services < w.eras && w.rand.IntN(3) == 0 {
+		p.services, p.dirty = w.eras, true
 	}
 	for len(p.queue) > 0 && w.rand.IntN(2) > 0 {
 		version := p.queue[0]
@@ -172,8 +238,30 @@ func (p *proxy) step(w *world) {
 	}
 	if starting || p.dirty && time.Since(p.synced) >= time.Second {
 		p.programmed = maps.Clone(p.taken)
-		p.rules, p.synced, p.dirty = p.programmed, time.Now(), false
+		p.ruled, p.synced, p.dirty = p.services, time.Now(), false
+		if w.wrong.piecemeal && !starting {
+			p.piecemeal(w)
+		} else {
+			p.rules = p.programmed
+		}
 	}
+}
+
+// piecemeal programs the beacon now, and the rest in a moment.
+func (p *proxy) piecemeal(w *world) {
+	rules := maps.Clone(p.rules)
+	for key, version := range p.programmed {
+		if w.log[version-1].era > 0 {
+			rules[key] = version
+		}
+	}
+	all := p.programmed
+	p.rules = rules
+	time.AfterFunc(200*time.Millisecond, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		p.rules = all
+	})
 }
 
 // relist has p read everything anew, in the order in which its client hands it over.
@@ -196,4 +284,5 @@ func (p *proxy) relist(w *world) {
 func (p *proxy) restart(w *world) {
 	p.queue, p.taken, p.programmed, p.stalled = nil, map[string]uint64{}, nil, false
 	p.relist(w)
+	p.services = w.eras
 }

@@ -27,46 +27,47 @@ func (s leadersStore) Open(ctx context.Context) (barrier.Service, error) {
 	return s.Store.Open(ctx)
 }
 
-// barriers holds the tracks of one barrier for each address family that somebody asked for:
-// kube-proxies program each family's slices separately.
+// barriers holds the barrier of each address family that somebody asked for: kube-proxies program
+// each family's slices separately.
 type barriers struct {
 	ctx    context.Context
 	leader *leader
-	asker  *barrier.HTTPAsker
+	kinds  *barrier.HealthPorts
 
 	mu      sync.Mutex
 	running sync.WaitGroup
-	all     map[corev1.IPFamily]*barrier.Tracks
+	all     map[corev1.IPFamily]*barrier.Barrier
 	nodes   []*corev1.Node
 	proxy   ProxyMode
 }
 
 // startBarriers gives barriers that work until ctx is done.
 func (l *leader) startBarriers(ctx context.Context) *barriers {
-	b := &barriers{ctx: ctx, leader: l, asker: barrier.NewHTTPAsker(), all: map[corev1.IPFamily]*barrier.Tracks{}, proxy: ProxyMode{unread: true}}
+	b := &barriers{ctx: ctx, leader: l, kinds: barrier.NewHealthPorts(), all: map[corev1.IPFamily]*barrier.Barrier{}, proxy: ProxyMode{unread: true}}
 	b.learnProxyMode(ctx) // before the first confirmation
 	l.nodes.follow(b.setNodes)
 	return b
 }
 
 // of gives the family's barrier, and begins it at the first call.
-func (b *barriers) of(family corev1.IPFamily) *barrier.Tracks {
+func (b *barriers) of(family corev1.IPFamily) *barrier.Barrier {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if begun := b.all[family]; begun != nil {
 		return begun
 	}
 	l := b.leader
-	members := b.members(family)
-	begun := barrier.NewTracks(len(members), func(track int) barrier.Config {
-		return barrier.Config{
-			Store: leadersStore{barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family, track), l.election.mine},
-			Asker: b.asker, Log: l.options.Log, Observe: l.metrics.acknowledged, Failed: l.metrics.barrierFailed,
-		}
+	address := l.addresses[family] // not valid: the store opens no era, and says why
+	listener := barrier.NewListener(address)
+	begun := barrier.New(barrier.Config{
+		Store:  leadersStore{barrier.NewKubeStore(l.clientset, l.options.BarrierNamespace, family, address, l.options.Pod.Node), l.election.mine},
+		Beacon: listener, Kinds: b.kinds, Numbers: l.options.Numbers,
+		Log: l.options.Log.With("family", family), Observe: l.metrics.acknowledged, Failed: l.metrics.barrierFailed,
 	})
-	begun.SetNodes(members)
+	begun.SetNodes(b.members(family))
 	b.all[family] = begun
 	b.running.Go(func() {
+		defer listener.Close()
 		if err := begun.Run(b.ctx); err != nil && b.ctx.Err() == nil {
 			l.options.Log.Error("barrier: ended", "family", family, "error", err)
 		}
@@ -108,11 +109,11 @@ func (b *barriers) removed(service string) {
 
 const (
 	tidyEvery = 5 * time.Minute
-	tidyAfter = 2 * time.Minute // the age from which a Service that no track works with is left over
+	tidyAfter = 2 * time.Minute // the age from which a Service that no barrier works with is left over
 )
 
-// tidy removes the Services that no track works with, until ctx is done: those of tracks that a
-// larger cluster does without, of families that nobody asks for, and of a leader that was paused.
+// tidy removes the Services that no barrier works with, until ctx is done: those of families that
+// nobody asks for, and of a leader that was paused.
 func (b *barriers) tidy(ctx context.Context) {
 	for {
 		select {
@@ -163,5 +164,4 @@ func (b *barriers) services() (used []string) {
 func (b *barriers) wait() {
 	b.leader.nodes.follow(nil)
 	b.running.Wait()
-	b.asker.Close()
 }

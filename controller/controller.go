@@ -32,6 +32,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/lameduck-dev/lameduck/agent/seal"
+	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller/certs"
 	"github.com/lameduck-dev/lameduck/controller/peers"
 	"github.com/lameduck-dev/lameduck/controller/routers"
@@ -54,7 +55,8 @@ const (
 	ourName   = "lameduck"
 )
 
-// Options of a controller; all are required but PullPolicy, Registries, RegistrySecrets, Ingresses and BarrierTwice.
+// Options of a controller; all are required but PullPolicy, Registries, RegistrySecrets, Ingresses, BarrierTwice
+// and Numbers.
 type Options struct {
 	Namespace        string // the controller's own
 	BarrierNamespace string // holds the barrier's objects and nothing else
@@ -69,13 +71,33 @@ type Options struct {
 	RegistrySecrets  []string         // NAMESPACE/NAME, that policies may name besides those called lameduck-*
 	Ingresses        bool             // it may read Ingresses, for the load balancers that they ask for
 	BarrierTwice     bool             // two writes for every node, see docs/decisions/0010-barrier.md
+	Numbers          barrier.Numbers  // the ports on which the barrier listens; zero: barrier.DefaultNumbers
 	Pod              Self
 	Config           *rest.Config
 	Log              *slog.Logger
 }
 
-// Self is the pod that the controller runs in.
-type Self struct{ Name, Node, IP string }
+// Self is the pod that the controller runs in. IPs are all its addresses, IP among them; it may be empty.
+type Self struct {
+	Name, Node, IP string
+	IPs            []string
+}
+
+// addresses are the pod's, one of each family that it has.
+func (s Self) addresses() (map[corev1.IPFamily]netip.Addr, error) {
+	all := map[corev1.IPFamily]netip.Addr{}
+	for _, text := range append([]string{s.IP}, s.IPs...) {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return nil, err
+		}
+		ip = ip.Unmap()
+		if _, there := all[familyOf(ip)]; !there {
+			all[familyOf(ip)] = ip
+		}
+	}
+	return all, nil
+}
 
 // Run works until ctx is done. A replica that can't go on, for instance because the cluster belongs
 // to another installation, ends with an error, and must be restarted.
@@ -83,6 +105,10 @@ func Run(ctx context.Context, o Options) error {
 	ip, err := netip.ParseAddr(o.Pod.IP)
 	if err != nil {
 		return fmt.Errorf("the pod's own address POD_IP: %w", err)
+	}
+	addresses, err := o.Pod.addresses()
+	if err != nil {
+		return fmt.Errorf("the pod's own addresses POD_IPS: %w", err)
 	}
 	key, err := readHubKey(o.Keys)
 	if err != nil {
@@ -106,7 +132,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("connecting to the API server: %w", err)
 	}
-	lead := &leader{options: o, ip: ip, key: key, view: seen, pods: pods{log: o.Log}}
+	lead := &leader{options: o, ip: ip, addresses: addresses, key: key, view: seen, pods: pods{log: o.Log}}
 	lead.metrics = newMetrics(lead.status)
 	lead.pods.heard.count = lead.metrics.stopped
 	reviews := &webhook.Handler{

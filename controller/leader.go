@@ -39,6 +39,7 @@ import (
 type leader struct {
 	options   Options
 	ip        netip.Addr
+	addresses map[corev1.IPFamily]netip.Addr // ip, and one of the other family if there is one
 	key       hpke.PrivateKey
 	metrics   *metrics
 	clientset kubernetes.Interface

@@ -48,14 +48,14 @@ func unregisteredMetrics(status func() Status) *metrics {
 			Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"outcome"}),
 		acks: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "lameduck_barrier_ack_seconds", Help: "Time from a barrier's write until a node's kube-proxy showed that it had programmed it.",
+			Name: "lameduck_barrier_ack_seconds", Help: "Time from a barrier's write until a node's rules showed it.",
 			Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
 		}),
 		injections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lameduck_injections_total", Help: "Pods that the webhook was asked about, by result: injected, skipped, untouched or failed.",
 		}, []string{"result"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "lameduck_barrier_failures_total", Help: "Times that a track of the barrier had to start over, by reason: altered (an admission policy changes its objects), lost (somebody changed or removed them) or failed.",
+			Name: "lameduck_barrier_failures_total", Help: "Times that the barrier had to start over, by reason: altered (an admission policy changes its objects), lost (somebody changed or removed them) or failed.",
 		}, []string{"reason"}),
 		agents: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lameduck_agents_total", Help: "Pods with an agent that stopped, by whether their agent reached the hub: true or false.",

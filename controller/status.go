@@ -47,8 +47,8 @@ type Status struct {
 // BarrierStatus is the barrier of one address family.
 type BarrierStatus struct {
 	Family   corev1.IPFamily     `json:"family"`
-	Services []string            `json:"services"`          // in use, one a track
-	Problem  string              `json:"problem,omitempty"` // why a track has none
+	Services []string            `json:"services"`          // in use
+	Problem  string              `json:"problem,omitempty"` // why it has none
 	Nodes    []barrier.NodeState `json:"nodes"`
 }
 

@@ -20,7 +20,7 @@ func TestStatusIsForTheLoopback(t *testing.T) {
 	l.metrics = unregisteredMetrics(l.status)
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "off"}}
 	node.Spec.Taints = []corev1.Taint{{Key: corev1.TaintNodeOutOfService}}
-	l.set(&leading{tenure: newTenure(), barriers: &barriers{leader: l, all: map[corev1.IPFamily]*barrier.Tracks{}, nodes: []*corev1.Node{node}}})
+	l.set(&leading{tenure: newTenure(), barriers: &barriers{leader: l, all: map[corev1.IPFamily]*barrier.Barrier{}, nodes: []*corev1.Node{node}}})
 	for from, want := range map[string]int{
 		"127.0.0.1:1": http.StatusOK, "[::1]:1": http.StatusOK, "[::ffff:127.0.0.1]:1": http.StatusOK,
 		"10.1.0.9:1": http.StatusForbidden, "[fd00::1]:1": http.StatusForbidden, "": http.StatusForbidden,

@@ -3,6 +3,7 @@ package deploy
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/base64"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
@@ -48,6 +50,8 @@ type Options struct {
 	// nodes and not pods.
 	HostNetwork bool
 	Ports       Ports // zero: DefaultPorts
+	// BarrierPorts are those on which the leader listens for the nodes; zero: barrier.DefaultNumbers.
+	BarrierPorts barrier.Numbers
 	// WebhookFrom are the API servers' addresses as CIDRs: only they may reach the webhook, where
 	// the network enforces policies. None: everyone may.
 	WebhookFrom []string
@@ -65,7 +69,7 @@ type Ports struct{ Webhook, Hub, Metrics, Health int }
 // DefaultPorts are free in a pod of its own.
 var DefaultPorts = Ports{Webhook: 9443, Hub: 8080, Metrics: 8081, Health: 8082}
 
-func (p Ports) validate() error {
+func (p Ports) validate(barriers barrier.Numbers) error {
 	seen := map[int]string{}
 	for _, port := range []struct {
 		name   string
@@ -76,6 +80,9 @@ func (p Ports) validate() error {
 		}
 		if other := seen[port.number]; other != "" {
 			return fmt.Errorf("%s %d: it is the port of %s already", port.name, port.number, other)
+		}
+		if barriers.Has(port.number) {
+			return fmt.Errorf("%s %d: it is among barrier-ports %v", port.name, port.number, barriers)
 		}
 		seen[port.number] = port.name
 	}
@@ -117,10 +124,8 @@ func (o Options) Validate() error {
 			return fmt.Errorf("registry-secret %q: write it as NAMESPACE/NAME", secret)
 		}
 	}
-	if o.Ports != (Ports{}) {
-		if err := o.Ports.validate(); err != nil {
-			return err
-		}
+	if err := cmp.Or(o.Ports, DefaultPorts).validate(cmp.Or(o.BarrierPorts, barrier.DefaultNumbers)); err != nil {
+		return err
 	}
 	if o.Replicas < 1 {
 		return fmt.Errorf("replicas %d: write 1 or more; 2 keep the webhook and the hub up while one is replaced", o.Replicas)
@@ -142,6 +147,7 @@ func Render(o Options) ([]byte, error) {
 	if o.Ports == (Ports{}) {
 		o.Ports = DefaultPorts
 	}
+	o.BarrierPorts = cmp.Or(o.BarrierPorts, barrier.DefaultNumbers)
 	public, err := o.Keys.HubPublic()
 	if err != nil {
 		return nil, err
@@ -208,5 +214,6 @@ func (o Options) controllerArgs() []string {
 	}
 	return append(args,
 		"--webhook-port="+strconv.Itoa(o.Ports.Webhook), "--hub-port="+strconv.Itoa(o.Ports.Hub),
-		"--metrics-port="+strconv.Itoa(o.Ports.Metrics), "--health-port="+strconv.Itoa(o.Ports.Health))
+		"--metrics-port="+strconv.Itoa(o.Ports.Metrics), "--health-port="+strconv.Itoa(o.Ports.Health),
+		"--barrier-ports="+o.BarrierPorts.String())
 }

@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
+	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -242,6 +243,8 @@ func TestOptions(t *testing.T) {
 		"replicas":    func(o *Options) { o.Replicas = 0 },
 		"low port":    func(o *Options) { o.Ports = DefaultPorts; o.Ports.Webhook = 443 },
 		"port twice":  func(o *Options) { o.Ports = DefaultPorts; o.Ports.Hub = 9443 },
+		"a barrier's": func(o *Options) { o.Ports = DefaultPorts; o.Ports.Hub = 20500 },
+		"barrier":     func(o *Options) { o.BarrierPorts = barrier.Numbers{First: 8000, Last: 9000} },
 		"keys":        func(o *Options) { o.Keys.Hub = []byte("nonsense") },
 	} {
 		t.Run(name, func(t *testing.T) {

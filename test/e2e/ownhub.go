@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -82,14 +83,14 @@ func (e *Env) startHub(ctx context.Context, namespace string, late lateness) (_ 
 	o.hubClient = &hubClient{client: e.Client, key: key.PublicKey(), http: http.Client{Timeout: hubapi.MaxWait}}
 	o.address = func(context.Context) (string, error) { return listener.Addr().String(), nil }
 
-	tracks, asker, err := o.startBarrier(ctx)
+	barrier, err := o.startBarrier(ctx)
 	if err != nil {
 		stop()
 		return nil, errors.Join(err, listener.Close())
 	}
 	h := hub.New(hub.Config{
 		View:     o.view,
-		Barriers: func(corev1.IPFamily) hub.Barrier { return tracks },
+		Barriers: func(corev1.IPFamily) hub.Barrier { return barrier },
 		Marks:    ownMark{propagation.NewKubeMark(e.Client, namespace), o},
 		Late:     func(of string) bool { return propagation.Late(namespace, of) },
 		Cluster:  o,
@@ -102,7 +103,6 @@ func (e *Env) startHub(ctx context.Context, namespace string, late lateness) (_ 
 		<-ctx.Done()
 		_ = server.Close()
 		h.Close()
-		asker.Close()
 	})
 	return o, o.watch(ctx, h)
 }
@@ -114,23 +114,44 @@ func (o *ownHub) end(ctx context.Context) error {
 	return o.client.CoreV1().Namespaces().Delete(ctx, o.namespace, metav1.DeleteOptions{})
 }
 
-func (o *ownHub) startBarrier(ctx context.Context) (*propagation.Tracks, *propagation.HTTPAsker, error) {
+func (o *ownHub) startBarrier(ctx context.Context) (*propagation.Barrier, error) {
 	nodes, err := o.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("preparing a hub: %w", err)
+		return nil, fmt.Errorf("preparing a hub: %w", err)
 	}
 	var objects []*corev1.Node
 	for i := range nodes.Items {
 		objects = append(objects, &nodes.Items[i])
 	}
 	members := propagation.Nodes(objects, corev1.IPv4Protocol, "")
-	asker := propagation.NewHTTPAsker()
-	tracks := propagation.NewTracks(len(members), func(track int) propagation.Config {
-		return propagation.Config{Store: ownStore{propagation.NewKubeStore(o.client, o.namespace, corev1.IPv4Protocol, track), o}, Asker: asker}
+	here, err := addressTowards(members)
+	if err != nil {
+		return nil, fmt.Errorf("preparing a hub: %w", err)
+	}
+	listener := propagation.NewListener(here)
+	barrier := propagation.New(propagation.Config{
+		Store:  ownStore{propagation.NewKubeStore(o.client, o.namespace, corev1.IPv4Protocol, here, ""), o},
+		Beacon: listener, Kinds: propagation.NewHealthPorts(),
 	})
-	tracks.SetNodes(members)
-	o.working.Go(func() { _ = tracks.Run(ctx) })
-	return tracks, asker, nil
+	barrier.SetNodes(members)
+	o.working.Go(func() {
+		defer listener.Close()
+		_ = barrier.Run(ctx)
+	})
+	return barrier, nil
+}
+
+// addressTowards gives the address of this process at which the nodes reach it.
+func addressTowards(nodes []propagation.Node) (netip.Addr, error) {
+	if len(nodes) == 0 || !nodes[0].Address.IsValid() {
+		return netip.Addr{}, errors.New("no node has an address")
+	}
+	conn, err := net.Dial("udp", netip.AddrPortFrom(nodes[0].Address, 9).String()) // sends nothing
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }
 
 type ownStore struct {
@@ -141,7 +162,7 @@ type ownStore struct {
 func (s ownStore) Write(ctx context.Context, service propagation.Service, slice propagation.Slice) (uint64, error) {
 	version, err := s.KubeStore.Write(ctx, service, slice)
 	if err == nil && s.hub.credulous {
-		s.hub.view.Mark(fmt.Sprint(service.Name, slice.Index), version)
+		s.hub.view.Mark(service.Name, version)
 	}
 	return version, err
 }

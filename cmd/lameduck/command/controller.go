@@ -5,17 +5,19 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/controller"
 	"github.com/lameduck-dev/lameduck/deploy"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
 )
 
 const controllerHelp = `Runs webhook, hub and barrier in a cluster. The Deployment that lameduck install prints starts
-it: it needs that Deployment's ServiceAccount, the mounted keys, and POD_NAME, POD_IP and
+it: it needs that Deployment's ServiceAccount, the mounted keys, and POD_NAME, POD_IP, POD_IPS and
 NODE_NAME in its environment.
 
 Every replica answers the webhook; hub and barrier run on the leader.
@@ -45,6 +47,9 @@ func newController() *cobra.Command {
 				o.Registries = append(o.Registries, server)
 			}
 			o.Pod = controller.Self{Name: os.Getenv("POD_NAME"), Node: os.Getenv("NODE_NAME"), IP: os.Getenv("POD_IP")}
+			if ips := os.Getenv("POD_IPS"); ips != "" {
+				o.Pod.IPs = strings.Split(ips, ",")
+			}
 			if o.Pod.Name == "" || o.Pod.Node == "" || o.Pod.IP == "" {
 				return &exitError{2, errors.New("controller: POD_NAME, NODE_NAME and POD_IP must be set: run it by the Deployment that lameduck install prints")}
 			}
@@ -70,6 +75,7 @@ func newController() *cobra.Command {
 	f.IntVar(&o.HubPort, "hub-port", 8080, "port of the hub (HTTP with sealed bodies)")
 	f.IntVar(&o.MetricsPort, "metrics-port", 8081, "port of /metrics")
 	f.IntVar(&o.HealthPort, "health-port", 8082, "port of /healthz and /readyz")
+	f.TextVar(&o.Numbers, "barrier-ports", barrier.DefaultNumbers, "ports on which the barrier listens, FIRST-LAST: nodes open connections to them")
 	f.BoolVar(&o.BarrierTwice, "barrier-twice", false, "have every node acknowledge two writes; for clusters whose kube-proxy and kubelet are a minor version or more apart")
 	f.StringArrayVar(&registries, "registry-server", nil, registryServerHelp)
 	f.StringArrayVar(&o.RegistrySecrets, "registry-secret", nil, registrySecretHelp)

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/lameduck-dev/lameduck/barrier"
 	"github.com/lameduck-dev/lameduck/cmd/lameduck/command/status"
 	"github.com/lameduck-dev/lameduck/deploy"
 )
@@ -87,6 +88,7 @@ func newInstall(build Build) *cobra.Command {
 	f.IntVar(&flags.options.Ports.Hub, "hub-port", deploy.DefaultPorts.Hub, "port of the hub, which pods call")
 	f.IntVar(&flags.options.Ports.Metrics, "metrics-port", deploy.DefaultPorts.Metrics, "port of the metrics")
 	f.IntVar(&flags.options.Ports.Health, "health-port", deploy.DefaultPorts.Health, "port of the kubelet's probes")
+	f.TextVar(&flags.options.BarrierPorts, "barrier-ports", barrier.DefaultNumbers, "ports of the barrier, FIRST-LAST, to which nodes open connections")
 	f.BoolVar(&flags.offline, "offline", false, "do not ask the cluster for the keys of an earlier installation")
 	f.StringVar(&flags.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
 	f.StringVar(&flags.context, "context", "", "context of the kubeconfig (default: its current one)")
