@@ -40,13 +40,16 @@ type Action struct {
 }
 
 // Counts of requests. Requests = OK + Lost + Masked. Unsent is the part of Lost that could not be
-// sent in time, of the kinds Unsent and Late.
+// sent in time, of the kinds Unsent and Late. Told is the part of OK that the server ended early and
+// said so, as a protocol has a server do that goes away: a WebSocket closed with 1001, a stream
+// brought to its proper end.
 type Counts struct {
 	Requests int          `json:"requests"` // intended by the schedule
 	OK       int          `json:"ok"`
 	Lost     int          `json:"lost"`
 	Unsent   int          `json:"unsent"`
 	Masked   int          `json:"masked"`
+	Told     int          `json:"told,omitempty"`
 	Kinds    map[Kind]int `json:"kinds,omitempty"` // lost and masked requests by kind
 }
 
@@ -57,6 +60,7 @@ func (c *Counts) Add(o Counts) {
 	c.Lost += o.Lost
 	c.Unsent += o.Unsent
 	c.Masked += o.Masked
+	c.Told += o.Told
 	for kind, n := range o.Kinds {
 		if c.Kinds == nil {
 			c.Kinds = map[Kind]int{}
@@ -64,27 +68,6 @@ func (c *Counts) Add(o Counts) {
 		c.Kinds[kind] += n
 	}
 }
-
-// Kind says how a request was lost.
-type Kind string
-
-// The kinds.
-const (
-	Refused     Kind = "refused"     // the connection was refused
-	Reset       Kind = "reset"       // the connection was reset
-	EOF         Kind = "eof"         // the connection was closed before the answer was whole
-	Timeout     Kind = "timeout"     // no whole answer within the timeout, counted from the intended start
-	Unreachable Kind = "unreachable" // no route to host or network, or the name did not resolve
-	Status      Kind = "status"      // an answer with an error status, 400 and above
-	BadBody     Kind = "badBody"     // an answer that is not the answer to this request
-	Unsent      Kind = "unsent"      // not sent in time: as many requests were in flight as allowed
-	Late        Kind = "late"        // not sent in time: the load generator itself was too slow
-	Masked      Kind = "masked"      // answered, but only because the client tried again in silence
-	Other       Kind = "other"       // anything else; see the detail
-)
-
-// Kinds lists every kind, in the order in which they are shown.
-var Kinds = []Kind{Refused, Reset, EOF, Timeout, Unreachable, Status, BadBody, Unsent, Late, Other, Masked}
 
 // Lane is the part of the load that was sent in one way.
 type Lane struct {

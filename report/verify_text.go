@@ -94,13 +94,18 @@ func (t *verifyText) lanes() {
 	}
 	t.WriteString("\n")
 	t.table(rows)
+	for _, lane := range t.v.Lanes {
+		if n := lane.Counts.Told; n > 0 {
+			t.printf("  %s: the server ended %d of them early and said so; they count as OK\n", lane.Name, n)
+		}
+	}
 }
 
 func kindsText(kinds map[Kind]int) string {
 	var parts []string
-	for _, kind := range Kinds {
-		if n := kinds[kind]; n > 0 && kind != Masked {
-			parts = append(parts, fmt.Sprintf("%s %d", kind, n))
+	for _, kind := range inOrder(kinds) {
+		if kind != Masked {
+			parts = append(parts, fmt.Sprintf("%s %d", kind, kinds[kind]))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -16,7 +16,7 @@ func BenchmarkRun(b *testing.B) {
 	const seconds = 5
 	address := startServer(b)
 	TuneRuntime(2000) // as the command does
-	for _, lanes := range [][]string{{LaneKeepAlive}, {LanePost}, {LaneFresh}, Lanes} {
+	for _, lanes := range [][]string{{LaneKeepAlive}, {LanePost}, {LaneFresh}, DefaultLanes} {
 		b.Run(strings.Join(lanes, "+"), func(b *testing.B) {
 			var requests int
 			var late, latency float64

@@ -27,6 +27,7 @@ type lane struct {
 	sent    *atomic.Int64 // by all lanes
 	limit   int           // requests in flight
 	timeout time.Duration // from the intended start
+	hold    time.Duration // that a request lasts after it was answered
 	start   time.Time
 	stop    <-chan struct{} // closed when end is set
 
@@ -122,7 +123,8 @@ func (l *lane) send(ctx context.Context, n int64, at time.Duration) {
 		return
 	}
 	l.sent.Add(1)
-	requestCtx, cancel := context.WithDeadline(ctx, l.start.Add(at+l.timeout))
+	o.shot.AnswerBy = l.start.Add(at + l.timeout)
+	requestCtx, cancel := context.WithDeadline(ctx, o.shot.AnswerBy.Add(l.hold))
 	o.err = l.target.Send(requestCtx, &o.shot)
 	cancel()
 	o.ended = time.Since(l.start)

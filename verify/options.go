@@ -9,26 +9,15 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 )
 
-// The lanes.
-const (
-	LaneFresh     = "fresh"     // GET, a new connection for each request
-	LaneKeepAlive = "keepalive" // GET over keep-alive connections; net/http may retry it in silence
-	LanePost      = "post"      // POST over keep-alive connections; net/http can't replay it
-)
-
-// Lanes lists all lanes.
-var Lanes = []string{LaneFresh, LaneKeepAlive, LanePost}
-
 // Options says what Run does. The zero value of each field but URL has a default.
 type Options struct {
-	URL    string      // of the target: http[s]://host[:port]/path
-	Lanes  []string    // default: all of Lanes
+	URL string // of the target: http[s]://host[:port]/path
+	// Lanes to run, each by its name, or as NAME=URL if it has a URL of its own, absolute or relative
+	// to the one above. Default: DefaultLanes.
+	Lanes  []string
 	Rate   float64     // requests per second, all lanes together; default 100
 	Header http.Header // sent with each request
 
@@ -45,8 +34,16 @@ type Options struct {
 	// Timeout of a request, from its intended start; default 5 s. A request that can't begin
 	// within half of it counts as unsent.
 	Timeout time.Duration
+	// Hold is how long a request of a held lane lasts once it was answered; default 5 s. A download
+	// has Timeout and Hold together.
+	Hold time.Duration
+	// GRPCMessage is the message that the lanes grpc and grpc-stream send, as it is encoded; default: empty.
+	GRPCMessage []byte
+	// WSMessage is a text that the lane ws sends every second and that must be answered by some
+	// message; default: pings of the protocol, which every server answers.
+	WSMessage string
 	// MaxInFlight bounds the requests in flight of each lane. The default is what the lane sends
-	// within Timeout, at least 16 and at most 4,096.
+	// within Timeout, and Hold if it is held, at least 16 and at most 4,096.
 	MaxInFlight int
 	// Conns is the number of keep-alive connections that a lane's requests go round. The default is
 	// 10, or less if each would be used less than four times a second.
@@ -65,27 +62,18 @@ type Options struct {
 // ErrOptions marks options that are wrong.
 var ErrOptions = errors.New("verify")
 
-func (o Options) withDefaults() (Options, *url.URL, error) {
-	target, err := url.Parse(o.URL)
+// withDefaults completes the options, and gives the ways in which their lanes send.
+func (o Options) withDefaults() (Options, []way, error) {
+	target, err := parseTarget(o.URL, nil)
 	if err != nil {
-		return o, nil, fmt.Errorf("%w: target URL: %w", ErrOptions, err)
-	}
-	if (target.Scheme != "http" && target.Scheme != "https") || target.Host == "" {
-		return o, nil, fmt.Errorf("%w: target URL %q: must be http://host[:port]/path, or https", ErrOptions, o.URL)
-	}
-	if target.Path == "" {
-		target.Path = "/"
+		return o, nil, fmt.Errorf("%w: target URL %w", ErrOptions, err)
 	}
 	if len(o.Lanes) == 0 {
-		o.Lanes = Lanes
+		o.Lanes = DefaultLanes
 	}
-	for i, lane := range o.Lanes {
-		if !slices.Contains(Lanes, lane) {
-			return o, nil, fmt.Errorf("%w: no lane %q: there are %s", ErrOptions, lane, strings.Join(Lanes, ", "))
-		}
-		if slices.Contains(o.Lanes[:i], lane) {
-			return o, nil, fmt.Errorf("%w: lane %q is given twice", ErrOptions, lane)
-		}
+	ways, err := waysOf(o.Lanes, target)
+	if err != nil {
+		return o, nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	if o.Rate < 0 || math.IsNaN(o.Rate) || o.Rate > 100_000 {
 		return o, nil, fmt.Errorf("%w: rate %v: must be more than 0 and at most 100,000 requests per second", ErrOptions, o.Rate)
@@ -101,6 +89,7 @@ func (o Options) withDefaults() (Options, *url.URL, error) {
 		{"before", &o.Before, 3 * time.Second}, {"after", &o.After, 5 * time.Second},
 		{"duration", &o.Duration, 10 * time.Second}, {"action timeout", &o.ActionTimeout, 15 * time.Minute},
 		{"timeout", &o.Timeout, 5 * time.Second}, {"idle timeout", &o.IdleTimeout, time.Second},
+		{"hold", &o.Hold, 5 * time.Second},
 	}
 	for _, d := range durations {
 		if *d.value < 0 {
@@ -117,9 +106,6 @@ func (o Options) withDefaults() (Options, *url.URL, error) {
 		return o, nil, fmt.Errorf("%w: requests in flight and connections must not be negative", ErrOptions)
 	}
 	rate := o.Rate / float64(len(o.Lanes))
-	if o.MaxInFlight == 0 {
-		o.MaxInFlight = min(max(16, int(rate*o.Timeout.Seconds())), 4096)
-	}
 	if o.Conns == 0 {
 		o.Conns = min(max(1, int(rate/4)), 10)
 	}
@@ -132,7 +118,19 @@ func (o Options) withDefaults() (Options, *url.URL, error) {
 	if o.ActionName == "" {
 		o.ActionName = "action"
 	}
-	return o, target, nil
+	return o, ways, nil
+}
+
+// inFlight bounds the requests in flight of a lane.
+func (o *Options) inFlight(w *way) int {
+	if o.MaxInFlight > 0 {
+		return o.MaxInFlight
+	}
+	lasts := o.Timeout
+	if w.held {
+		lasts += o.Hold
+	}
+	return min(max(16, int(o.Rate/float64(len(o.Lanes))*lasts.Seconds())), 4096)
 }
 
 // dialer bounds a connect by the timeout: net/http gives it no deadline.

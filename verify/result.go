@@ -35,7 +35,7 @@ func (r *run) result(ctx context.Context) *report.Verify {
 	slices.SortFunc(out.Losses, func(a, b report.Loss) int {
 		return cmp.Or(a.Intended.Compare(b.Intended), cmp.Compare(a.ID, b.ID))
 	})
-	join := attribution{address: r.url.Hostname(), routed: routed}
+	join := attribution{address: r.ways[0].url.Hostname(), routed: routed}
 	if r.watch != nil {
 		answered := out.Totals.OK + out.Totals.Masked
 		pods, ledger, notes := r.watch.finish(ctx, answered)

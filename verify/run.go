@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +19,7 @@ import (
 // run is one run under way.
 type run struct {
 	Options
-	url     *url.URL
+	ways    []way
 	prefix  string       // of all request ids
 	sent    atomic.Int64 // requests, by all lanes
 	start   time.Time
@@ -38,18 +36,18 @@ type run struct {
 // all, or the cluster can't be watched. That requests were lost, or that the action failed, is
 // in the result. When ctx ends early the result covers the time until then, with the error.
 func Run(ctx context.Context, o Options) (*report.Verify, error) {
-	o, target, err := o.withDefaults()
+	o, ways, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	r := &run{Options: o, url: target, prefix: runID()}
-	probe, err := r.probe(ctx)
+	r := &run{Options: o, ways: ways, prefix: runID()}
+	probes, err := r.probe(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if o.Cluster != nil {
 		var ledger *ledgers
-		if probe.Ledgered {
+		if slices.ContainsFunc(probes, func(s Shot) bool { return s.Ledgered }) {
 			ledger = newLedgers(r.prefix, r.sent.Load)
 		}
 		said := r.sayLines(ctx, func() string {
@@ -62,7 +60,7 @@ func Run(ctx context.Context, o Options) (*report.Verify, error) {
 		}
 		defer r.watch.close()
 	}
-	r.prepare(probe.Echoed)
+	r.prepare(probes)
 	loadErr := r.load(ctx)
 	return r.result(ctx), loadErr
 }
@@ -73,95 +71,112 @@ func runID() string {
 }
 
 // probe sends one request in each way that the load will, so that a wrong URL is an error and not a
-// heap of lost requests, and learns whether answers carry the request's id.
-func (r *run) probe(ctx context.Context) (Shot, error) {
-	const tries, between = 20, 250 * time.Millisecond
-	var seen Shot
-	for _, method := range r.methods() {
-		target := newHTTP1(r.targetOptions(method, true, false))
-		said := r.sayLines(ctx, func() string {
-			return fmt.Sprintf("waiting for %s %s to answer, at most %v", method, r.URL, tries*(r.Timeout+between))
-		})
-		var err error
-		for try := range tries {
-			shot := Shot{ID: fmt.Sprintf("probe-%s%s-%d", r.prefix, method, try)}
-			askCtx, cancel := context.WithTimeout(ctx, r.Timeout)
-			err = target.Send(askCtx, &shot)
-			cancel()
-			if seen = shot; err == nil {
-				break
-			}
-			if pauseErr := pause(ctx, between); pauseErr != nil {
-				said()
-				return seen, pauseErr
-			}
+// heap of lost requests, and learns of each lane whether answers carry the request's id.
+func (r *run) probe(ctx context.Context) ([]Shot, error) {
+	seen := make([]Shot, len(r.ways))
+	for i, w := range r.ways {
+		same := slices.IndexFunc(r.ways[:i], func(before way) bool { return before.probe == w.probe && *before.url == *w.url })
+		if same >= 0 {
+			seen[i] = seen[same]
+			continue
 		}
-		said()
-		target.Close()
-		if err != nil {
-			return seen, fmt.Errorf("the target must answer before anything is done to it: %s %s: %w%s", method, r.URL, err, remedy(method, err))
+		var err error
+		if seen[i], err = r.probeWay(ctx, &w); err != nil {
+			return nil, err
 		}
 	}
 	return seen, nil
 }
 
+// probeHold is how long a held request of the probe lasts: the application may say its name in it.
+const probeHold = 300 * time.Millisecond
+
+func (r *run) probeWay(ctx context.Context, w *way) (seen Shot, err error) {
+	const tries, between = 20, 250 * time.Millisecond
+	target := r.target(w, func(o *targetOptions) { o.conns, o.hold = 1, probeHold })
+	defer target.Close()
+	lasts := r.Timeout
+	if w.held {
+		lasts += r.Hold
+	}
+	said := r.sayLines(ctx, func() string {
+		return fmt.Sprintf("waiting for %s %s to answer, at most %v", w.probe, r.givenURL(w), tries*(lasts+between))
+	})
+	defer said()
+	for try := range tries {
+		shot := Shot{ID: fmt.Sprintf("probe-%s%s-%d", r.prefix, w.lane, try), AnswerBy: time.Now().Add(r.Timeout)}
+		askCtx, cancel := context.WithTimeout(ctx, lasts)
+		err = target.Send(askCtx, &shot)
+		cancel()
+		if seen = shot; err == nil {
+			return seen, nil
+		}
+		if pauseErr := pause(ctx, between); pauseErr != nil {
+			return seen, pauseErr
+		}
+	}
+	return seen, fmt.Errorf("the target must answer before anything is done to it: %s %s: %w%s", w.probe, r.givenURL(w), err, remedy(w, err))
+}
+
+// givenURL is the way's URL as it was given, if it is the target's own.
+func (r *run) givenURL(w *way) string {
+	if w.url == r.ways[0].url && w.path == "" {
+		return r.URL
+	}
+	return w.url.String()
+}
+
 // remedy says what to do about a target that does not answer, if that can be told.
-func remedy(method string, err error) string {
+func remedy(w *way, err error) string {
 	var unknown *net.DNSError
 	switch {
-	case method == http.MethodPost:
+	case w.lane == LanePost:
 		return fmt.Sprintf("; the lane %s sends it: without it, --lanes %s,%s", LanePost, LaneFresh, LaneKeepAlive)
+	case errors.Is(err, context.DeadlineExceeded) && w.held:
+		return "; it does not answer in time: see whether its pods are ready, or give it longer by --timeout and --hold"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "; it does not answer in time: see whether its pods are ready, or give it longer by --timeout"
 	case errors.As(err, &unknown) && unknown.IsNotFound:
 		return "; a Service's name is known only in the cluster: run verify there"
+	case w.lane == LaneGRPC || w.lane == LaneGRPCStream:
+		return fmt.Sprintf("; to call another method of the server, --lanes %s=/package.Service/Method; at another port, %s=http://host:port", w.lane, w.lane)
+	case w.lane != LaneFresh && w.lane != LaneKeepAlive:
+		return fmt.Sprintf("; if it is served elsewhere, --lanes %s=/path or %s=http://host:port/path", w.lane, w.lane)
 	}
 	return ""
 }
 
-func (r *run) methods() []string {
-	var methods []string
-	for _, lane := range r.Lanes {
-		method := methodOf(lane)
-		if !slices.Contains(methods, method) {
-			methods = append(methods, method)
-		}
+func (r *run) target(w *way, change func(o *targetOptions)) Target {
+	o := &targetOptions{
+		url: w.url, header: r.Header, conns: r.Conns, idle: r.IdleTimeout, tls: r.TLS, timeout: r.Timeout,
+		dial: r.dialer(), grpcMessage: r.GRPCMessage, wsMessage: r.WSMessage,
 	}
-	return methods
-}
-
-func methodOf(lane string) string {
-	if lane == LanePost {
-		return http.MethodPost
-	}
-	return http.MethodGet
-}
-
-func (r *run) targetOptions(method string, fresh, echo bool) http1Options {
-	return http1Options{
-		url: r.url, method: method, header: r.Header, conns: r.Conns, fresh: fresh,
-		idle: r.IdleTimeout, echo: echo, tls: r.TLS, timeout: r.Timeout, dial: r.dialer(),
-	}
+	change(o)
+	return w.make(o)
 }
 
 // prepare makes the lanes. They share the rate, and their requests interleave.
-func (r *run) prepare(echo bool) {
+func (r *run) prepare(probes []Shot) {
 	r.start = time.Now()
 	r.stop = make(chan struct{})
 	rate := r.Rate / float64(len(r.Lanes))
-	for i, name := range r.Lanes {
-		r.lanes = append(r.lanes, &lane{
-			name:    name,
-			prefix:  r.prefix + name + "-",
-			target:  newHTTP1(r.targetOptions(methodOf(name), name == LaneFresh, echo)),
+	for i, w := range r.ways {
+		l := &lane{
+			name:    w.lane,
+			prefix:  r.prefix + w.lane + "-",
 			pacer:   pacer{rate: rate, offset: time.Duration(float64(i) * float64(time.Second) / r.Rate)},
 			sent:    &r.sent,
-			tally:   newTally(name, r.start, &r.windows),
-			limit:   r.MaxInFlight,
+			tally:   newTally(w.lane, r.start, &r.windows),
+			limit:   r.inFlight(&w),
 			timeout: r.Timeout,
 			start:   r.start,
 			stop:    r.stop,
-		})
+		}
+		l.target = r.target(&w, func(o *targetOptions) { o.echo, o.hold = probes[i].Echoed, r.Hold })
+		if w.held {
+			l.hold = r.Hold
+		}
+		r.lanes = append(r.lanes, l)
 	}
 }
 

@@ -273,7 +273,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}{
 		{"no URL", Options{}, `target URL "": must be http://`},
 		{"scheme", Options{URL: "ftp://app"}, "must be http://"},
-		{"lane", Options{URL: "http://app", Lanes: []string{"http9"}}, `no lane "http9": there are fresh, keepalive, post`},
+		{"lane", Options{URL: "http://app", Lanes: []string{"http9"}}, `no lane "http9": there are fresh, keepalive, post, h2, grpc, grpc-stream, ws, sse, download`},
 		{"lane twice", Options{URL: "http://app", Lanes: []string{"post", "post"}}, `"post" is given twice`},
 		{"rate", Options{URL: "http://app", Rate: -1}, "rate -1: must be more than 0"},
 		{"duration", Options{URL: "http://app", After: -time.Second}, "after is -1s, must not be negative"},

@@ -105,16 +105,27 @@ func (t *tally) count(o *shotResult) {
 		t.lose(o, window, kind, status, detailOf(o.err))
 		return
 	}
-	observe(t.latency[window], o.ended-o.intended)
+	answered := o.ended
+	if !o.shot.Answered.IsZero() {
+		answered = o.shot.Answered.Sub(t.start)
+	}
+	observe(t.latency[window], answered-o.intended)
 	if o.shot.Pod != "" {
 		t.answered[o.shot.Pod]++
 	}
 	if o.shot.Conns > 1 {
 		t.counts.Masked++
-		t.lose(o, window, report.Masked, 0, fmt.Sprintf("the client sent it again by itself: %d connections", o.shot.Conns))
+		detail := fmt.Sprintf("the client sent it again by itself: %d connections", o.shot.Conns)
+		if o.shot.Retried != "" {
+			detail = "the client sent it again by itself: " + o.shot.Retried
+		}
+		t.lose(o, window, report.Masked, 0, detail)
 		return
 	}
 	t.counts.OK++
+	if o.shot.Told {
+		t.counts.Told++
+	}
 }
 
 func (t *tally) lose(o *shotResult, window report.Window, kind report.Kind, status int, detail string) {

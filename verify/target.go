@@ -2,7 +2,9 @@ package verify
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Target is one way of sending requests to what is verified: a protocol with its habits of
@@ -20,15 +22,37 @@ type Target interface {
 // Shot is one request and what its Target learned about it.
 type Shot struct {
 	ID       string
-	Pod      string // that answered, by its own word
-	Suspect  string // pod that earlier requests over the first connection were answered by
-	Direct   bool   // the first connection was shown to end at Suspect
-	Routed   bool   // another pod answered earlier over the same connection: a router reads the requests
-	Conns    int    // connections that it was given to; more than one is a silent retry
-	Reused   bool   // the first connection had served before
-	Echoed   bool   // the answer carried the request's id
-	Ledgered bool   // the answer says that the application keeps a ledger
-	peer     string // client's address and port, as the pod that answered sees them
+	AnswerBy time.Time // when a held request must have been answered, however long it lasts then
+	Pod      string    // that answered, by its own word
+	Suspect  string    // pod that earlier requests over the first connection were answered by
+	Direct   bool      // the first connection was shown to end at Suspect
+	Routed   bool      // another pod answered earlier over the same connection: a router reads the requests
+	Conns    int       // connections that it was given to; more than one is a silent retry
+	Reused   bool      // the first connection had served before
+	Echoed   bool      // the answer carried the request's id
+	Ledgered bool      // the answer says that the application keeps a ledger
+	Answered time.Time // when a held request was answered; zero: it is no held one, or never was
+	Told     bool      // the server ended it early, and said so
+	Retried  string    // why the client of this kind would have sent it again, and did
+	peer     string    // client's address and port, as the pod that answered sees them
+}
+
+// readEcho takes the request's id and the pod's name from text in JSON, if it is the request's own.
+func (s *Shot) readEcho(text []byte) error {
+	var echo struct {
+		ID     string `json:"id"`
+		Pod    string `json:"pod"`
+		Peer   string `json:"peer"`
+		Ledger bool   `json:"ledger"`
+	}
+	if err := json.Unmarshal(text, &echo); err != nil {
+		return &bodyError{fmt.Sprintf("not the JSON that was expected: %.60q", text)}
+	}
+	if echo.ID != s.ID {
+		return &bodyError{fmt.Sprintf("it answers request %.60q", echo.ID)}
+	}
+	s.Echoed, s.Pod, s.peer, s.Ledgered = true, echo.Pod, echo.Peer, echo.Ledger
+	return nil
 }
 
 // MaskedConnect is a failed connect that no request showed.

@@ -68,7 +68,10 @@ func TestIdleFlags(t *testing.T) {
 		"verify --url http://a --keep-cordon --do delete-pod":     "--keep-cordon would have no effect",
 		"verify --url http://a --no-watch -l a=b":                 "--selector would have no effect",
 		"verify --url http://a --no-watch --kubeconfig k -- true": "--kubeconfig would have no effect",
-		"verify --url http://a --lanes fresh --conns 5":           "--conns would have no effect: the lane fresh keeps no connection",
+		"verify --url http://a --hold 5s":                         "--hold would have no effect: no lane is held",
+		"verify --url http://a --grpc-message AA==":               "--grpc-message would have no effect: no lane sends gRPC",
+		"verify --url http://a --lanes sse --ws-message hi":       "--ws-message would have no effect: there is no lane ws",
+		"verify --url http://a --lanes fresh --conns 5":           "--conns would have no effect: no lane keeps connections",
 	} {
 		code, out, log := cli(t, map[string]string{"a.yaml": optedIn}, "", strings.Fields(args)...)
 		if wrong := 2 + strings.Count(args[:5], "check"); code != wrong || !strings.Contains(log, want) || out != "" {

@@ -2,9 +2,14 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +27,9 @@ const (
 	verifyFailed = 3
 )
 
+// caMax bounds what is read of --ca-file, in bytes.
+const caMax = 4 << 20
+
 type verifyFlags struct {
 	options    verify.Options
 	header     []string
@@ -31,6 +39,8 @@ type verifyFlags struct {
 	selector   string
 	kubeconfig string
 	context    string
+	caFile     string
+	insecure   bool
 	noWatch    bool
 	keepCordon bool
 }
@@ -46,10 +56,19 @@ counts what was lost: requests that failed, that could not be sent in time, and 
 HTTP client retried in silence (masked). It attributes each loss to a pod and to the phase of
 its termination, and shows every leaving pod's timeline.
 
-Lanes run side by side and share the rate, since each shows what the others hide:
-  fresh      GET, a new connection for each request
-  keepalive  GET over keep-alive connections
-  post       POST with an id of its own, over keep-alive connections; never replayed
+Lanes run side by side and share the rate, since each shows what the others hide. The first
+three run unless --lanes says otherwise:
+  fresh        GET, a new connection for each request
+  keepalive    GET over keep-alive connections
+  post         POST with an id of its own, over keep-alive connections; never replayed
+  h2           GET over HTTP/2: over TLS for https, else in clear ("prior knowledge")
+  grpc         unary gRPC calls; of grpc.health.v1.Health/Check unless told otherwise
+  grpc-stream  gRPC streams, each held for --hold; of grpc.health.v1.Health/Watch
+  ws           WebSocket sessions, each held for --hold
+  sse          streams of server-sent events, each held for --hold
+  download     GET of a long answer, which must be whole within --timeout and --hold
+A lane with a URL of its own is given as NAME=URL, absolute or relative to --url:
+  --lanes fresh,ws=/socket,grpc=http://app.shop.svc:9090/shop.Cart/Get
 
 Actions (--do), or any command after --:
   ` + strings.ReplaceAll(action.Help, "\n", "\n  ") + `
@@ -72,7 +91,12 @@ proved: the target or the cluster could not be reached, or the action failed.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.URL, "url", "", "URL to send requests to (required)")
 	flags.Float64Var(&f.options.Rate, "rate", 100, "requests per second, all lanes together")
-	flags.StringSliceVar(&f.options.Lanes, "lanes", verify.Lanes, "lanes to run")
+	flags.StringSliceVar(&f.options.Lanes, "lanes", verify.DefaultLanes, "lanes to run: "+strings.Join(verify.AllLanes(), ", ")+"; each as NAME or NAME=URL")
+	flags.DurationVar(&f.options.Hold, "hold", 5*time.Second, "how long each stream and session of the held lanes lasts")
+	flags.BytesBase64Var(&f.options.GRPCMessage, "grpc-message", nil, "message that the lanes grpc and grpc-stream send, encoded as protobuf and then in `base64` (default: an empty one)")
+	flags.StringVar(&f.options.WSMessage, "ws-message", "", "`text` that the lane ws sends every second and that must be answered by some message (default: pings)")
+	flags.StringVar(&f.caFile, "ca-file", "", "certificates to trust for https, as a PEM `file` (default: those of the system)")
+	flags.BoolVar(&f.insecure, "insecure-skip-verify", false, "trust any certificate")
 	flags.StringArrayVarP(&f.header, "header", "H", nil, `header to send, as "Name: value"; may be repeated`)
 	flags.StringVar(&f.do, "do", "", "what to do while the load runs")
 	flags.DurationVar(&f.options.Before, "before", 3*time.Second, "load before the action, if there is one")
@@ -135,6 +159,14 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// runs reports whether one of these lanes runs.
+func (f *verifyFlags) runs(names ...string) bool {
+	return slices.ContainsFunc(f.options.Lanes, func(given string) bool {
+		name, _, _ := strings.Cut(given, "=")
+		return slices.Contains(names, name)
+	})
+}
+
 // check refuses wrong flags before anything is contacted.
 func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
 	if f.options.URL == "" {
@@ -163,7 +195,37 @@ func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
 		}
 		f.options.Header.Add(name, strings.TrimSpace(value))
 	}
+	var err error
+	if f.options.TLS, err = f.trust(); err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
 	return nil
+}
+
+// trust is whom to trust over TLS; nil is what Go does by itself.
+func (f *verifyFlags) trust() (*tls.Config, error) {
+	switch {
+	case f.insecure && f.caFile != "":
+		return nil, errors.New("both --ca-file and --insecure-skip-verify: give one of them")
+	case f.insecure:
+		return &tls.Config{InsecureSkipVerify: true}, nil
+	case f.caFile == "":
+		return nil, nil
+	}
+	file, err := os.Open(f.caFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, caMax))
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca-file %s: it holds no certificate in PEM", f.caFile)
+	}
+	return &tls.Config{RootCAs: roots}, nil
 }
 
 // silent refuses flags that would have no effect.
@@ -181,8 +243,17 @@ func (f *verifyFlags) silent(cmd *cobra.Command, args []string) error {
 			errs = append(errs, idle(cmd, "with --no-watch and without --do no cluster is asked", "namespace", "kubeconfig", "context"))
 		}
 	}
-	if len(f.options.Lanes) == 1 && f.options.Lanes[0] == verify.LaneFresh {
-		errs = append(errs, idle(cmd, "the lane fresh keeps no connection", "conns", "idle-timeout"))
+	if !f.runs(verify.LaneKeepAlive, verify.LanePost, verify.LaneH2, verify.LaneGRPC, verify.LaneGRPCStream) {
+		errs = append(errs, idle(cmd, "no lane keeps connections", "conns", "idle-timeout"))
+	}
+	if !slices.ContainsFunc(f.options.Lanes, verify.Held) {
+		errs = append(errs, idle(cmd, "no lane is held", "hold"))
+	}
+	if !f.runs(verify.LaneGRPC, verify.LaneGRPCStream) {
+		errs = append(errs, idle(cmd, "no lane sends gRPC", "grpc-message"))
+	}
+	if !f.runs(verify.LaneWS) {
+		errs = append(errs, idle(cmd, "there is no lane ws", "ws-message"))
 	}
 	return errors.Join(errs...)
 }

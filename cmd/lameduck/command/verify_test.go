@@ -3,11 +3,14 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -125,6 +128,50 @@ func TestVerifyJSON(t *testing.T) {
 	}
 	if v.Schema != report.VerifySchema || len(v.Lanes) != 2 || v.Lanes[0].Name != "post" || v.Totals.Requests < 10 || v.Totals.OK != v.Totals.Requests {
 		t.Errorf("%+v", v)
+	}
+}
+
+func TestVerifyTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"id":%q,"pod":"app-1"}`, r.Header.Get("X-Request-Id"))
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	roots, empty := filepath.Join(t.TempDir(), "ca.pem"), filepath.Join(t.TempDir(), "empty.pem")
+	pemText := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := errors.Join(os.WriteFile(roots, pemText, 0o600), os.WriteFile(empty, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"the system's certificates", nil, 3, "certificate signed by unknown authority"},
+		{"the server's own", []string{"--ca-file", roots}, 0, "Nothing was lost"},
+		{"any", []string{"--insecure-skip-verify"}, 0, "Nothing was lost"},
+		{"both", []string{"--insecure-skip-verify", "--ca-file", roots}, 2, "give one of them"},
+		{"no certificate", []string{"--ca-file", empty}, 2, "it holds no certificate in PEM"},
+		{"no file", []string{"--ca-file", roots + "x"}, 2, "--ca-file: open"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			args := append([]string{"--no-watch", "--url", server.URL, "--lanes=fresh,h2", "--duration=200ms", "--rate=40", "--timeout=1s"}, tt.args...)
+			if tt.code == 3 {
+				args = append(args, "--timeout=50ms")
+			}
+			out, _, err := verifyCommand(args...)
+			code := 0
+			if coded := (*exitError)(nil); errors.As(err, &coded) {
+				code = coded.code
+			}
+			if said := out + fmt.Sprint(err); code != tt.code || !strings.Contains(said, tt.says) {
+				t.Errorf("exit code %d, want %d; said:\n%s", code, tt.code, said)
+			}
+		})
 	}
 }
 
