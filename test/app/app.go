@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/lameduck-dev/lameduck/verify/ledger"
 )
 
@@ -27,7 +29,10 @@ type app struct {
 	config   *config
 	book     *book
 	server   *http.Server
+	calls    *grpc.Server
 	stopping atomic.Bool
+	leaving  chan struct{} // closed when streams that have no end of their own must find one
+	sessions atomic.Int64  // WebSockets, which the server does not know any more
 
 	mu    sync.Mutex
 	conns map[net.Conn]connState
@@ -40,8 +45,11 @@ type connState struct {
 }
 
 func newApp(c *config, b *book) *app {
-	a := &app{config: c, book: b, conns: map[net.Conn]connState{}}
-	a.server = &http.Server{Handler: a, ConnState: a.connState, ReadHeaderTimeout: 10 * time.Second}
+	a := &app{config: c, book: b, conns: map[net.Conn]connState{}, leaving: make(chan struct{})}
+	a.server = &http.Server{Handler: a, ConnState: a.connState, ReadHeaderTimeout: 10 * time.Second, Protocols: &http.Protocols{}}
+	a.calls = a.newCalls()
+	a.server.Protocols.SetHTTP1(true)
+	a.server.Protocols.SetUnencryptedHTTP2(true)
 	return a
 }
 
@@ -65,7 +73,13 @@ func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(a.book.summary())
 	case "/":
-		a.serve(w, r)
+		a.identified(w, r, a.serve)
+	case "/ws":
+		a.identified(w, r, a.webSocket)
+	case "/events":
+		a.identified(w, r, a.events)
+	case "/download":
+		a.identified(w, r, a.download)
 	default:
 		http.NotFound(w, r)
 	}
@@ -96,14 +110,28 @@ func milliseconds(r *http.Request, name string, absent time.Duration) (time.Dura
 	return value, nil
 }
 
-// serve does the work of one request. The ledger has it as applied before the answer is written,
-// like an application that commits before it answers.
-func (a *app) serve(w http.ResponseWriter, r *http.Request) {
+// identified serves a request that has an id.
+func (a *app) identified(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter, *http.Request, string)) {
 	id := r.Header.Get("X-Request-Id")
 	if !ledger.ValidID(id) {
 		http.Error(w, "the header X-Request-Id must hold 1 to 128 printable bytes", http.StatusBadRequest)
 		return
 	}
+	if a.stopping.Load() {
+		w.Header().Set("Connection", "close") // over HTTP/2 it becomes a GOAWAY
+	}
+	serve(w, r, id)
+}
+
+// echo is what an answer says of its request and of the pod.
+func (a *app) echo(r *http.Request, id string) []byte {
+	text, _ := json.Marshal(map[string]any{"id": id, "pod": a.config.pod, "peer": r.RemoteAddr, "ledger": true})
+	return text
+}
+
+// serve does the work of one request. The ledger has it as applied before the answer is written,
+// like an application that commits before it answers.
+func (a *app) serve(w http.ResponseWriter, r *http.Request, id string) {
 	work, workErr := milliseconds(r, "ms", a.config.work)
 	stream, streamErr := milliseconds(r, "stream", 0)
 	if err := errors.Join(workErr, streamErr); err != nil {
@@ -117,10 +145,10 @@ func (a *app) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	time.Sleep(work)
 	w.Header().Set("Content-Type", "application/json")
-	if a.stopping.Load() {
+	if a.stopping.Load() { // it may have begun to stop since
 		w.Header().Set("Connection", "close")
 	}
 	a.stream(w, stream)
 	a.book.applied(id)
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "pod": a.config.pod, "peer": r.RemoteAddr, "ledger": true})
+	_, _ = w.Write(append(a.echo(r, id), '\n'))
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lameduck-dev/lameduck/cmd/lameduck/command"
 	"github.com/lameduck-dev/lameduck/verify/ledger"
 )
 
@@ -27,6 +28,9 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if os.Getenv(asLameduck) != "" {
+		os.Exit(command.Main(os.Args[1:], command.Build{Images: command.LocalImages}, os.Stdin, os.Stdout, os.Stderr))
+	}
 	os.Exit(m.Run())
 }
 
@@ -34,6 +38,7 @@ func TestMain(m *testing.M) {
 type process struct {
 	*exec.Cmd
 	url    string
+	port   int
 	lines  *bufio.Scanner
 	client *http.Client
 }
@@ -57,7 +62,7 @@ func start(t *testing.T, flags ...string) *process {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{}
-	p := &process{Cmd: cmd, url: fmt.Sprintf("http://127.0.0.1:%d", port), lines: bufio.NewScanner(out), client: &http.Client{Transport: transport}}
+	p := &process{Cmd: cmd, port: port, url: fmt.Sprintf("http://127.0.0.1:%d", port), lines: bufio.NewScanner(out), client: &http.Client{Transport: transport}}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = cmd.Process.Kill()

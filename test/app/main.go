@@ -20,6 +20,7 @@ import (
 // APP_FLAGS; there is no variable for each, since Kubernetes sets APP_PORT in pods near a Service "app".
 type config struct {
 	port        int
+	grpcPort    int
 	stop        string
 	stopTimeout time.Duration
 	startDelay  time.Duration
@@ -32,9 +33,14 @@ const usage = `app: a server to be stopped, for lameduck's proofs
   GET or POST /   answers {"id", "pod", "ledger"} after --work (or ?ms=N milliseconds);
                   with ?stream=N it then streams for N milliseconds, a chunk every 500 ms, before
                   the answer is complete
+  GET /events     server-sent events, one every 500 ms
+  GET /download   a file that takes ?ms=N milliseconds (3000) to send
+  GET /ws         a WebSocket that sends back what it gets
   GET /ledger     what it received and applied, as JSON
   GET /readyz     200 while it listens; it stays ready while it stops
   GET /livez      200
+HTTP/1.1, and HTTP/2 in clear. With --grpc-port, the service grpc.health.v1.Health of gRPC as well. What
+has X-Request-Id is in the ledger.
 
 How it handles SIGTERM (--stop):
   ignore     not at all: only SIGKILL ends it
@@ -42,7 +48,8 @@ How it handles SIGTERM (--stop):
   shutdown   http.Server.Shutdown of Go: closes idle connections at once, which races with clients
              that are about to use them
   graceful   closes the listener, answers on the connections it has with "Connection: close" until
-             each was told or was idle for 2 s, then exits with code 0
+             each was told or was idle for 2 s, then exits with code 0; HTTP/2 and gRPC connections
+             get a GOAWAY, WebSockets the code 1001, streams of events and of gRPC their proper end
 
 Exit codes: 0 stopped as told, 1 could not listen or serve, 2 wrong flags.
 
@@ -69,6 +76,7 @@ func parse(args []string) (*config, error) {
 		flags.PrintDefaults()
 	}
 	flags.IntVar(&c.port, "port", 8080, "port to listen on")
+	flags.IntVar(&c.grpcPort, "grpc-port", 0, "port for gRPC; 0: none")
 	flags.StringVar(&c.stop, "stop", "graceful", "what SIGTERM does: ignore, exit, shutdown or graceful")
 	flags.DurationVar(&c.stopTimeout, "stop-timeout", 10*time.Second, "longest time that shutdown and graceful take")
 	flags.DurationVar(&c.startDelay, "start-delay", 0, "time before it listens")
@@ -113,8 +121,19 @@ func run(c *config) error {
 		return fmt.Errorf("listening on port %d: %w", c.port, err)
 	}
 	app := newApp(c, book)
+	served := make(chan error, 2)
+	if c.grpcPort > 0 {
+		calls, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf(":%d", c.grpcPort))
+		if err != nil {
+			return fmt.Errorf("listening on port %d: %w", c.grpcPort, err)
+		}
+		go func() {
+			if err := app.calls.Serve(calls); err != nil {
+				served <- err
+			}
+		}()
+	}
 	book.start()
-	served := make(chan error, 1)
 	go func() { served <- app.server.Serve(listener) }()
 	for {
 		select {

@@ -15,14 +15,19 @@ const idleEnough = 2 * time.Second
 func (a *app) stop(listener net.Listener) {
 	switch a.config.stop {
 	case "shutdown":
+		go a.stopCalls(a.config.stopTimeout)
 		ctx, cancel := context.WithTimeout(context.Background(), a.config.stopTimeout)
 		defer cancel()
 		// What is still in flight at the timeout is cut by the exit, as in most applications.
 		_ = a.server.Shutdown(ctx)
 	case "graceful":
 		a.stopping.Store(true)
+		close(a.leaving)
 		_ = listener.Close()
+		calls := make(chan struct{})
+		go func() { a.stopCalls(a.config.stopTimeout); close(calls) }()
 		a.drain(a.config.stopTimeout)
+		<-calls
 	}
 }
 
@@ -41,6 +46,9 @@ func (a *app) drain(timeout time.Duration) {
 // quiet reports whether no connection needs the server any more. One on which nothing was ever sent
 // counts as idle.
 func (a *app) quiet(now time.Time) bool {
+	if a.sessions.Load() > 0 {
+		return false
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range a.conns {
