@@ -28,7 +28,12 @@ const (
 	Lameduck Protection = "lameduck" // the label that opts in, and nothing else
 )
 
-const appPort = 8080
+// Ports of the application, and of its Service if it has one for gRPC.
+const (
+	appPort         = 8080
+	grpcPort        = 8081
+	grpcServicePort = 81
+)
 
 // App is a Deployment of the test application and its Service, both called Name.
 type App struct {
@@ -44,6 +49,7 @@ type App struct {
 	Account     string   // ServiceAccount; default: the namespace's own
 	Headless    bool     // its Service has no address of its own
 	Annotations map[string]string
+	GRPC        bool // it serves gRPC as well
 }
 
 func (a App) labels() map[string]string { return map[string]string{"app": a.Name} }
@@ -55,6 +61,9 @@ func (a App) args() []string {
 	args := []string{"--stop=graceful", "--work=" + a.Work.String()}
 	if a.StopTimeout > 0 {
 		args = append(args, "--stop-timeout="+a.StopTimeout.String())
+	}
+	if a.GRPC {
+		args = append(args, fmt.Sprintf("--grpc-port=%d", grpcPort))
 	}
 	return args
 }
@@ -126,13 +135,14 @@ func (a App) service() *corev1.Service {
 	if a.Headless {
 		address = corev1.ClusterIPNone
 	}
+	ports := []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(appPort)}}
+	if a.GRPC {
+		ports[0].Name = "http" // of several, each needs a name
+		ports = append(ports, corev1.ServicePort{Name: "grpc", Port: grpcServicePort, TargetPort: intstr.FromInt32(grpcPort)})
+	}
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name},
-		Spec: corev1.ServiceSpec{
-			Selector:  a.labels(),
-			ClusterIP: address,
-			Ports:     []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(appPort)}},
-		},
+		Spec:       corev1.ServiceSpec{Selector: a.labels(), ClusterIP: address, Ports: ports},
 	}
 }
 

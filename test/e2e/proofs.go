@@ -44,6 +44,7 @@ func Proofs() []Proof {
 				Proof{"hostile", proxy, hostile},
 				Proof{"cost", proxy, cost},
 				Proof{"stream", proxy, streams},
+				Proof{"lanes", proxy, against(Bare, spread(Trial{Replicas: 3, Rate: rate, Action: rollout, Lanes: true}))},
 				Proof{"router/late-3s", proxy, against(Bare, behind(lateRouter{late: 3 * time.Second}))},
 				Proof{"router/late-8s", proxy, against(Bare, behind(lateRouter{late: 8 * time.Second}))},
 				Proof{"router/late-12s", proxy, against(Sleep10, behind(lateRouter{late: 12 * time.Second}))},

@@ -26,6 +26,7 @@ type Trial struct {
 	// application that cuts its streams soon after SIGTERM. Zero: answers are short.
 	Stream time.Duration
 	Asked  bool   // the router is asked, and each pod has to leave soon after its word
+	Lanes  bool   // all lanes but the three of the other proofs
 	Routes bool   // watch the nodes' rules, to know when the last router stopped
 	Router Router // between the load and the application; nil: its Service alone
 }
@@ -48,6 +49,14 @@ func (t Trial) load(url string) verify.Options {
 		load.Lanes = []string{verify.LaneFresh}
 		load.Timeout += t.Stream
 	}
+	if t.Lanes {
+		calls := fmt.Sprintf("=%s:%d/grpc.health.v1.Health/", url, grpcServicePort)
+		load.Lanes = []string{
+			verify.LaneH2, verify.LaneGRPC + calls + "Check", verify.LaneGRPCStream + calls + "Watch",
+			verify.LaneWS + "=/ws", verify.LaneSSE + "=/events", verify.LaneDownload + "=/download",
+		}
+		load.WSMessage = "hello"
+	}
 	return load
 }
 
@@ -68,6 +77,7 @@ func (t Trial) app(namespace string) (App, string) {
 	name := fmt.Sprintf("app%d", trials.Add(1))
 	app := App{Namespace: namespace, Name: name, Replicas: t.Replicas, Protection: t.Protection, Work: workTime}
 	_, app.Headless = t.Router.(resolver)
+	app.GRPC = t.Lanes
 	if t.Stream > 0 {
 		app.StopTimeout = cutAfter
 	}
