@@ -65,6 +65,9 @@ func All() []*check.Rule {
 		serviceMixesVersions,
 		localTrafficWait,
 		sessionAffinityDrain,
+		stickyToLeavingPod,
+		routerAppliesLate,
+		reloadCutsRequests,
 
 		singleReplica,
 		maxUnavailableAll,
