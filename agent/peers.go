@@ -46,7 +46,11 @@ type peer struct {
 	class       termination.PeerClass // from the hub; unknown before
 	name        string                // of its pod
 	word        *word                 // what it said as a router; nil: it was not asked, or did not answer
+	lists       bool                  // it said that it sends to the pod's address, whatever its class
 }
+
+// mayKnow reports whether the peer may know the pod's address.
+func (p *peer) mayKnow() bool { return p.lists || p.class.MayKnow() }
 
 // peerFloor is the least silence that shows that a peer which could know the pod's address has
 // forgotten it: more than the pause between the bursts of a busy router.
@@ -69,7 +73,7 @@ func (p *peers) forgot(now time.Time, late func(termination.PeerClass) bool) boo
 		return late(termination.PeerUnknown)
 	}
 	for _, one := range p.seen {
-		if one.class.MayKnow() && !late(one.class) && !one.forgot(now, p.dnsForgot, p.from) {
+		if one.mayKnow() && !late(one.class) && !one.forgot(now, p.dnsForgot, p.from) {
 			return false
 		}
 	}
@@ -207,7 +211,7 @@ func (p *peers) at(address netip.Addr) *peer {
 // anyone reports whether a peer was seen that shows whose requests come. A scraper comes to every pod.
 func (p *peers) anyone() bool {
 	for _, one := range p.seen {
-		if one.class != termination.PeerScraper && (one.requests > 0 || one.class.MayKnow()) {
+		if one.class != termination.PeerScraper && (one.requests > 0 || one.mayKnow()) {
 			return true
 		}
 	}

@@ -50,6 +50,7 @@ func (p *peers) hearRouters(routers []hubapi.Router, now time.Time) {
 		for _, address := range said.Addresses {
 			if known := p.seen[address]; known != nil {
 				known.word, one.peer = one, true
+				known.lists = known.lists || !one.gone
 			}
 		}
 		one.sent = one.sent || !one.gone && !one.peer
@@ -82,7 +83,7 @@ func (w waited) String() string { return w.who + " " + w.how }
 func (p *peers) waitedFor(start time.Time) (all []waited) {
 	for _, address := range slices.SortedFunc(maps.Keys(p.seen), netip.Addr.Compare) {
 		one := p.seen[address]
-		if !one.class.MayKnow() {
+		if !one.mayKnow() {
 			continue
 		}
 		name, class := one.name, string(one.class)

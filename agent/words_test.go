@@ -83,7 +83,8 @@ func TestWords(t *testing.T) {
 		{"one of two can be asked", []saying{{0, router, "forgot"}}, sends{{router, 100 * ms, s}, {other, 100 * ms, 6 * s}}, "", 8 * s, 8300 * ms, "(proxy) sent until 6.00s", true},
 		{"a replica that was not seen", []saying{{0, router, "sends"}, {5 * s, router, "forgot"}}, sends{{client, 100 * ms, time.Hour}}, "", 6 * s, 6300 * ms, "ingress/10.0.1.9 (traefik) forgot the pod at 5.0", true},
 		{"a router that does not know the pod", []saying{{0, router, "forgot"}}, sends{{client, 100 * ms, time.Hour}}, "", s, 1300 * ms, "1 router asked", false},
-		{"a client that says that it sends", []saying{{0, client, "sends"}}, sends{{client, 100 * ms, time.Hour}}, "", s, 1300 * ms, "", false},
+		{"one that is taken for a client, and says that it sends", []saying{{0, client, "sends"}, {4 * s, client, "forgot"}}, sends{{client, 100 * ms, 3 * s}}, "", 5 * s, 5300 * ms, "shop/sender (traefik) forgot the pod at 4.0", true},
+		{"one that is taken for a client, and never knew", []saying{{0, client, "forgot"}}, sends{{client, 100 * ms, time.Hour}}, "", s, 1300 * ms, "1 router asked", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
