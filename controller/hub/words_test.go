@@ -2,9 +2,11 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/controller/routers"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/router"
 )
 
@@ -170,6 +173,28 @@ func TestRoutersAreAskedWhenItHelps(t *testing.T) {
 		time.Sleep(time.Minute)
 		if asked.asked != before {
 			t.Errorf("asked %d times after the agent's end", asked.asked-before)
+		}
+	})
+}
+
+// The Event says by which router's word a pod left, in text that is bounded.
+func TestEventNamesTheWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.leaveReady(time.Hour)
+		s.confirm("a", 5)
+		line := termination.Timeline{Steps: []termination.Step{{Phase: termination.LameDuck, Time: time.Now()}, {Phase: termination.Draining, Time: time.Now().Add(9 * time.Second)}}}
+		for i := range 10 {
+			line.Add(termination.Evidence{Kind: termination.RouterForgot, Subject: fmt.Sprintf("ingress/traefik-%d (traefik)", i), Detail: "forgot the pod at 8.40s, last request 0.20s before\x1b[2J" + strings.Repeat("x", 1000)})
+		}
+		var response hubapi.ReportResponse
+		s.post(hubapi.ReportPath, hubapi.ReportRequest{Token: bound("a"), Timeline: line}, &response)
+		time.Sleep(2 * gather)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.events) != 1 || !strings.Contains(s.events[0], "ingress/traefik-0 (traefik) forgot the pod at 8.40s, last request 0.20s before") ||
+			strings.Count(s.events[0], "forgot") != maxWords || strings.ContainsRune(s.events[0], '\x1b') || len(s.events[0]) > maxMessage+100 {
+			t.Errorf("%q", s.events)
 		}
 	})
 }
