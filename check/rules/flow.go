@@ -81,13 +81,17 @@ func routersOf(w *workload.Workload) []router {
 // nodes, nil for none.
 func balancerOf(s *workload.Service) *router {
 	var slowest *router
+	external := s.Spec("type").Str() == "LoadBalancer"
 	for _, b := range balancersOf(s) {
+		if b.Sends() == 0 && !external {
+			continue // kube-proxy cuts it off
+		}
 		took := max(balancerTime, seconds(b.Sends()))
 		if slowest == nil || took > slowest.seconds {
 			slowest = &router{b.Name, took, b.whySoLong(), s}
 		}
 	}
-	if slowest == nil && s.Spec("type").Str() == "LoadBalancer" {
+	if slowest == nil && external {
 		return &router{"load balancer", balancerTime, balancerSeen, s}
 	}
 	return slowest
