@@ -46,6 +46,8 @@ var (
 	ErrAltered = errors.New("altered on its way into the cluster")
 	// ErrNoAddress means that this process has no address of the barrier's family.
 	ErrNoAddress = errors.New("the controller's pod has no address of this family: give it one, as the nodes have")
+	// ErrUnproved means that a node's answer comes from a proxy for which there is no proof.
+	ErrUnproved = errors.New("its answers are no proof")
 	// ErrTaken means that something else listens on a port.
 	ErrTaken = errors.New("something else listens on this port")
 
@@ -206,7 +208,7 @@ func (b *Barrier) runEra(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// maxLeft is how many more members than there are nodes may have left before they are forgotten.
+// maxLeft is how many members may have left, beside as many as there are nodes, before all of these are forgotten.
 const maxLeft = 300
 
 // SetNodes sets which nodes there are now.

@@ -150,7 +150,7 @@ func (l *Listener) Ask(ctx context.Context, node netip.AddrPort) (uint16, error)
 	l.mu.Unlock()
 	switch {
 	case arrived.number != 0 && arrived.from == l.address && node.Addr() != l.address:
-		return 0, fmt.Errorf("the connection to %v never came there: something on the controller's own node leads it elsewhere, such as Cilium", node)
+		return 0, fmt.Errorf("the connection to %v never came there: something on the controller's own node, such as Cilium, leads it elsewhere: %w", node, ErrUnproved)
 	case arrived.number != 0:
 		return arrived.number, nil
 	case err == nil:

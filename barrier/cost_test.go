@@ -63,22 +63,8 @@ func TestCostIsLinear(t *testing.T) {
 					p.mu.Lock()
 					p.writes, p.asked, p.kinds = 0, 0, 0
 					p.mu.Unlock()
-					began, slowest := time.Now(), time.Duration(0)
-					var mu sync.Mutex
-					var passes sync.WaitGroup
-					for range pods {
-						passes.Go(func() {
-							began := time.Now()
-							if passed, missed := count(b.Pass(ctx, Change{ResourceVersion: p.change("aa/pod")})); passed != nodes || missed > 0 {
-								t.Errorf("%d passed, %d missed", passed, missed)
-							}
-							mu.Lock()
-							defer mu.Unlock()
-							slowest = max(slowest, time.Since(began))
-						})
-						time.Sleep(100 * time.Millisecond)
-					}
-					passes.Wait()
+					began := time.Now()
+					slowest := slowestOf(ctx, t, b, p.world, nodes, pods, 100*time.Millisecond)
 					took := time.Since(began)
 					if p.writes > atMost {
 						t.Errorf("%s: %d writes, want at most %d", what, p.writes, atMost)

@@ -82,7 +82,7 @@ func judgeAnswer(status int, body []byte, service Service) error {
 		return fmt.Errorf("an answer about another Service, %.100q", said.Service.Namespace+"/"+said.Service.Name)
 	}
 	if said.Healthy == nil {
-		return errors.New("an answer of another proxy than kube-proxy, such as Cilium's: it is no proof")
+		return fmt.Errorf("an answer of another proxy than kube-proxy, such as Cilium's: %w", ErrUnproved)
 	}
 	return nil
 }

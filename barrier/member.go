@@ -29,6 +29,7 @@ type member struct {
 	answered bool   // it has answered since it joined
 	silent   bool   // it has not shown a write for longer than the timeout
 	problem  string // what came of the last question
+	unproved bool   // it came from a proxy for which there is no proof
 	polled   bool   // it is being asked
 	nudge    chan struct{}
 }

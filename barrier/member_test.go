@@ -2,9 +2,10 @@ package barrier
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,11 +61,11 @@ func (c changing) Identify(context.Context, netip.Addr, Service) error { return 
 func TestAnotherKindOfProxy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(1)
-		var replaced time.Time
+		var replaced atomic.Bool
 		config := w.config()
 		config.Kinds = changing{w, func() error {
-			if !replaced.IsZero() {
-				return errors.New("an answer of another proxy")
+			if replaced.Load() {
+				return fmt.Errorf("another proxy: %w", ErrUnproved)
 			}
 			return nil
 		}}
@@ -72,17 +73,21 @@ func TestAnotherKindOfProxy(t *testing.T) {
 		b.SetNodes([]Node{w.addProxy(0, false)})
 		ctx := run(t, w, b.Run)
 		time.Sleep(5 * time.Second)
-		replaced = time.Now()
+		replaced.Store(true)
+		since := time.Now()
 		for {
 			verdicts := b.Pass(ctx, Change{ResourceVersion: w.change("aa/pod")})
 			if verdicts[0].Passed {
-				if time.Since(replaced) > kindFor+2*time.Second {
-					t.Fatalf("it still passes %v after it was replaced", time.Since(replaced))
+				if time.Since(since) > kindFor+2*time.Second {
+					t.Fatalf("it still passes %v after it was replaced", time.Since(since))
 				}
 				continue
 			}
 			if !strings.Contains(verdicts[0].Why, "another proxy") {
 				t.Errorf("%+v", verdicts)
+			}
+			if _, states, _ := b.State(); !states[0].Unproved {
+				t.Errorf("%+v", states)
 			}
 			break
 		}

@@ -1,6 +1,7 @@
 package barrier
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,22 +13,8 @@ import (
 func TestNoPodWaitsForAnothersWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, b, w, _ := calm(t, 3)
-		before, slowest := w.writes(), time.Duration(0)
-		var mu sync.Mutex
-		var passes sync.WaitGroup
-		for range 30 {
-			passes.Go(func() {
-				began := time.Now()
-				if passed, missed := count(b.Pass(ctx, Change{ResourceVersion: w.change("aa/pod")})); passed != 3 || missed != 0 {
-					t.Errorf("%d passed, %d missed", passed, missed)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				slowest = max(slowest, time.Since(began))
-			})
-			time.Sleep(330 * time.Millisecond)
-		}
-		passes.Wait()
+		before := w.writes()
+		slowest := slowestOf(ctx, t, b, w, 3, 30, 330*time.Millisecond)
 		if slowest > syncPeriod+200*time.Millisecond {
 			t.Errorf("the slowest pass took %v, want little more than one period of kube-proxy", slowest)
 		}
@@ -35,6 +22,27 @@ func TestNoPodWaitsForAnothersWrite(t *testing.T) {
 			t.Errorf("%d writes for 30 pods", own)
 		}
 	})
+}
+
+// slowestOf has pods leave one after another, and gives the longest time that one waited for all nodes.
+func slowestOf(ctx context.Context, t *testing.T, b *Barrier, w *world, nodes, pods int, gap time.Duration) (slowest time.Duration) {
+	t.Helper()
+	var mu sync.Mutex
+	var passes sync.WaitGroup
+	for range pods {
+		passes.Go(func() {
+			began := time.Now()
+			if passed, missed := count(b.Pass(ctx, Change{ResourceVersion: w.change("aa/pod")})); passed != nodes || missed != 0 {
+				t.Errorf("%d passed, %d missed", passed, missed)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			slowest = max(slowest, time.Since(began))
+		})
+		time.Sleep(gap)
+	}
+	passes.Wait()
+	return slowest
 }
 
 // TestPace: pods that leave in a storm cost four writes a second.

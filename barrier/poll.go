@@ -2,18 +2,19 @@ package barrier
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 )
 
 // How often a node is asked that has not shown the last write: soon at first, since it may show it
 // within milliseconds; then often, as long as a kube-proxy may only be waiting out its second
-// between two runs; then once a second; a silent node ever more seldom, unless somebody waits
-// for it.
+// between two runs, or be a little behind; then a few times a second, or once in a large cluster; a silent
+// node ever more seldom, unless somebody waits for it.
 const (
 	firstPoll  = 5 * time.Millisecond
 	closePoll  = 50 * time.Millisecond
-	closely    = 2 * syncPeriod
+	closely    = 5 * syncPeriod // a watch may be late, too
 	steadyPoll = time.Second
 	silentPoll = time.Minute
 	// perPoll spreads the first questions of a large cluster: 10,000 a second. Those that
@@ -31,7 +32,7 @@ func nextPoll(last time.Duration, nodes int, since time.Duration, silent bool) t
 	case since < closely:
 		return min(2*last, closePoll+time.Duration(nodes)*perClosePoll, steadyPoll)
 	}
-	return min(2*last, steadyPoll)
+	return min(2*last, 4*closePoll+time.Duration(nodes)*perClosePoll, steadyPoll)
 }
 
 // poll asks one node until it shows the last write. Nothing else asks that node meanwhile.
@@ -99,6 +100,7 @@ func (e *era) question(address netip.Addr, kind time.Time) (uint16, time.Time, e
 func (e *era) heard(m *member, address netip.Addr, number uint16, err error) {
 	b, now := e.barrier, time.Now()
 	shown, next := e.shows(number)
+	m.unproved = errors.Is(err, ErrUnproved)
 	switch {
 	case !m.here || !address.IsValid():
 	case m.node.Address != address:

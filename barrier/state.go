@@ -7,11 +7,13 @@ import (
 
 // NodeState is how far a node is with the barrier's last write.
 type NodeState struct {
-	Name    string    `json:"name"`
-	Passing bool      `json:"passing"`        // it has shown that write
-	Silent  bool      `json:"silent"`         // it has not for longer than the timeout: no pass is confirmed
-	Since   time.Time `json:"since,omitzero"` // when that write was made
-	Why     string    `json:"why,omitempty"`  // why it is not passing
+	Name    string `json:"name"`
+	Passing bool   `json:"passing"` // it has shown that write
+	Silent  bool   `json:"silent"`  // it has not for longer than the timeout: no pass is confirmed
+	// Unproved: its proxy is of a kind, or in a mode, for which there is no proof.
+	Unproved bool      `json:"unproved,omitempty"`
+	Since    time.Time `json:"since,omitzero"` // when that write was made
+	Why      string    `json:"why,omitempty"`  // why it is not passing
 }
 
 // State gives the names of the Services in use, the nodes' states, and why there is no Service.
@@ -23,7 +25,7 @@ func (b *Barrier) State() (services []string, nodes []NodeState, problem error) 
 	}
 	for _, name := range sortedNames(b.nodes) {
 		m := b.members[name]
-		state := NodeState{Name: name, Passing: b.era != nil && m.due.IsZero() && m.shown != nil, Silent: m.silent, Since: m.due}
+		state := NodeState{Name: name, Passing: b.era != nil && m.due.IsZero() && m.shown != nil, Silent: m.silent, Unproved: m.node.Unproved != "" || m.unproved, Since: m.due}
 		if !state.Passing {
 			state.Why = m.why()
 		} else {

@@ -257,7 +257,9 @@ func (r *propertyRun) terminate(ctx context.Context, pod *corev1.Pod) error {
 	case response.Confirmed:
 		r.found.Confirmed = append(r.found.Confirmed, took)
 	default:
-		r.found.Unconfirmed = append(r.found.Unconfirmed, fmt.Sprintf("%s/%s after %v: %+v", pod.Namespace, pod.Name, took, response.Evidence))
+		why := fmt.Sprintf("%s/%s after %v: %+v", pod.Namespace, pod.Name, took, response.Evidence)
+		r.found.Unconfirmed = append(r.found.Unconfirmed, why)
+		r.env.say("property: not confirmed: %s", why)
 	}
 	r.mu.Unlock()
 	err = pods.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0)})

@@ -28,15 +28,22 @@ func (r *run) barrier(context.Context) {
 		if family.Problem != "" {
 			r.add("barrier", Problem, "%s: it has no Service, so it proves nothing: %s", family.Family, family.Problem)
 		}
-		var silent, waiting []string
+		var silent, waiting, unproved []string
 		for _, node := range family.Nodes {
 			named := node.Name + ": " + node.Why
 			switch {
+			case node.Unproved:
+				unproved = append(unproved, named)
 			case node.Silent:
 				silent = append(silent, named)
 			case !node.Passing:
 				waiting = append(waiting, named)
 			}
+		}
+		if len(unproved) > 0 {
+			result := r.add("barrier", Problem, "%s: %d of %d nodes have a proxy that nothing is proved of, so nothing is confirmed", family.Family, len(unproved), len(family.Nodes))
+			result.Named = atMost(unproved)
+			result.Remedy = "run kube-proxy there in nftables or iptables mode; for a node that sends no Service traffic: kubectl label node NODE " + barrier.IgnoreLabel + "=true"
 		}
 		switch {
 		case len(silent) > 0:
@@ -45,7 +52,7 @@ func (r *run) barrier(context.Context) {
 			result.Remedy = "fix their kube-proxy; for a node that is off: kubectl taint nodes NODE node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete it; for one without kube-proxy: kubectl label node NODE " + barrier.IgnoreLabel + "=true"
 		case len(waiting) > 0:
 			r.add("barrier", Note, "%s: %d of %d nodes have not answered yet", family.Family, len(waiting), len(family.Nodes)).Named = atMost(waiting)
-		case family.Problem == "":
+		case family.Problem == "" && len(unproved) == 0:
 			r.add("barrier", OK, "%s: all of %d nodes pass", family.Family, len(family.Nodes))
 		}
 	}

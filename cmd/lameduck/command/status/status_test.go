@@ -173,8 +173,11 @@ func TestReport(t *testing.T) {
 		{"ipvs", Problem, func(s *scene) {
 			s.leader.Proxy = controller.ProxyMode{Known: true, Mode: "ipvs", Why: "reading it: timeout"}
 			for i := range s.leader.Barrier[0].Nodes {
-				s.leader.Barrier[0].Nodes[i] = barrier.NodeState{Name: fmt.Sprintf("node%d", i+1), Silent: true, Why: s.leader.Proxy.Unproved()}
+				s.leader.Barrier[0].Nodes[i] = barrier.NodeState{Name: fmt.Sprintf("node%d", i+1), Silent: true, Unproved: true, Why: s.leader.Proxy.Unproved()}
 			}
+		}},
+		{"another-proxy", Problem, func(s *scene) {
+			s.leader.Barrier[0].Nodes[1] = barrier.NodeState{Name: "node2", Unproved: true, Why: "an answer of another proxy than kube-proxy, such as Cilium's: its answers are no proof; asked for 2s"}
 		}},
 		{"mode-not-known", OK, func(s *scene) { s.leader.Proxy = controller.ProxyMode{Why: "there is no such ConfigMap"} }},
 		{"leader-before", OK, func(s *scene) { s.leader.Proxy = controller.ProxyMode{} }},
