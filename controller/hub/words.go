@@ -24,8 +24,10 @@ type Routers interface {
 }
 
 const (
-	// wordFor is how long a router's word stands when it does not answer any more.
-	wordFor = 3 * time.Second
+	// roundFor bounds one round of questions: routers that hang do not keep the others from being asked again.
+	roundFor = 3 * time.Second
+	// wordFor is how long a router's word stands when it does not answer any more: longer than a round.
+	wordFor = 5 * time.Second
 	// heardFor is how long routers are asked after the last call of an agent that wants to know.
 	heardFor = 10 * time.Second
 )
@@ -75,7 +77,9 @@ func (t *Termination) askRouters(ctx context.Context) {
 					pod.IPs = append(pod.IPs, address)
 				}
 			}
-			asked.Ask(ctx, pod, func(w routers.Word) { t.hearWord(ctx, w) })
+			round, cancel := context.WithTimeout(ctx, roundFor)
+			asked.Ask(round, pod, func(w routers.Word) { t.hearWord(ctx, w) })
+			cancel()
 		}
 		t.lapse()
 		select {

@@ -33,13 +33,14 @@ const silent router.Use = -1
 type speakers struct {
 	start time.Time
 	of    map[string][]use
+	hang  bool // besides, one never answers
 
 	mu    sync.Mutex
 	asked int
 	pod   routers.Pod
 }
 
-func (s *speakers) Ask(_ context.Context, pod routers.Pod, hear func(routers.Word)) {
+func (s *speakers) Ask(ctx context.Context, pod routers.Pod, hear func(routers.Word)) {
 	s.mu.Lock()
 	s.asked, s.pod = s.asked+1, pod
 	s.mu.Unlock()
@@ -53,6 +54,9 @@ func (s *speakers) Ask(_ context.Context, pod routers.Pod, hear func(routers.Wor
 		if now != silent {
 			hear(routers.Word{Name: name, Kind: "traefik", Addresses: []netip.Addr{netip.MustParseAddr("10.1.9.1")}, Use: now, At: time.Now()})
 		}
+	}
+	if s.hang {
+		<-ctx.Done()
 	}
 }
 
@@ -97,7 +101,7 @@ func TestRoutersSay(t *testing.T) {
 		{"it learns again", time.Hour, []use{{0, router.Gone}, {3 * s, router.Sends}, {5 * s, router.Gone}}, []told{{0, forgot}, {3 * s, sends}, {5 * s, forgot}}},
 		{"it only keeps sessions", time.Hour, []use{{0, router.Bound}}, nil},
 		{"it never answers", time.Hour, []use{{0, silent}}, nil},
-		{"it answers no more", time.Hour, []use{{0, router.Gone}, {4 * s, silent}}, []told{{0, forgot}, {6 * s, nothing}}},
+		{"it answers no more", time.Hour, []use{{0, router.Gone}, {4 * s, silent}}, []told{{0, forgot}, {8 * s, nothing}}},
 		{"it may not have heard of the pod yet", 5 * s, []use{{0, router.Gone}}, []told{{10 * s, forgot}}},
 	}
 	for _, tt := range tests {
@@ -138,6 +142,30 @@ func TestRoutersSay(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A router that hangs takes nothing from what another says.
+func TestARouterThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.hub.config.Routers = &speakers{start: time.Now(), hang: true, of: map[string][]use{"ingress/traefik": {{0, router.Sends}, {4 * time.Second, router.Gone}}}}
+		s.leaveReady(time.Hour)
+		s.confirm("a", 5)
+		began, news, heard := time.Now(), uint64(0), time.Duration(0)
+		for time.Since(began) < time.Minute {
+			answer := s.heed(5, &news)
+			news = *answer.News
+			switch forgot := len(answer.Routers) == 1 && answer.Routers[0].ForgotMillis != nil; {
+			case forgot && heard == 0:
+				heard = time.Since(began)
+			case !forgot && heard > 0, len(answer.Routers) == 0 && time.Since(began) > time.Second:
+				t.Fatalf("after %v: %+v", time.Since(began), answer.Routers)
+			}
+		}
+		if heard < 4*time.Second || heard > 4*time.Second+roundFor+100*time.Millisecond {
+			t.Errorf("heard after %v", heard)
+		}
+	})
 }
 
 // The routers are asked once the pod is out and the barrier has passed, only for agents that hear them, with
