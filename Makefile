@@ -34,7 +34,7 @@ images: ## the three images as archives in out/, for a cluster of yours
 	@go run ./test/e2e/cmd/images out
 
 ##@ Test
-.PHONY: fast unit vet lint generated fuzz fuzz-briefly bench bench-check contract-test cluster-test registries-test prove nightly
+.PHONY: fast unit vet lint generated fuzz fuzz-briefly bench bench-check contract-test cluster-test registries-test routers-test prove nightly
 fast: vet unit lint generated ## all that needs no cluster
 
 vet: ## go vet, every module, with the build tags of the larger tests too
@@ -78,6 +78,10 @@ contract-test: ## the clients of registries and routers against the real program
 registries-test: ## all tests against real registries, the long ones too
 	@hack/deps.sh --registries
 	@go test -tags registries,nightly -count=1 -timeout 40m -v ./test/registries/... ./test/contract/...
+
+routers-test: ## what the real routers answer when a pod fails them
+	@hack/deps.sh --routers
+	@go test -tags routers -count=1 -timeout 20m -v ./test/routers
 
 prove: ## every proof with its control run (RUN=regexp for some, COUNT=10 for ten rounds, JSON=file for the figures, IPV6=1 for clusters of IPv6)
 	@hack/deps.sh

@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${OUT:-out}
 mkdir -p "$out"
-all="test fuzz graceful registries proofs ipv6" rows="" failed=0
+all="test fuzz graceful registries routers proofs ipv6" rows="" failed=0
 parts=" ${*:-$all} "
 for name in $parts; do
   [[ " $all " == *" $name "* ]] || { echo "nightly: no part $name; the parts are $all" >&2; exit 2; }
@@ -23,6 +23,7 @@ part test make --no-print-directory test
 part fuzz hack/fuzz.sh 1m
 part graceful go test -tags nightly -count=1 -timeout 40m -v -run "ManyRestarts|WhatClosing" ./graceful/...
 part registries make --no-print-directory registries-test
+part routers make --no-print-directory routers-test
 part proofs make --no-print-directory prove "JSON=$out/proofs.json"
 part ipv6 make --no-print-directory prove IPV6=1 "RUN=^(rollout|delete-pod|drain|scale-down|property)/" "JSON=$out/proofs-ipv6.json"
 printf '\n%s on %s, %s processors\n\n| part | took | result |\n|---|---|---|\n%s' \

@@ -122,6 +122,19 @@ const (
 	ByTime       Confidence = "by time" // the pod was on its way out at that moment
 )
 
+// Fault says whose a loss was.
+type Fault string
+
+// The faults.
+const (
+	PodsFault    Fault = "pod"    // it failed a request while routers could not know yet that it leaves
+	RoutersFault Fault = "router" // it sent to a pod that it should have forgotten
+	NobodysFault Fault = "nobody" // no pod was leaving
+)
+
+// Faults lists every fault, in the order in which they are shown.
+var Faults = []Fault{RoutersFault, PodsFault, NobodysFault}
+
 // Loss is one lost or masked request.
 type Loss struct {
 	Lane       string     `json:"lane"`
@@ -138,6 +151,11 @@ type Loss struct {
 	Phase      string     `json:"phase"`
 	Confidence Confidence `json:"confidence"`
 	Applied    *bool      `json:"applied,omitempty"` // by the ledger; absent when no ledger can tell
+	// Fault is as sure as Confidence says; absent where it can't be told. OutOfSlices, in milliseconds,
+	// is how long the pod had been in no EndpointSlice, at least, when a router chose it.
+	Fault       Fault   `json:"fault,omitempty"`
+	OutOfSlices float64 `json:"outOfSlicesMs,omitempty"`
+	Hint        string  `json:"hint,omitempty"` // what the answer says of a router on the way; anybody can answer so
 }
 
 // Moment is a time and its source.

@@ -34,6 +34,8 @@ func VerifyText(w io.Writer, v *Verify) error {
 	t.lanes()
 	t.latency()
 	t.causes()
+	t.faults()
+	t.hints()
 	t.pods()
 	t.ledger()
 	t.losses()

@@ -63,6 +63,7 @@ func (a *attribution) all(out *report.Verify) {
 	for i := range out.Losses {
 		loss := &out.Losses[i]
 		a.attribute(loss)
+		a.blame(loss)
 		out.Phases[loss.Phase]++
 		if len(loss.Pods) != 1 {
 			continue

@@ -35,12 +35,15 @@ type attributionCase struct {
 		Log   *struct{ UID, Pod, Line string }
 	}
 	Answered int
+	Routed   bool // one connection was answered by two pods
 	Losses   []struct {
 		ID       string
 		Kind     report.Kind
 		Intended float64
 		Seen     float64
 		Suspect  string
+		Hint     string
+		Reused   bool
 	}
 }
 
@@ -90,14 +93,14 @@ func (c *attributionCase) attribute() *report.Verify {
 	}
 	out := &report.Verify{Phases: map[string]int{}}
 	for _, loss := range c.Losses {
-		l := report.Loss{ID: loss.ID, Kind: loss.Kind, Intended: at(loss.Intended), Seen: at(loss.Seen)}
+		l := report.Loss{ID: loss.ID, Kind: loss.Kind, Intended: at(loss.Intended), Seen: at(loss.Seen), Hint: loss.Hint, Reused: loss.Reused}
 		if loss.Suspect != "" {
 			l.Pods, l.Confidence = []string{loss.Suspect}, report.Certain
 		}
 		out.Losses = append(out.Losses, l)
 	}
 	out.Ledger = w.ledger.compare(c.Answered, out.Losses)
-	join := attribution{pods: w.lines.left(), received: w.ledger.received, address: c.Target}
+	join := attribution{pods: w.lines.left(), received: w.ledger.received, address: c.Target, routed: c.Routed}
 	join.all(out)
 	out.Pods = join.pods
 	return out

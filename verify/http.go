@@ -188,6 +188,7 @@ func (h *httpTarget) exchange(ctx context.Context, x *exchange, s *Shot) error {
 	// Read what a failed answer says as well: it may name the pod.
 	echoErr := h.readEcho(answer, kept, s)
 	if answer.StatusCode >= http.StatusBadRequest {
+		s.Hint = RouterHint(answer.StatusCode, answer.Header, kept)
 		return &statusError{answer.StatusCode}
 	}
 	return echoErr

@@ -139,6 +139,7 @@ func (t *tally) lose(o *shotResult, window report.Window, kind report.Kind, stat
 		Intended: t.start.Add(o.intended), Seen: t.start.Add(o.ended),
 		Status: status, Attempts: o.shot.Conns, Reused: o.shot.Reused,
 		Detail: detail[:min(len(detail), detailKept)],
+		Hint:   o.shot.Hint,
 	}
 	switch s := o.shot; {
 	case s.Pod != "" && kind != report.Masked:

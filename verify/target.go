@@ -34,6 +34,7 @@ type Shot struct {
 	Answered time.Time // when a held request was answered; zero: it is no held one, or never was
 	Told     bool      // the server ended it early, and said so
 	Retried  string    // why the client of this kind would have sent it again, and did
+	Hint     string    // what an error's answer says of a router on the way
 	peer     string    // client's address and port, as the pod that answered sees them
 }
 
