@@ -64,8 +64,10 @@ var house = []string{
 	"check/render/rendertest",
 	"check/corpus",
 
+	"verify/job",
 	"verify",
 	"verify/action",
+	"verify/podlog",
 	"verify/ledger",
 
 	"report",

@@ -1,26 +1,23 @@
 package verify
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/lameduck-dev/lameduck/verify/podlog"
 )
 
 const (
-	logLineMax = 16 << 10 // bytes; longer lines are skipped
-	logRetry   = 200 * time.Millisecond
-	logTries   = 600 // in a row, without a line between: an API server may be away for two minutes
+	logRetry = 200 * time.Millisecond
+	logTries = 600 // in a row, without a line between: an API server may be away for two minutes
 )
 
 // logs follows the logs of containers until they end. The logs of a pod are gone with the pod,
@@ -92,33 +89,12 @@ func (l *logs) read(c container) {
 
 // stream reads a log until it ends (no error) or the connection is cut, and says how far it came.
 func (l *logs) stream(c container, since time.Time) (last time.Time, err error) {
-	from := metav1.NewTime(since)
-	options := &corev1.PodLogOptions{Container: c.name, Follow: true, Timestamps: true, SinceTime: &from}
-	body, err := l.cluster.Client.CoreV1().Pods(l.cluster.Namespace).GetLogs(c.pod, options).Stream(l.ctx)
+	body, err := l.cluster.Client.CoreV1().Pods(l.cluster.Namespace).GetLogs(c.pod, podlog.Options(c.name, since)).Stream(l.ctx)
 	if err != nil {
 		return since, err
 	}
 	defer body.Close()
-	last = since
-	reader := bufio.NewReaderSize(body, logLineMax)
-	for {
-		line, err := reader.ReadSlice('\n')
-		for errors.Is(err, bufio.ErrBufferFull) {
-			line = nil
-			_, err = reader.ReadSlice('\n')
-		}
-		if errors.Is(err, io.EOF) {
-			return last, nil
-		}
-		if err != nil {
-			return last, err
-		}
-		stamp, text, ok := bytes.Cut(line, []byte(" "))
-		if at, stampErr := time.Parse(time.RFC3339Nano, string(stamp)); ok && stampErr == nil {
-			last = at
-			l.line(c, at, text)
-		}
-	}
+	return podlog.Read(body, since, func(at time.Time, text []byte) { l.line(c, at, text) })
 }
 
 func (l *logs) wait() { l.wg.Wait() }

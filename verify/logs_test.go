@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/lameduck-dev/lameduck/verify/podlog"
 )
 
 // logServer answers as the API server does for a container's log.
@@ -47,7 +49,7 @@ func TestLogsAreFollowedThroughCuts(t *testing.T) {
 			http.NotFound(w, r)
 		case 2: // the connection is cut in the middle
 			fmt.Fprintf(w, stamp+"one\n", 1)
-			fmt.Fprintf(w, stamp+strings.Repeat("x", 2*logLineMax)+"\n", 2)
+			fmt.Fprintf(w, stamp+strings.Repeat("x", 2*podlog.LineMax)+"\n", 2)
 			fmt.Fprintf(w, stamp+"two\n", 3)
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)

@@ -62,6 +62,12 @@ type Options struct {
 // ErrOptions marks options that are wrong.
 var ErrOptions = errors.New("verify")
 
+// Validate says what is wrong with the options: an error that Run would return.
+func (o Options) Validate() error {
+	_, _, err := o.withDefaults()
+	return err
+}
+
 // withDefaults completes the options, and gives the ways in which their lanes send.
 func (o Options) withDefaults() (Options, []way, error) {
 	target, err := parseTarget(o.URL, nil)

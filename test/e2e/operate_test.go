@@ -54,7 +54,7 @@ func TestAnInstallationsLife(t *testing.T) {
 		name string
 		run  func(*testing.T, *Env)
 	}{
-		{"status", statusOK}, {"reconciled", reconciled}, {"API server away", apiServerAway}, {"dead node", deadNode}, {"second installation", secondInstallation}, {"uninstall", uninstall},
+		{"status", statusOK}, {"reconciled", reconciled}, {"verify in the cluster", verifyInCluster}, {"API server away", apiServerAway}, {"dead node", deadNode}, {"second installation", secondInstallation}, {"uninstall", uninstall},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.run(t, e) }) {
 			if text, err := e.Cluster.Kubectl(context.Background(), "-n", controlNamespace, "logs", "-l", "app.kubernetes.io/name=lameduck", "--tail=60", "--prefix"); err == nil {

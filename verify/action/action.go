@@ -27,6 +27,10 @@ type Action struct {
 	Do   func(ctx context.Context) error
 	// Workload is what it is done to, if that is known beforehand.
 	Workload *Workload
+	// Node is the node that it empties, if it does: whoever acts must not be there.
+	Node string
+	// Rights are what it needs. A command's are not known.
+	Rights Rights
 }
 
 // Actor does actions on one cluster.
@@ -71,7 +75,7 @@ func (a *Actor) Parse(words []string) (*Action, error) {
 		if err != nil {
 			return nil, err
 		}
-		action.Workload = workload
+		action.Workload, action.Rights = workload, rolling(workload)
 		action.Do = func(ctx context.Context) error { return a.rolloutRestart(ctx, workload) }
 	case "delete-pod", "evict":
 		remove := a.deletePod
@@ -80,13 +84,14 @@ func (a *Actor) Parse(words []string) (*Action, error) {
 		}
 		switch {
 		case len(args) == 1 && args[0] != "one-of":
+			action.Rights.Namespace = removing(args[0], verb == "evict")
 			action.Do = func(ctx context.Context) error { return a.removePod(ctx, args[0], remove) }
 		case len(args) == 2 && args[0] == "one-of":
 			workload, err := parseWorkload(args[1])
 			if err != nil {
 				return nil, err
 			}
-			action.Workload = workload
+			action.Workload, action.Rights = workload, removingOneOf(workload, verb == "evict")
 			action.Do = func(ctx context.Context) error { return a.removeOneOf(ctx, workload, remove) }
 		default:
 			return nil, usage(verb + " NAME, or " + verb + " one-of KIND/NAME")
@@ -95,6 +100,7 @@ func (a *Actor) Parse(words []string) (*Action, error) {
 		if len(args) != 1 {
 			return nil, usage("drain NODE")
 		}
+		action.Node, action.Rights = args[0], emptying(args[0])
 		action.Do = func(ctx context.Context) error { return a.drain(ctx, args[0]) }
 	case "scale":
 		if len(args) != 2 {
@@ -111,7 +117,7 @@ func (a *Actor) Parse(words []string) (*Action, error) {
 		if workload.Kind == daemonSet {
 			return nil, fmt.Errorf("%w %q: a DaemonSet has no replicas", ErrUsage, action.Name)
 		}
-		action.Workload = workload
+		action.Workload, action.Rights = workload, rolling(workload)
 		action.Do = func(ctx context.Context) error { return a.scale(ctx, workload, int32(replicas)) }
 	default:
 		hint := ""

@@ -86,6 +86,6 @@ Each command documents its own exit codes. Unless it says otherwise 2 is wrong u
 	}
 	root.SetFlagErrorFunc(nearFlag)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newVerify(), newController(), newInject(build), newInstall(build), newUninstall(), newStatus(), newCheck(), newFix(), newExplain(), newRules(), newTimeline(), newVersion(build))
+	root.AddCommand(newVerify(build), newController(), newInject(build), newInstall(build), newUninstall(), newStatus(), newCheck(), newFix(), newExplain(), newRules(), newTimeline(), newVersion(build))
 	return root
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/lameduck-dev/lameduck/report"
 	"github.com/lameduck-dev/lameduck/verify"
 	"github.com/lameduck-dev/lameduck/verify/action"
+	"github.com/lameduck-dev/lameduck/verify/job"
 )
 
 // Exit codes of verify.
@@ -43,10 +44,13 @@ type verifyFlags struct {
 	insecure   bool
 	noWatch    bool
 	keepCordon bool
+	inCluster  inCluster
+	ownRole    string // of a run in the cluster, to be deleted at its end
 }
 
-func newVerify() *cobra.Command {
-	f := &verifyFlags{}
+func newVerify(build Build) *cobra.Command { return new(verifyFlags).command(build) }
+
+func (f *verifyFlags) command(build Build) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "verify --url URL [--do ACTION | -- COMMAND...]",
 		Annotations: map[string]string{endsInOrder: "uncordons, and reports what it saw until then"},
@@ -77,16 +81,27 @@ The load begins --before earlier, and goes on until the pods that left are gone,
 longer. If answers are JSON with the request's X-Request-Id as "id" and the pod's name as
 "pod", more losses can be attributed to their pod for certain.
 
-The URL must be reachable from here: run verify where the clients are, for instance as a Job
-in the cluster (docs/verify.md). It needs to list and watch pods, EndpointSlices and events
-in the namespace, and to read pod logs; --no-watch does without.
+The URL must be reachable from here. With --in-cluster verify runs where the clients are: it
+makes a Job with a ServiceAccount and just the rights that it needs, shows what that says,
+writes the result here, and removes all of it. It needs to list and watch pods,
+EndpointSlices and events in the namespace, and to read pod logs; --no-watch does without.
 
 Exit codes: 0 nothing was lost or masked, 1 something was, 2 wrong usage, 3 nothing was
 proved: the target or the cluster could not be reached, or the action failed.`,
-		Example: `  lameduck verify --url http://app.shop.svc --rate 200 -n shop --do "rollout-restart deploy/app"
+		Example: `  lameduck verify --in-cluster --url http://app --rate 200 -n shop --do "rollout-restart deploy/app"
+  lameduck verify --url http://app.shop.svc --rate 200 -n shop --do "rollout-restart deploy/app"
   lameduck verify --url http://app.shop.svc -n shop --do "drain node2" -o json
   lameduck verify --url http://app.shop.svc -n shop -- helm upgrade app ./chart --wait`,
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd, args); err != nil {
+				return &exitError{verifyUsage, err}
+			}
+			if f.inCluster.on {
+				return f.runInCluster(cmd, build)
+			}
+			defer f.deleteOwnRole(cmd)
+			return f.run(cmd, args)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.URL, "url", "", "URL to send requests to (required)")
@@ -114,13 +129,13 @@ proved: the target or the cluster could not be reached, or the action failed.`,
 	flags.BoolVar(&f.noWatch, "no-watch", false, "do not watch the cluster")
 	flags.BoolVar(&f.keepCordon, "keep-cordon", false, "leave the node cordoned after drain")
 	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
+	f.inCluster.add(flags)
+	flags.StringVar(&f.ownRole, roleFlag, "", "")
+	_ = flags.MarkHidden(roleFlag) // it is there
 	return cmd
 }
 
 func (f *verifyFlags) run(cmd *cobra.Command, args []string) error {
-	if err := f.check(cmd, args); err != nil {
-		return &exitError{verifyUsage, err}
-	}
 	f.options.Progress = cmd.ErrOrStderr()
 	if err := f.connect(cmd, args); err != nil {
 		if errors.Is(err, action.ErrUsage) {
@@ -139,22 +154,16 @@ func (f *verifyFlags) run(cmd *cobra.Command, args []string) error {
 	case result == nil:
 		return &exitError{verifyFailed, err}
 	}
-	write := report.VerifyText
-	if f.output == "json" {
-		write = report.VerifyJSON
+	if err := f.write(cmd, result); err != nil {
+		return err
 	}
-	if writeErr := write(cmd.OutOrStdout(), result); writeErr != nil {
-		return &exitError{verifyFailed, fmt.Errorf("writing the result: %w", writeErr)}
-	}
-	switch {
+	switch code := codeOf(result); {
 	case errors.Is(err, context.Canceled):
 		return &exitError{verifyFailed, errors.New("interrupted: the result covers the time until then")}
 	case err != nil:
 		return &exitError{verifyFailed, err}
-	case result.Action != nil && result.Action.Failure != "":
-		return &exitError{verifyFailed, nil}
-	case result.Totals.Lost > 0 || result.Totals.Masked > 0:
-		return &exitError{verifyLost, nil}
+	case code != 0:
+		return &exitError{code, nil}
 	}
 	return nil
 }
@@ -167,6 +176,32 @@ func (f *verifyFlags) runs(names ...string) bool {
 	})
 }
 
+// write writes the result as it was asked for.
+func (f *verifyFlags) write(cmd *cobra.Command, result *report.Verify) error {
+	write := report.VerifyText
+	switch f.output {
+	case "json":
+		write = report.VerifyJSON
+	case packed:
+		write = job.WriteResult
+	}
+	if err := write(cmd.OutOrStdout(), result); err != nil {
+		return &exitError{verifyFailed, fmt.Errorf("writing the result: %w", err)}
+	}
+	return nil
+}
+
+// codeOf is the exit code of a run that came to its end.
+func codeOf(result *report.Verify) int {
+	switch {
+	case result.Action != nil && result.Action.Failure != "":
+		return verifyFailed
+	case result.Totals.Lost > 0 || result.Totals.Masked > 0:
+		return verifyLost
+	}
+	return 0
+}
+
 // check refuses wrong flags before anything is contacted.
 func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
 	if f.options.URL == "" {
@@ -175,7 +210,7 @@ func (f *verifyFlags) check(cmd *cobra.Command, args []string) error {
 	if f.options.Rate <= 0 {
 		return fmt.Errorf("verify: --rate %v: must be more than 0", f.options.Rate)
 	}
-	if err := oneOf("--output", f.output, "text", "json"); err != nil {
+	if err := oneOf("--output", f.output, "text", "json"); err != nil && f.output != packed {
 		return fmt.Errorf("verify: %w", err)
 	}
 	if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
@@ -230,7 +265,7 @@ func (f *verifyFlags) trust() (*tls.Config, error) {
 
 // silent refuses flags that would have no effect.
 func (f *verifyFlags) silent(cmd *cobra.Command, args []string) error {
-	var errs []error
+	errs := []error{f.inCluster.check(cmd, args)}
 	if f.do == "" && len(args) == 0 {
 		errs = append(errs, idle(cmd, "there is no action: give --do, or a command after --", "action-timeout"))
 	}
@@ -239,7 +274,7 @@ func (f *verifyFlags) silent(cmd *cobra.Command, args []string) error {
 	}
 	if f.noWatch {
 		errs = append(errs, idle(cmd, "--no-watch watches no pods", "selector"))
-		if f.do == "" {
+		if f.do == "" && !f.inCluster.on {
 			errs = append(errs, idle(cmd, "with --no-watch and without --do no cluster is asked", "namespace", "kubeconfig", "context"))
 		}
 	}

@@ -40,7 +40,7 @@ func echoServer(t *testing.T, broken bool) string {
 }
 
 func verifyCommand(args ...string) (out, progress string, err error) {
-	cmd := newVerify()
+	cmd := newVerify(testBuild)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	var stdout, stderr bytes.Buffer
 	cmd.SetOut(&stdout)

@@ -16,6 +16,9 @@ import (
 // Ours is on everything that lameduck install writes, and on the hub's slice.
 const Ours = "app.kubernetes.io/name=lameduck"
 
+// Controllers is on the controllers' Deployments.
+const Controllers = Ours + ",app.kubernetes.io/component=controller"
+
 // Installations names the namespaces of all installations that there are signs of: a controller,
 // the webhook's configuration, the label on the barrier's namespace.
 func Installations(ctx context.Context, client kubernetes.Interface) ([]string, error) {
@@ -25,7 +28,7 @@ func Installations(ctx context.Context, client kubernetes.Interface) ([]string, 
 			found = append(found, namespace)
 		}
 	}
-	deployments, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: Ours + ",app.kubernetes.io/component=controller"})
+	deployments, err := client.AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: Controllers})
 	if err != nil {
 		return nil, fmt.Errorf("looking for controllers: %w", err)
 	}
