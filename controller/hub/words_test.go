@@ -60,6 +60,13 @@ func (s *speakers) Ask(ctx context.Context, pod routers.Pod, hear func(routers.W
 	}
 }
 
+// seen gives how often they were asked, and about what last.
+func (s *speakers) seen() (int, routers.Pod) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked, s.pod
+}
+
 // heed asks as an agent that knows it is confirmed and hears routers.
 func (s *stage) heed(seconds int, news *uint64, peers ...netip.Addr) hubapi.ConfirmResponse {
 	s.t.Helper()
@@ -181,15 +188,16 @@ func TestRoutersAreAskedWhenItHelps(t *testing.T) {
 			t.Fatalf("%+v", answer)
 		}
 		s.hold("a", 5)
-		if asked.asked != 0 {
-			t.Errorf("asked %d times for an agent of the version before", asked.asked)
+		if times, _ := asked.seen(); times != 0 {
+			t.Errorf("asked %d times for an agent of the version before", times)
 		}
 		news := uint64(0)
 		for range 3 {
 			news = *s.heed(5, &news, peer).News
 		}
-		if asked.asked == 0 || asked.asked > 15 || !slices.Equal(asked.pod.Peers, []netip.Addr{peer}) || !slices.Equal(asked.pod.IPs, []netip.Addr{netip.MustParseAddr("10.1.0.1")}) {
-			t.Errorf("asked %d times about %+v", asked.asked, asked.pod)
+		times, about := asked.seen()
+		if times == 0 || times > 15 || !slices.Equal(about.Peers, []netip.Addr{peer}) || !slices.Equal(about.IPs, []netip.Addr{netip.MustParseAddr("10.1.0.1")}) {
+			t.Errorf("asked %d times about %+v", times, about)
 		}
 		s.slice(101, map[string]string{"a": "ready", "b": "ready"})
 		if answer := s.heed(0, &news); answer.Confirmed || len(answer.Routers) > 0 {
@@ -197,10 +205,10 @@ func TestRoutersAreAskedWhenItHelps(t *testing.T) {
 		}
 		s.slice(102, map[string]string{"a": "leaving", "b": "ready"})
 		time.Sleep(heardFor + 2*time.Second)
-		before := asked.asked
+		before, _ := asked.seen()
 		time.Sleep(time.Minute)
-		if asked.asked != before {
-			t.Errorf("asked %d times after the agent's end", asked.asked-before)
+		if after, _ := asked.seen(); after != before {
+			t.Errorf("asked %d times after the agent's end", after-before)
 		}
 	})
 }
