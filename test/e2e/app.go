@@ -49,7 +49,8 @@ type App struct {
 	Account     string   // ServiceAccount; default: the namespace's own
 	Headless    bool     // its Service has no address of its own
 	Annotations map[string]string
-	GRPC        bool // it serves gRPC as well
+	GRPC        bool              // it serves gRPC as well
+	Asks        map[string]string // annotations of its Service
 }
 
 func (a App) labels() map[string]string { return map[string]string{"app": a.Name} }
@@ -141,7 +142,7 @@ func (a App) service() *corev1.Service {
 		ports = append(ports, corev1.ServicePort{Name: "grpc", Port: grpcServicePort, TargetPort: intstr.FromInt32(grpcPort)})
 	}
 	return &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: a.Name, Annotations: a.Asks},
 		Spec:       corev1.ServiceSpec{Selector: a.labels(), ClusterIP: address, Ports: ports},
 	}
 }

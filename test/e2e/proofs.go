@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/lameduck-dev/lameduck/test/cluster/cluster"
-	"github.com/lameduck-dev/lameduck/verify"
 )
 
 // Proof is one claim and the run that shows it.
@@ -50,6 +49,7 @@ func Proofs() []Proof {
 				Proof{"router/late-12s", proxy, against(Sleep10, behind(lateRouter{late: 12 * time.Second}))},
 				Proof{"router/fresh-8s", proxy, against(Bare, seldom(behind(lateRouter{late: 8 * time.Second, fresh: true})))},
 				Proof{"router/headless", proxy, against(Bare, behind(resolver{5 * time.Second}))},
+				Proof{"router/outside-keep", proxy, againstBoth(behind(&outsideBalancer{late: 12 * time.Second, delay: 10 * time.Second}))},
 				Proof{"router/traefik", proxy, alone(behind(traefik{}))},
 				Proof{"router/traefik-8s", proxy, against(Bare, behind(traefik{late: 8 * time.Second}))},
 				Proof{"router/traefik-asked-8s", proxy, against(Bare, asked(behind(traefik{late: 8 * time.Second, asked: true})))},
@@ -220,21 +220,32 @@ const (
 )
 
 // streams stops pods whose answers are long streams: bare, with the sleep, and with lameduck.
-func streams(ctx context.Context, e *Env, name string) (outcomes []Outcome, err error) {
-	t := spread(Trial{Replicas: 3, Rate: streamRate, Action: rollout, Stream: streamFor})
-	var lost map[string]uint64
-	for _, control := range []Protection{Bare, Sleep10} {
-		if lost, err = e.control(ctx, control, t); err != nil {
+func streams(ctx context.Context, e *Env, name string) ([]Outcome, error) {
+	return againstBoth(spread(Trial{Replicas: 3, Rate: streamRate, Action: rollout, Stream: streamFor}))(ctx, e, name)
+}
+
+// againstBoth runs the trial bare, with the sleep that most teams paste, and with lameduck.
+func againstBoth(t Trial) func(context.Context, *Env, string) ([]Outcome, error) {
+	return func(ctx context.Context, e *Env, name string) (outcomes []Outcome, err error) {
+		t := t
+		var lost map[string]uint64
+		for _, control := range []Protection{Bare, Sleep10} {
+			if lost, err = e.control(ctx, control, t); err != nil {
+				return outcomes, err
+			}
+			all := uint64(0)
+			for _, lane := range lost {
+				all += lane
+			}
+			outcomes = append(outcomes, Outcome{Name: join(name, string(control)), Control: string(control), ControlLost: all})
+		}
+		t.Protection, t.Routes = Lameduck, true
+		seen, err := e.Run(ctx, t)
+		if err != nil {
 			return outcomes, err
 		}
-		outcomes = append(outcomes, Outcome{Name: join(name, string(control)), Control: string(control), ControlLost: lost[verify.LaneFresh]})
+		return append(outcomes, beside(perLane(name, seen), Sleep10, lost)...), nil
 	}
-	t.Protection, t.Routes = Lameduck, true
-	seen, err := e.Run(ctx, t)
-	if err != nil {
-		return outcomes, err
-	}
-	return append(outcomes, beside(perLane(name, seen), Sleep10, lost)...), nil
 }
 
 // behind puts a router in front of the application.

@@ -78,6 +78,9 @@ func (t Trial) app(namespace string) (App, string) {
 	app := App{Namespace: namespace, Name: name, Replicas: t.Replicas, Protection: t.Protection, Work: workTime}
 	_, app.Headless = t.Router.(resolver)
 	app.GRPC = t.Lanes
+	if b, outside := t.Router.(*outsideBalancer); outside {
+		app.Asks = b.annotations()
+	}
 	if t.Stream > 0 {
 		app.StopTimeout = cutAfter
 	}

@@ -2,7 +2,8 @@
 // Service's EndpointSlices, sends requests to the pods' own addresses over kept connections, and
 // learns of a change as late as it is told to. With --resolve it is a client of a
 // headless Service instead: it looks up the Service's name at an interval. With --proxy it only passes
-// the changes to nginx, HAProxy or Envoy, as their controllers do, and these send the requests.
+// the changes to nginx, HAProxy or Envoy, as their controllers do, and these send the requests. With
+// --delay it is a cloud's load balancer, which runs outside the cluster.
 //
 // It can be late by an exact time, which no real router can.
 package main
@@ -28,8 +29,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 type config struct {
@@ -37,6 +38,8 @@ type config struct {
 	namespace, service string
 	target             string
 	late, resolve      time.Duration
+	delay              time.Duration
+	kubeconfig         string
 	fresh              bool
 	proxy              string
 }
@@ -50,6 +53,8 @@ func main() {
 	flag.DurationVar(&c.late, "late", 0, "how much later than the API server it learns of a change")
 	flag.DurationVar(&c.resolve, "resolve", 0, "look the Service's name up this often, and watch nothing")
 	flag.BoolVar(&c.fresh, "fresh", false, "open a connection for each request, and have the pod close it")
+	flag.DurationVar(&c.delay, "delay", 0, "go on over connections that stand for this long once it knows of a change, and open none: a load balancer")
+	flag.StringVar(&c.kubeconfig, "kubeconfig", "", "how to reach the API server from outside the cluster")
 	flag.StringVar(&c.proxy, "proxy", "", "let this proxy send the requests: nginx, haproxy or envoy, which listen on 8080")
 	flag.Parse()
 	if _, known := planes[c.proxy]; c.namespace == "" || c.service == "" || c.proxy != "" && !known {
@@ -75,7 +80,11 @@ func run(ctx context.Context, c config) error {
 	if c.proxy != "" {
 		return planes[c.proxy].run(ctx, t)
 	}
-	server := &http.Server{Addr: fmt.Sprintf(":%d", c.port), Handler: handler(t, c.fresh), ReadHeaderTimeout: 10 * time.Second}
+	front := handler(t, c.fresh)
+	if c.delay > 0 {
+		front = balance(t, c.delay)
+	}
+	server := &http.Server{Addr: fmt.Sprintf(":%d", c.port), Handler: front, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
 	select {
@@ -106,7 +115,7 @@ func resolve(ctx context.Context, c config, t *table) {
 }
 
 func watch(ctx context.Context, c config, t *table) error {
-	config, err := rest.InClusterConfig()
+	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig) // without one: a pod's own
 	if err != nil {
 		return err
 	}

@@ -73,14 +73,7 @@ func (n *Node) exec(ctx context.Context, stdin, name string, args ...string) ([]
 
 // Start starts cmd in the node's network namespace; the caller waits for it. It is killed when the cluster is stopped.
 func (n *Node) Start(cmd *exec.Cmd) error {
-	if cmd.Env == nil {
-		cmd.Env = os.Environ()
-	}
-	cmd.Env = append(cmd.Env, proc.Set{Dir: n.cluster.plan.Dir}.Environment())
-	if err := n.Do(cmd.Start); err != nil {
-		return fmt.Errorf("%s on %s: %w", cmd.Path, n.Name(), err)
-	}
-	return nil
+	return startIn(n.cluster.plan.Dir, cmd, func() error { return n.Do(cmd.Start) }, "on "+n.Name())
 }
 
 // DialContext connects from the node: Services are translated by its rules. The address must be an IP and a port,

@@ -74,6 +74,9 @@ func (p Plan) NodeNet() netip.Prefix { return p.prefix(nodes) }
 // HostAddr is where the control plane listens.
 func (p Plan) HostAddr() netip.Addr { return p.addr(nodes, 0, 1) }
 
+// OutsideAddr is that of the machine beside the nodes.
+func (p Plan) OutsideAddr() netip.Addr { return p.addr(nodes, 0, 2) }
+
 // NodeAddr is the InternalIP of node n, n from 1.
 func (p Plan) NodeAddr(n int) netip.Addr { return p.addr(nodes, 0, 10+n) }
 

@@ -52,6 +52,24 @@ func SwitchLinks(p plan.Plan) string {
 	return script.String()
 }
 
+// OutsideNetns is the file that pins the network namespace of the machine beside the nodes.
+func OutsideNetns(p plan.Plan) string { return p.Path("outside-netns") }
+
+// OutsideSwitchLink is the switch's `ip -batch` script for the machine beside the nodes.
+func OutsideSwitchLink(p plan.Plan) string {
+	return fmt.Sprintf("link add outside type veth peer name eth0 netns %s\nlink set outside master bridge up\n", OutsideNetns(p))
+}
+
+// OutsideInnerLink is that machine's own script: its address, and the routes to all pods.
+func OutsideInnerLink(p plan.Plan) string {
+	var script strings.Builder
+	fmt.Fprintf(&script, "link set lo up\naddress add %s/%d dev eth0%s\nlink set eth0 up\n", p.OutsideAddr(), p.NodeNet().Bits(), atOnce(p))
+	for n := 1; n <= p.Nodes; n++ {
+		fmt.Fprintf(&script, "route add %s via %s\n", p.PodCIDR(n), p.NodeAddr(n))
+	}
+	return script.String()
+}
+
 // InnerLink is the node's own `ip -batch` script: its address, and the routes to the pods of all other nodes.
 func (n Node) InnerLink() string {
 	var script strings.Builder

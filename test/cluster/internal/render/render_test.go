@@ -44,6 +44,7 @@ func golden(t *testing.T, p plan.Plan, dir string) {
 		"host-links.ip":   HostLinks(p),
 		"switch-links.ip": SwitchLinks(p),
 		"inner-link.ip":   node.InnerLink(),
+		"outside-link.ip": OutsideSwitchLink(p) + OutsideInnerLink(p),
 		"cut.nft":         node.CutRules(),
 		"mend.nft":        node.MendRules(),
 	} {
