@@ -50,6 +50,8 @@ func Proofs() []Proof {
 				Proof{"router/fresh-8s", proxy, against(Bare, seldom(behind(lateRouter{late: 8 * time.Second, fresh: true})))},
 				Proof{"router/headless", proxy, against(Bare, behind(resolver{5 * time.Second}))},
 				Proof{"router/outside-keep", proxy, againstBoth(behind(&outsideBalancer{late: 12 * time.Second, delay: 10 * time.Second}))},
+				Proof{"router/outside-fresh", proxy, againstBoth(behind(&outsideBalancer{late: 18 * time.Second, fresh: true}))},
+				Proof{"router/own-pods", proxy, against(Bare, ownPods)},
 				Proof{"router/traefik", proxy, alone(behind(traefik{}))},
 				Proof{"router/traefik-8s", proxy, against(Bare, behind(traefik{late: 8 * time.Second}))},
 				Proof{"router/traefik-asked-8s", proxy, against(Bare, asked(behind(traefik{late: 8 * time.Second, asked: true})))},
@@ -258,6 +260,9 @@ func asked(t Trial) Trial {
 	t.Asked = true
 	return t
 }
+
+// ownPods restarts the router itself.
+var ownPods = spread(Trial{Replicas: 2, Rate: rate, Action: rollout, Router: traefik{replicas: 2}, OwnPods: true})
 
 // seldom has each pod get a request a second: fewer than its quiet window is long.
 func seldom(t Trial) Trial {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,8 +20,10 @@ const routerNamespace = "lameduck-router"
 // relay in its pod that delays every event by late; Traefik itself applies changes no more than
 // once in 2 s. With asked its API is open.
 type traefik struct {
-	late  time.Duration
-	asked bool
+	late     time.Duration
+	asked    bool
+	replicas int  // 1 by default
+	injected bool // its own pods are
 }
 
 func (r traefik) deploy(ctx context.Context, e *Env, app App) (string, error) {
@@ -33,7 +36,7 @@ func (r traefik) deploy(ctx context.Context, e *Env, app App) (string, error) {
 	if r.asked {
 		api = "- --api.insecure=true\n        - --entrypoints.traefik.address=:8081"
 	}
-	manifests := strings.NewReplacer("- API", api, "NAMESPACE", routerNamespace, "NAME", name, "APPS", app.Namespace, "SERVICE", app.Name,
+	manifests := strings.NewReplacer("- API", api, "REPLICAS", strconv.Itoa(max(r.replicas, 1)), "INJECTED", strconv.FormatBool(r.injected), "NAMESPACE", routerNamespace, "NAME", name, "APPS", app.Namespace, "SERVICE", app.Name,
 		"TRAEFIK", routers.TraefikImage, "IMAGE", AppImage, "LATE", r.late.String()).Replace(traefikManifests)
 	if err := e.Cluster.Apply(ctx, manifests); err != nil {
 		return "", fmt.Errorf("deploying traefik in front of %s: %w", app.Name, err)
@@ -123,9 +126,10 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {name: NAME, namespace: NAMESPACE, labels: {router: NAME}}
 spec:
+  replicas: REPLICAS
   selector: {matchLabels: {app: NAME}}
   template:
-    metadata: {labels: {app: NAME}}
+    metadata: {labels: {app: NAME, lameduck.dev/inject: "INJECTED"}}
     spec:
       serviceAccountName: NAME
       securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}

@@ -29,6 +29,9 @@ type Trial struct {
 	Lanes  bool   // all lanes but the three of the other proofs
 	Routes bool   // watch the nodes' rules, to know when the last router stopped
 	Router Router // between the load and the application; nil: its Service alone
+	// OwnPods does the action to the pods of the router, a traefik: they have the protection then, and
+	// the application's none.
+	OwnPods bool
 }
 
 // workTime is how long a request takes: long enough that each pod always has some in flight.
@@ -76,6 +79,9 @@ var trials atomic.Int64
 func (t Trial) app(namespace string) (App, string) {
 	name := fmt.Sprintf("app%d", trials.Add(1))
 	app := App{Namespace: namespace, Name: name, Replicas: t.Replicas, Protection: t.Protection, Work: workTime}
+	if t.OwnPods {
+		app.Protection, name = Bare, routerName(app)
+	}
 	_, app.Headless = t.Router.(resolver)
 	app.GRPC = t.Lanes
 	if b, outside := t.Router.(*outsideBalancer); outside {
@@ -101,13 +107,19 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 			err = rmErr
 		}
 	}()
+	target := app
+	if t.OwnPods {
+		router := t.Router.(traefik)
+		router.injected = t.Protection == Lameduck
+		t.Router, target = router, App{Namespace: routerNamespace, Name: routerName(app)}
+	}
 	if t.Router != nil {
 		if url, err = t.Router.deploy(ctx, e, app); err != nil {
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, t.Router.remove(context.WithoutCancel(ctx), e, app)) }()
 	}
-	actor := &action.Actor{Client: e.Client, Namespace: Namespace}
+	actor := &action.Actor{Client: e.Client, Namespace: target.Namespace}
 	act, err := actor.Parse(strings.Fields(words))
 	if err != nil {
 		return nil, err
@@ -116,7 +128,7 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	defer stopWatch()
 	var routes *routeWatch
 	if t.Routes {
-		routes = watchRoutes(watchCtx, e, e.Client, app)
+		routes = watchRoutes(watchCtx, e, e.Client, target)
 	}
 	load := t.load(url)
 	load.Dial, load.ActionName = e.dial, act.Name
@@ -132,7 +144,7 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 		}
 		return act.Do(ctx)
 	}
-	load.Cluster = &verify.Cluster{Client: e.Client, Namespace: Namespace, Selector: app.Selector()}
+	load.Cluster = &verify.Cluster{Client: e.Client, Namespace: target.Namespace, Selector: target.Selector()}
 	result, err := verify.Run(ctx, load)
 	if err != nil {
 		return nil, err
