@@ -262,7 +262,7 @@ func asked(t Trial) Trial {
 }
 
 // ownPods restarts the router itself.
-var ownPods = spread(Trial{Replicas: 2, Rate: rate, Action: rollout, Router: traefik{replicas: 2}, OwnPods: true})
+var ownPods = spread(Trial{Replicas: 2, Rate: rate, Action: rollout, Router: traefik{replicas: 2, kept: 2 * time.Second}, OwnPods: true})
 
 // seldom has each pod get a request a second: fewer than its quiet window is long.
 func seldom(t Trial) Trial {

@@ -24,6 +24,9 @@ type traefik struct {
 	asked    bool
 	replicas int  // 1 by default
 	injected bool // its own pods are
+	// kept is how long a client's connection may last; zero: for good. A server that ends one that
+	// stands can lose a request on its way: so the pods wait until those from before have ended.
+	kept time.Duration
 }
 
 func (r traefik) deploy(ctx context.Context, e *Env, app App) (string, error) {
@@ -32,11 +35,14 @@ func (r traefik) deploy(ctx context.Context, e *Env, app App) (string, error) {
 		return "", err
 	}
 	name := routerName(app)
-	api := ""
+	api, kept := "", ""
+	if r.kept > 0 {
+		kept = "- --entrypoints.web.transport.keepalivemaxtime=" + r.kept.String()
+	}
 	if r.asked {
 		api = "- --api.insecure=true\n        - --entrypoints.traefik.address=:8081"
 	}
-	manifests := strings.NewReplacer("- API", api, "REPLICAS", strconv.Itoa(max(r.replicas, 1)), "INJECTED", strconv.FormatBool(r.injected), "NAMESPACE", routerNamespace, "NAME", name, "APPS", app.Namespace, "SERVICE", app.Name,
+	manifests := strings.NewReplacer("- API", api, "- KEPT", kept, "MINWAIT", (3 * r.kept).String(), "REPLICAS", strconv.Itoa(max(r.replicas, 1)), "INJECTED", strconv.FormatBool(r.injected), "NAMESPACE", routerNamespace, "NAME", name, "APPS", app.Namespace, "SERVICE", app.Name,
 		"TRAEFIK", routers.TraefikImage, "IMAGE", AppImage, "LATE", r.late.String()).Replace(traefikManifests)
 	if err := e.Cluster.Apply(ctx, manifests); err != nil {
 		return "", fmt.Errorf("deploying traefik in front of %s: %w", app.Name, err)
@@ -129,7 +135,9 @@ spec:
   replicas: REPLICAS
   selector: {matchLabels: {app: NAME}}
   template:
-    metadata: {labels: {app: NAME, lameduck.dev/inject: "INJECTED"}}
+    metadata:
+      labels: {app: NAME, lameduck.dev/inject: "INJECTED"}
+      annotations: {lameduck.dev/min-wait: MINWAIT}
     spec:
       serviceAccountName: NAME
       securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
@@ -152,6 +160,7 @@ spec:
         - --providers.kubernetesingress.disableclusterscoperesources=true
         - --global.checknewversion=false
         - API
+        - KEPT
         readinessProbe: {httpGet: {path: /ping, port: 8000}, periodSeconds: 1}
         securityContext: *tight
 `

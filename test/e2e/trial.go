@@ -149,6 +149,9 @@ func (e *Env) Run(ctx context.Context, t Trial) (_ *Seen, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.OwnPods {
+		result.Ledger = nil // it was looked for in the router's pods
+	}
 	if t.Protection == Lameduck {
 		e.sayLosses(result)
 	}
