@@ -9,9 +9,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GO      := CGO_ENABLED=0 go
 LINT_VERSION := v2.15.0
 LINT    := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
-# The modules of go.work, and the one with code of ours that stands outside it: its dependencies would raise ours.
-MODULES := $(shell sed -n 's/^\t//p' go.work) test/registries/etcd
-IN      = cd $$m && export GOWORK=$$(case $$m in test/registries/*) echo off;; esac)
+# The modules of go.work, and those with code of ours that stand outside it: their dependencies would raise ours.
+MODULES := $(shell sed -n 's/^\t//p' go.work) test/registries/etcd graceful/examples
+IN      = cd $$m && export GOWORK=$$(case $$m in test/registries/*|graceful/examples) echo off;; esac)
 
 ##@ Use
 .PHONY: help demo test build images

@@ -115,6 +115,8 @@ var house = []string{
 	"manifest/growthtest",
 	"buildinfo",
 
+	"graceful/examples/...",
+	"graceful/contrib/grpc",
 	"graceful",
 	"graceful/backlog",
 	"graceful/termination",

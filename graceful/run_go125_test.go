@@ -72,7 +72,7 @@ func (p *pretender) Drain(ctx context.Context) error {
 }
 
 // stopped runs a group with a diary, stops it after a second, and gives its error and its line in the log.
-func stopped(t *testing.T, g *Group, d *diary) (error, string) {
+func stopped(t *testing.T, g *Group, d *diary) (string, error) {
 	t.Helper()
 	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
 	setenv(t, stopVariable, "", false)
@@ -93,7 +93,7 @@ func stopped(t *testing.T, g *Group, d *diary) (error, string) {
 		cancel(errors.New("the test stops it"))
 	})
 	err := g.Run(ctx)
-	return err, strings.TrimSpace(log.String())
+	return strings.TrimSpace(log.String()), err
 }
 
 func TestPhases(t *testing.T) {
@@ -113,7 +113,7 @@ func TestPhases(t *testing.T) {
 		for _, name := range []string{"database", "cache"} {
 			g.Defer(name, func(context.Context) error { d.add("closer %s", name); return nil })
 		}
-		err, log := stopped(t, &g, d)
+		log, err := stopped(t, &g, d)
 		if err != nil {
 			t.Error(err)
 		}
@@ -142,7 +142,7 @@ func TestDeadlines(t *testing.T) {
 		g.Defer("database", func(ctx context.Context) error { d.add("database"); return nil })
 		g.Defer("cache", func(ctx context.Context) error { d.add("cache"); <-release; return nil })
 		g.Stream(func() {})
-		err, log := stopped(t, &g, d)
+		log, err := stopped(t, &g, d)
 		for _, want := range []string{
 			`web: graceful: the phase "drain" has used up its 2.7s: the test stops it`,
 			"streams: 1 streams were told to end and have not",

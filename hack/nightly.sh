@@ -21,7 +21,7 @@ part() { # name, command...
 }
 part test make --no-print-directory test
 part fuzz hack/fuzz.sh 1m
-part graceful go test -tags nightly -count=1 -timeout 40m -v -run "ManyRestarts|WhatClosing" ./graceful/...
+part graceful go test -tags nightly -count=1 -timeout 40m -v -run "ManyRestarts|WhatClosing" ./graceful/... ./graceful/contrib/grpc
 part registries make --no-print-directory registries-test
 part routers make --no-print-directory routers-test
 part proofs make --no-print-directory prove "JSON=$out/proofs.json"

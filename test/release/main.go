@@ -17,7 +17,7 @@ import (
 func main() {
 	version := flag.String("version", "", "`version` to release, as in v0.1.0")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "release checks the checkout, makes go.mod require graceful at the version, and tags it. It pushes nothing.\n"+
+		fmt.Fprint(flag.CommandLine.Output(), "release checks the checkout, makes each go.mod require graceful at the version, and tags it. It pushes nothing.\n"+
 			"Exit codes: 0 the tags are made, 1 something is not ready.\n\n")
 		flag.PrintDefaults()
 	}
@@ -56,12 +56,12 @@ func release(ctx context.Context, version string) (err error) {
 	if err := root.commit(ctx, made.files, "Release "+version); err != nil {
 		return err
 	}
-	for _, tag := range []string{"graceful/" + version, version} {
+	for _, tag := range tagNames(version) {
 		if _, err := root.git(ctx, "tag", "--annotate", "--message", "lameduck "+version, tag); err != nil {
-			return fmt.Errorf("%w; delete the tags before you try again: git tag --delete %s graceful/%s", err, version, version)
+			return fmt.Errorf("%w; delete the tags before you try again: git tag --delete %s", err, strings.Join(tagNames(version), " "))
 		}
 	}
-	fmt.Printf("Tagged. When CI has passed on this commit: git push --atomic origin HEAD %s graceful/%s\n", version, version)
+	fmt.Printf("Tagged. When CI has passed on this commit: git push --atomic origin HEAD %s\n", strings.Join(tagNames(version), " "))
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (r repository) ready(ctx context.Context, version string) error {
 	case changed != "":
 		missing = append(missing, fmt.Errorf("the checkout is not clean: commit or stash these:\n%s", changed))
 	}
-	tags, err := r.git(ctx, "tag", "--list", version, "graceful/"+version)
+	tags, err := r.git(ctx, append([]string{"tag", "--list"}, tagNames(version)...)...)
 	switch {
 	case err != nil:
 		return err

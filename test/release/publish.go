@@ -12,22 +12,35 @@ import (
 	"strings"
 )
 
-// The modules that users name. Each is tagged: the root by the version, graceful by graceful/version.
+// The modules that users name. Each is tagged: the root by the version, the others by their folder and the
+// version. All but graceful require it.
 const (
 	module   = "github.com/lameduck-dev/lameduck"
 	graceful = module + "/graceful"
 )
 
+// contribs are the folders of the modules beside graceful that users name.
+var contribs = []string{"graceful/contrib/grpc"}
+
+// tagNames are the tags of a version.
+func tagNames(version string) []string {
+	names := []string{"graceful/" + version}
+	for _, folder := range contribs {
+		names = append(names, folder+"/"+version)
+	}
+	return append(names, version)
+}
+
 // made is what a release would publish.
 type made struct {
 	dir   string
 	proxy string            // URL of a folder that is a module proxy of the tagged modules
-	files map[string][]byte // go.mod and go.sum of the root, as tagged
+	files map[string][]byte // go.mod and go.sum of the modules that require graceful, as tagged
 }
 
 // publish tags what is in the checkout, changed files too, in a separate repository below dir, and
 // has the go command make the modules of these tags: so they are, to the bit, what users will get.
-// The root requires graceful at the same version, with its sum.
+// Those that require graceful require it at the same version, with its sum.
 func publish(ctx context.Context, root repository, dir, version string) (made, error) {
 	m := made{dir: dir, proxy: "file://" + filepath.Join(dir, "made", "cache", "download"), files: map[string][]byte{}}
 	tags := tagger{
@@ -50,20 +63,31 @@ func publish(ctx context.Context, root repository, dir, version string) (made, e
 	if err != nil {
 		return m, err
 	}
-	for name, change := range map[string]func(string) (string, error){
-		"go.mod": func(text string) (string, error) { return require(ctx, dir, text, version) },
-		"go.sum": func(text string) (string, error) { return library.into(text), nil },
-	} {
-		before, err := os.ReadFile(filepath.Join(string(root), name))
-		if err != nil {
+	for _, folder := range append(slices.Clone(contribs), ".") {
+		for name, change := range map[string]func(string) (string, error){
+			"go.mod": func(text string) (string, error) { return require(ctx, dir, text, version) },
+			"go.sum": func(text string) (string, error) { return library.into(text), nil },
+		} {
+			name = filepath.Join(folder, name)
+			before, err := os.ReadFile(filepath.Join(string(root), name))
+			if err != nil {
+				return m, err
+			}
+			after, err := change(string(before))
+			if err != nil {
+				return m, err
+			}
+			m.files[name] = []byte(after)
+			if err := tags.replace(ctx, name, m.files[name]); err != nil {
+				return m, err
+			}
+		}
+	}
+	for _, folder := range contribs {
+		if err := tags.tag(ctx, folder+"/"+version); err != nil {
 			return m, err
 		}
-		after, err := change(string(before))
-		if err != nil {
-			return m, err
-		}
-		m.files[name] = []byte(after)
-		if err := tags.replace(ctx, name, m.files[name]); err != nil {
+		if _, err := m.download(ctx, tags.dir, module+"/"+folder+"@"+version); err != nil {
 			return m, err
 		}
 	}

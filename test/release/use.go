@@ -16,7 +16,7 @@ func use(ctx context.Context, m made, version string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(u.install(ctx, version), u.imports(ctx, version), u.importsOnlyGraceful(ctx, version))
+	return errors.Join(u.install(ctx, version), u.imports(ctx, version), u.importsOnlyGraceful(ctx, version), u.importsContribs(ctx, version))
 }
 
 // user has nothing of lameduck but what is published.
@@ -96,6 +96,24 @@ func main() { _ = termination.Default }
 	graph, err := u.go_(ctx, filepath.Join(u.dir, "application"), "list", "-m", "all")
 	if want := "example.com/application\n" + graceful + " " + version; err == nil && graph != want {
 		err = fmt.Errorf("an application that imports graceful has these modules in its graph:\n%s", graph)
+	}
+	return err
+}
+
+// importsContribs runs a program that imports the modules beside graceful.
+func (u user) importsContribs(ctx context.Context, version string) error {
+	says, err := u.program(ctx, "contribs", `package main
+
+import (
+	"fmt"
+
+	gracefulgrpc "github.com/lameduck-dev/lameduck/graceful/contrib/grpc"
+)
+
+func main() { fmt.Println(new(gracefulgrpc.Server).Addr == "") }
+`, module+"/graceful/contrib/grpc@"+version)
+	if err == nil && says != "true" {
+		err = fmt.Errorf("the program that imports graceful/contrib/grpc says %q", says)
 	}
 	return err
 }
