@@ -2,6 +2,7 @@ package barrier
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -77,7 +78,7 @@ func TestBeacon(t *testing.T) {
 	if err := other.Listen(elsewhere); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Listen(elsewhere); err != ErrTaken {
+	if err := l.Listen(elsewhere); !errors.Is(err, ErrTaken) {
 		t.Errorf("a port that is taken: %v", err)
 	}
 	talker, err := net.Listen("tcp", "127.0.0.4:0")
