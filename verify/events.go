@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // events holds streams of server-sent events, each over a connection of its own, as an EventSource of
@@ -43,7 +45,7 @@ func (e events) Send(ctx context.Context, s *Shot) error {
 		return err
 	}
 	if again := e.again(ctx, s, last); again != nil {
-		return fmt.Errorf("%w; and when it was opened again: %v", err, again)
+		return fmt.Errorf("%w; and when it was opened again: %s", err, detailOf(again)) // err gives the kind
 	}
 	s.Conns++
 	s.Retried = "as an EventSource does after this: " + detailOf(err)
@@ -76,7 +78,9 @@ func (e events) listen(ctx context.Context, x *exchange, s *Shot) (last string, 
 		value = bytes.TrimPrefix(value, []byte(" "))
 		switch string(field) {
 		case "id":
-			last = string(value)
+			if id := string(value); httpguts.ValidHeaderFieldValue(id) {
+				last = id
+			}
 		case "data":
 			if !s.Echoed {
 				_ = s.readEcho(value)
@@ -112,7 +116,7 @@ func (e events) stream(ctx context.Context, x *exchange, s *Shot) (*http.Respons
 func (e events) again(ctx context.Context, s *Shot, last string) error {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	once := *e.httpTarget.template
+	once := *e.template
 	once.Header = once.Header.Clone()
 	once.Header.Set("Last-Event-ID", last)
 	second := events{&httpTarget{template: &once, transports: e.transports}, e.hold, e.timeout}

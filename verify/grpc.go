@@ -58,6 +58,7 @@ func newGRPCTarget(o *targetOptions, stream bool) *grpcTarget {
 			grpc.WithStatsHandler(g),
 			grpc.WithUserAgent(userAgent),
 			grpc.WithNoProxy(),
+			grpc.WithMaxHeaderListSize(headerMax),
 			grpc.WithDisableServiceConfig(), // no DNS is asked for rules of retrying
 			grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{})),
 		)

@@ -22,6 +22,9 @@ const RequestID = "X-Request-Id"
 // bodyKept bounds how much of an answer is looked at; the rest is read and dropped.
 const bodyKept = 4 << 10
 
+// headerMax bounds the header of an answer, in bytes.
+const headerMax = 64 << 10
+
 // httpTarget sends HTTP requests by net/http, as most Go clients do, with what that hides laid open:
 // httptrace shows each connection that a request was given to.
 type httpTarget struct {
@@ -89,10 +92,9 @@ func newHTTP(o *targetOptions, method string) *httpTarget {
 
 func (o *targetOptions) transport(d *dialer) *http.Transport {
 	return &http.Transport{
-		DialContext:     d.DialContext,
-		TLSClientConfig: o.tls.Clone(), // each adds its protocols
-		// By default 10 MiB for each request in flight.
-		MaxResponseHeaderBytes: 64 << 10,
+		DialContext:            d.DialContext,
+		TLSClientConfig:        o.tls.Clone(), // each adds its protocols
+		MaxResponseHeaderBytes: headerMax,     // by default 10 MiB for each request in flight
 		TLSHandshakeTimeout:    o.timeout,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    4,

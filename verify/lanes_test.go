@@ -142,7 +142,7 @@ func TestHTTP2Lanes(t *testing.T) {
 			wrong: func(r *rawStream) {
 				if r.grpc() {
 					r.begin()
-					r.head(true, "grpc-status", "14", "grpc-message", "shutting down")
+					r.head(true, "grpc-status", "14", "grpc-message", "upstream: connection refused")
 					return
 				}
 				r.head(true, ":status", "503")

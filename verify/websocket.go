@@ -54,6 +54,7 @@ func (w webSocket) dial(h *held, x *exchange, s *Shot) (*websocket.Conn, error) 
 	transport, release := w.transports.takeOne()
 	defer release()
 	asItIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	//nolint:bodyclose // the library closes it
 	c, answer, err := websocket.Dial(r.Context(), r.URL.String(), &websocket.DialOptions{
 		HTTPClient: &http.Client{Transport: transport, CheckRedirect: asItIs}, HTTPHeader: r.Header, Host: r.Host,
 	})

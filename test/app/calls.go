@@ -54,18 +54,16 @@ func (c *calls) Watch(_ *grpc_health_v1.HealthCheckRequest, stream grpc.ServerSt
 // received writes into the ledger that a call with an id arrived, and gives what its answer says.
 func (c *calls) received(ctx context.Context) (id string, echo metadata.MD) {
 	got, _ := metadata.FromIncomingContext(ctx)
-	for _, id = range got.Get("X-Request-Id") {
-		if !ledger.ValidID(id) {
-			return "", nil
-		}
-		c.book.received(id)
-		echo = metadata.Pairs("X-Request-Id", id, "X-Pod", c.config.pod, "X-Ledger", "true")
-		if client, ok := peer.FromContext(ctx); ok {
-			echo.Set("X-Peer", client.Addr.String())
-		}
-		return id, echo
+	ids := got.Get("X-Request-Id")
+	if len(ids) != 1 || !ledger.ValidID(ids[0]) {
+		return "", nil
 	}
-	return "", nil
+	c.book.received(ids[0])
+	echo = metadata.Pairs("X-Request-Id", ids[0], "X-Pod", c.config.pod, "X-Ledger", "true")
+	if client, ok := peer.FromContext(ctx); ok {
+		echo.Set("X-Peer", client.Addr.String())
+	}
+	return ids[0], echo
 }
 
 func (c *calls) applied(id string) {

@@ -73,7 +73,7 @@ func (a *app) webSocket(w http.ResponseWriter, r *http.Request, id string) {
 	if err != nil {
 		return
 	}
-	defer c.CloseNow()
+	defer func() { _ = c.CloseNow() }()
 	a.book.applied(id)
 	ctx := r.Context()
 	if c.Write(ctx, websocket.MessageText, a.echo(r, id)) != nil {
