@@ -193,9 +193,16 @@ func (w *world) set(state corev1.ContainerState) bool {
 	return w.client.Tracker().Update(pods, pod, "shop") == nil
 }
 
+// unreachable reports whether the API server is away.
+func (w *world) unreachable() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Before(w.until)
+}
+
 // open gives the pod's log: two lines at once, and the result when it has ended.
 func (w *world) open(ctx context.Context, _ string, _ time.Time) (io.ReadCloser, error) {
-	if time.Now().Before(w.until) {
+	if w.unreachable() {
 		return nil, errors.New("connection refused")
 	}
 	stamp := func(second int) string { return time.Unix(int64(second), 0).UTC().Format(time.RFC3339Nano) }
