@@ -28,6 +28,7 @@ var looks = []time.Duration{time.Millisecond, 3 * time.Millisecond, 9 * time.Mil
 // A Listener is one whose Drain empties its queue first.
 type Listener struct {
 	net.Listener
+	alone    bool // no other process has the socket
 	draining atomic.Bool
 	emptied  sync.Once
 	empty    chan struct{} // closed when Accept has found the queue empty
@@ -42,12 +43,18 @@ func Listen(address string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(l), nil
+	ours := New(l)
+	ours.alone = true
+	return ours, nil
 }
 
-// New wraps a listener. One that has no SetDeadline, unlike the TCP and Unix listeners of package net,
-// is closed as it is.
+// New wraps a listener, unless it is one already. One that has no SetDeadline, unlike the TCP and Unix listeners of package net,
+// is closed as it is. The kernel goes on taking in connections while it drains, since another process may
+// have the socket as well: systemd has those that it hands over.
 func New(l net.Listener) *Listener {
+	if already, ok := l.(*Listener); ok {
+		return already
+	}
 	return &Listener{Listener: l, empty: make(chan struct{})}
 }
 
@@ -79,12 +86,12 @@ func (l *Listener) deadline(in time.Duration) error {
 }
 
 // Drain closes the listener once everything in its queue has been accepted: something has to go on
-// calling Accept. On Linux the kernel is told first to take in no more connections, so that none can
+// calling Accept. Of a listener made by Listen, on Linux, the kernel is told first to take in no more connections, so that none can
 // complete behind the last look; their clients try again, and are refused.
 func (l *Listener) Drain() error {
 	if !l.draining.Swap(true) {
 		wait := looks[0]
-		if refuseMore(l.Listener) == nil {
+		if l.alone && refuseMore(l.Listener) == nil {
 			wait = halfOpen
 		}
 		if l.deadline(wait) == nil {

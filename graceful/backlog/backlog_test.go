@@ -97,9 +97,17 @@ func TestDrainResetsNothing(t *testing.T) {
 		t.Log("only Linux can be told to take in no more connections")
 		return
 	}
-	all := closeUnder(t, 2, listenPlain, drain)
-	if n := all.reset.Load(); n > 0 {
-		t.Errorf("%d requests were reset, %d answered", n, all.answered.Load())
+	for name, listen := range map[string]func() (net.Listener, error){
+		"Listen": listenPlain,
+		"New of what Listen gives": func() (net.Listener, error) { // as graceful.Group.Serve does
+			l, err := Listen("127.0.0.1:0")
+			return New(l), err
+		},
+	} {
+		all := closeUnder(t, 2, listen, drain)
+		if n := all.reset.Load(); n > 0 {
+			t.Errorf("%s: %d requests were reset, %d answered", name, n, all.answered.Load())
+		}
 	}
 }
 
