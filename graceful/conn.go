@@ -28,9 +28,9 @@ type conn struct {
 	state    atomic.Int32  // the last http.ConnState
 	uses     atomic.Uint32 // how often it became active
 	arrived  atomic.Bool   // something was read since the connection became idle
-	waking   sync.Mutex
-	woken    atomic.Bool  // to be closed, if it is idle
-	deadline atomic.Int64 // for reading, as the server set it: in ns since 1970, or zero
+	waking   sync.Mutex    // held while the deadline for reading changes
+	woken    atomic.Bool   // to be closed, if it is idle
+	deadline atomic.Int64  // for reading, as the server set it: in ns since 1970, or zero
 
 	// For the sweep alone: when it found the connection idle, zero if it was not, and its uses by then.
 	idleSince time.Time
@@ -50,12 +50,12 @@ func (c *conn) enter(state http.ConnState) {
 	}
 }
 
-// idle reports whether the server waits for a request of which it has seen nothing; or for the first one,
-// of which it may have seen a part.
+// idle reports whether the server waits for a request of which it has seen nothing; over TLS, the first one
+// can't be told from the handshake.
 func (c *conn) idle() bool {
 	switch http.ConnState(c.state.Load()) {
 	case http.StateNew:
-		return true
+		return !c.arrived.Load() || c.all.secure
 	case http.StateIdle:
 		return !c.arrived.Load() || c.isHTTP2()
 	}
@@ -133,6 +133,8 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 
 // SetReadDeadline remembers the deadline, for when the connection was woken and goes on.
 func (c *conn) SetReadDeadline(t time.Time) error {
+	c.waking.Lock()
+	defer c.waking.Unlock()
 	at := int64(0)
 	if !t.IsZero() {
 		at = t.UnixNano()

@@ -15,6 +15,7 @@ type conns struct {
 	mu      sync.Mutex
 	open    map[*conn]struct{}
 	leaving bool
+	secure  bool // they speak TLS; set before there are any
 }
 
 func (all *conns) add(nc net.Conn) *conn {
@@ -52,13 +53,16 @@ func (all *conns) leave() {
 	all.leaving = true
 	all.mu.Unlock()
 	for _, c := range all.list() {
-		c.frames.leave(c.Conn)
+		if c.frames.kind.Load() != other {
+			go c.frames.leave(c.Conn) // a client that does not read holds up no other
+		}
 	}
 }
 
 // sight is what a sweep found.
 type sight struct {
 	open     int     // connections
+	busy     int     // of those, with a request, or hijacked
 	fresh    int     // of those, opened a short time ago, with nothing on them yet
 	http1    int     // of those, neither hijacked nor HTTP/2
 	hijacked int     // taken out of the server's hands
@@ -70,6 +74,9 @@ type sight struct {
 func (all *conns) sweep(now time.Time, quiet time.Duration) (s sight) {
 	for _, c := range all.list() {
 		s.open++
+		if !c.idle() {
+			s.busy++
+		}
 		state := http.ConnState(c.state.Load())
 		switch {
 		case state == http.StateHijacked:

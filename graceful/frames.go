@@ -17,6 +17,7 @@ type frames struct {
 	header  [frameHeader]byte // of the frame that is being written
 	have    int               // bytes of it
 	payload int               // bytes of the frame that are still to come
+	block   bool              // headers go on in the next frame, which must follow at once
 	answers bool              // a stream was answered
 	wanted  bool              // a GOAWAY
 	sent    bool
@@ -31,9 +32,11 @@ const (
 
 // From RFC 9113, section 4.1 and 6.
 const (
-	frameHeader  = 9
-	typeHeaders  = 0x1
-	typeSettings = 0x4
+	frameHeader      = 9
+	typeHeaders      = 0x1
+	typeSettings     = 0x4
+	typeContinuation = 0x9
+	flagEndHeaders   = 0x4
 )
 
 // goAway is a GOAWAY of 8 bytes on stream 0: the last stream is 2^31-1, the error NO_ERROR.
@@ -84,7 +87,10 @@ func (f *frames) next(b []byte) int {
 				break
 			}
 			f.payload = int(f.header[0])<<16 | int(f.header[1])<<8 | int(f.header[2])
-			f.answers = f.answers || f.header[3] == typeHeaders
+			switch f.header[3] {
+			case typeHeaders, typeContinuation:
+				f.answers, f.block = true, f.header[4]&flagEndHeaders == 0
+			}
 		}
 		n := min(f.payload, len(b)-at)
 		f.payload -= n
@@ -101,7 +107,7 @@ func (f *frames) next(b []byte) int {
 
 // due reports whether a GOAWAY is to be put here, if here is between two frames. A client that got it
 // before its first answer would come again at once, and again.
-func (f *frames) due() bool { return f.wanted && !f.sent && f.answers && f.have == 0 }
+func (f *frames) due() bool { return f.wanted && !f.sent && f.answers && f.have == 0 && !f.block }
 
 func (f *frames) put(c io.Writer) error {
 	if !f.due() {

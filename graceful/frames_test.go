@@ -6,7 +6,7 @@ import (
 )
 
 func frame(kind byte, payload int) []byte {
-	f := append([]byte{byte(payload >> 16), byte(payload >> 8), byte(payload), kind, 0, 0, 0, 0, 1}, bytes.Repeat([]byte{0xff}, payload)...)
+	f := append([]byte{byte(payload >> 16), byte(payload >> 8), byte(payload), kind, flagEndHeaders, 0, 0, 0, 1}, bytes.Repeat([]byte{0xff}, payload)...)
 	return f
 }
 

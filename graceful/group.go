@@ -62,7 +62,6 @@ type Group struct {
 	waitEnd  time.Time     // of the least time as a lame duck; set before stopping is
 	stopping atomic.Bool
 	flight   flight
-	probes   atomic.Int64 // requests to Ready while it stops
 }
 
 // member is something of a group, with its name.
@@ -111,9 +110,11 @@ func (g *Group) Defer(name string, closer func(ctx context.Context) error) {
 // Ready answers readiness probes: 200 while the process accepts requests, as it does while it is a lame
 // duck; but see Unready. Requests to it do not count as traffic when the group waits for quiet.
 func (g *Group) Ready() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.stopping.Load() {
-			g.probes.Add(1)
+			if s := g.serverOf(r); s != nil {
+				s.arrivals.Add(-1)
+			}
 			if g.Unready {
 				http.Error(w, "stopping", http.StatusServiceUnavailable)
 				return
@@ -121,4 +122,15 @@ func (g *Group) Ready() http.Handler {
 		}
 		w.WriteHeader(http.StatusOK)
 	})
+}
+
+// serverOf is the group's server that got the request, nil if it was another one.
+func (g *Group) serverOf(r *http.Request) *httpServer {
+	srv := r.Context().Value(http.ServerContextKey)
+	for _, m := range g.servers {
+		if s, ok := m.is.(*httpServer); ok && s.srv == srv {
+			return s
+		}
+	}
+	return nil
 }

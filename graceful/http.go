@@ -24,7 +24,7 @@ type httpServer struct {
 	srv       *http.Server
 	listeners []net.Listener
 	conns     conns
-	arrivals  atomic.Int64 // requests while the group stops
+	arrivals  atomic.Int64 // requests while the group stops, but those to Ready
 	draining  chan struct{}
 	serving   chan []*backlog.Listener // gets one value: what Serve serves on
 	cut       context.CancelCauseFunc  // the contexts of all requests
@@ -131,6 +131,7 @@ func (s *httpServer) Serve() error {
 		}
 		on = append(on, l)
 	}
+	s.conns.secure = s.srv.TLSConfig != nil
 	s.serving <- on
 	errs := make(chan error, len(on))
 	for _, l := range on {
@@ -165,7 +166,7 @@ func (s *httpServer) LameDuck(ctx context.Context) {
 	for {
 		now := time.Now()
 		seen := s.conns.sweep(now, s.quiet())
-		if n := s.arrivals.Load() - s.group.probes.Load(); n != arrivals || seen.fresh > 0 {
+		if n := s.arrivals.Load(); n != arrivals || seen.fresh > 0 {
 			arrivals, last = n, now
 		}
 		if !now.Before(s.group.waitEnd) && (seen.open == 0 || now.Sub(last) >= s.quiet()) {
@@ -238,8 +239,8 @@ func (s *httpServer) abort(ctx context.Context) error {
 	for _, c := range s.conns.list() {
 		_ = c.Close()
 	}
-	if left := seen.open - len(seen.idle); left > 0 {
-		return fmt.Errorf("cut %d connections, of which %d were hijacked: %w", left, seen.hijacked, context.Cause(ctx))
+	if seen.busy > 0 {
+		return fmt.Errorf("cut %d connections, of which %d were hijacked: %w", seen.busy, seen.hijacked, context.Cause(ctx))
 	}
 	return nil
 }

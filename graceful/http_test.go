@@ -285,7 +285,7 @@ func TestWhatTheServerHad(t *testing.T) {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, r.Context().Value(key{}), r.Context().Value(http.ServerContextKey) != nil)
 		}),
-		ConnState:   func(c net.Conn, s http.ConnState) { states <- s; conns <- c },
+		ConnState:   func(c net.Conn, s http.ConnState) { conns <- c; states <- s },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { conns <- c; return ctx },
 		BaseContext: func(net.Listener) context.Context { return context.WithValue(context.Background(), key{}, "base ") },
 	}

@@ -33,9 +33,10 @@ func (g *Group) Run(ctx context.Context) error {
 	r.start(force)
 
 	var failure error
+	signalled := false
 	select {
 	case s := <-signals:
-		r.why = s.String()
+		r.why, signalled = s.String(), true
 	case <-ctx.Done():
 		r.why = context.Cause(ctx).Error()
 	case failure = <-r.failed:
@@ -50,10 +51,17 @@ func (g *Group) Run(ctx context.Context) error {
 	stopped := make(chan struct{})
 	defer close(stopped)
 	go func() {
-		select {
-		case s := <-signals:
-			cancel(fmt.Errorf("graceful: a second signal: %v", s))
-		case <-stopped:
+		for {
+			select {
+			case s := <-signals:
+				if signalled {
+					cancel(fmt.Errorf("graceful: a second signal: %v", s))
+					return
+				}
+				signalled = true // perhaps what has ended ctx, as signal.NotifyContext does
+			case <-stopped:
+				return
+			}
 		}
 	}()
 	return errors.Join(failure, r.stop())
@@ -142,7 +150,7 @@ func (r *run) stop() error {
 		return r.working.wait(ctx, 0)
 	})
 	r.phase("closers", r.times.last, func(ctx context.Context) (seen report) {
-		for i := len(r.closers) - 1; i >= 0; i-- {
+		for i := len(r.closers) - 1; i >= 0 && r.force.Err() == nil; i-- {
 			seen.add(r.closeOne(ctx, r.closers[i], i+1))
 		}
 		return seen
@@ -166,23 +174,14 @@ func (r *run) closeOne(ctx context.Context, c member[func(context.Context) error
 	return one.wait(ctx, 0)
 }
 
-// phase runs one phase, which ends at the latest the given time after the signal. After a second signal
-// there is none.
+// phase runs one phase, which ends at the latest the given time after the signal, or on a second one. The
+// next ones still run then, with a context that is done: servers close, and workers are told.
 func (r *run) phase(name string, end time.Duration, do func(context.Context) report) {
-	if r.force.Err() != nil {
-		return
-	}
 	begin := time.Now()
 	limit := time.Until(r.since.Add(end))
 	ctx, cancel := context.WithDeadlineCause(r.force, r.since.Add(end), &cause{phase: name, why: r.why, limit: limit})
 	defer cancel()
-	done := make(chan report, 1)
-	go func() { done <- do(ctx) }()
-	var seen report
-	select {
-	case seen = <-done:
-	case <-r.force.Done():
-	}
+	seen := do(ctx)
 	r.summary.add(name, time.Since(begin), seen)
 }
 

@@ -1,8 +1,13 @@
 package graceful
 
 import (
+	"context"
 	"errors"
 	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -54,4 +59,85 @@ func TestSignals(t *testing.T) {
 func readAll(c *client) string {
 	text, _ := io.ReadAll(c.read)
 	return string(text)
+}
+
+// TestFirstSignalAfterContext: a context that the same signal cancels, as signal.NotifyContext's, does not make
+// that signal the second one.
+func TestFirstSignalAfterContext(t *testing.T) {
+	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
+	setenv(t, stopVariable, "", false)
+	l := listen(t)
+	g := Group{Quiet: 50 * ms, Signals: []os.Signal{syscall.SIGUSR1}, Logger: slog.New(slog.DiscardHandler)}
+	inside, leave := make(chan struct{}), make(chan struct{})
+	g.Serve(&http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(inside)
+		<-leave
+		io.WriteString(w, "served")
+	})}, l)
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- g.Run(ctx) }()
+	c := dial(t, l.Addr().String())
+	c.send(get)
+	<-inside
+	cancel()
+	for !g.stopping.Load() {
+		time.Sleep(ms)
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-result:
+		t.Errorf("ended by the first signal: %v", err)
+		close(leave)
+		return
+	case <-time.After(300 * ms):
+	}
+	close(leave)
+	c.answer("served")
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSecondSignalClosesServers: whatever phase it comes in, nothing is served when Run has returned.
+func TestSecondSignalClosesServers(t *testing.T) {
+	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
+	setenv(t, stopVariable, "", false)
+	l := listen(t)
+	g := Group{Wait: time.Minute, Grace: 5 * time.Minute, Signals: []os.Signal{syscall.SIGUSR1}, Logger: slog.New(slog.DiscardHandler)}
+	inside, left := make(chan struct{}), make(chan error, 1)
+	g.Serve(&http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(inside)
+		<-r.Context().Done()
+		left <- context.Cause(r.Context())
+	})}, l)
+	result := make(chan error, 1)
+	go func() { result <- g.Run(context.Background()) }()
+	c := dial(t, l.Addr().String())
+	c.send(get)
+	<-inside
+	for range 2 {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGUSR1)
+		for !g.stopping.Load() {
+			time.Sleep(ms)
+		}
+	}
+	if err := <-result; err == nil || !strings.Contains(err.Error(), "a second signal") {
+		t.Errorf("error %v", err)
+	}
+	select {
+	case err := <-left:
+		if !strings.Contains(err.Error(), "a second signal") {
+			t.Errorf("the request's cause is %v", err)
+		}
+	case <-time.After(2 * s):
+		t.Error("a request goes on")
+	}
+	if nc, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		nc.Close()
+		t.Error("the listener is open")
+		l.Close()
+	}
 }

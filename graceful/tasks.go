@@ -42,7 +42,9 @@ func (t *tasks) wait(ctx context.Context, moment time.Duration) (seen report) {
 		select {
 		case <-one.done: // also if both were ready
 		default:
-			seen.failed = append(seen.failed, fmt.Errorf("%s has not finished: %w", one.name, context.Cause(ctx)))
+			if one.name != "" {
+				seen.failed = append(seen.failed, fmt.Errorf("%s has not finished: %w", one.name, context.Cause(ctx)))
+			}
 			continue
 		}
 		switch {
