@@ -9,10 +9,6 @@ import (
 	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
-// stopVariable is the environment's name for the time from SIGTERM to SIGKILL. Who sets it says as well
-// that a hook has waited for the routers before SIGTERM.
-const stopVariable = "LAMEDUCK_STOP"
-
 // What is taken where nothing was said: SIGKILL comes 30 s after SIGTERM by Kubernetes' default, 10 s by
 // Docker's.
 const (
@@ -31,7 +27,7 @@ type schedule struct {
 // only the ends are fixed.
 func (g *Group) schedule() (schedule, error) {
 	grace, hooked := g.Grace, false
-	text, set := os.LookupEnv(stopVariable)
+	text, set := os.LookupEnv(termination.StopVariable)
 	if set {
 		stop, err := parseStop(text)
 		if err != nil {
@@ -69,7 +65,7 @@ func parseStop(text string) (time.Duration, error) {
 		d, err = time.Duration(min(seconds, int(termination.MaxGrace/time.Second)+1))*time.Second, nil
 	}
 	if err != nil || d <= 0 || d > termination.MaxGrace {
-		return 0, fmt.Errorf("graceful: the environment's %s is %.40q: write the time from SIGTERM to SIGKILL, as in 20s", stopVariable, text)
+		return 0, fmt.Errorf("graceful: the environment's %s is %.40q: write the time from SIGTERM to SIGKILL, as in 20s", termination.StopVariable, text)
 	}
 	return d, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 const s, ms = time.Second, time.Millisecond
@@ -34,7 +36,7 @@ func TestSchedule(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			setenv(t, "KUBERNETES_SERVICE_HOST", "10.0.0.1", tt.kubernetes)
-			setenv(t, stopVariable, tt.stop, tt.stop != "-")
+			setenv(t, termination.StopVariable, tt.stop, tt.stop != "-")
 			if tt.group == nil {
 				tt.group = new(Group)
 			}

@@ -16,13 +16,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // start runs a group, and gives the function that stops it.
 func start(t *testing.T, g *Group) (stop func() error) {
 	t.Helper()
 	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, stopVariable, "", false)
+	setenv(t, termination.StopVariable, "", false)
 	g.Signals, g.Logger = []os.Signal{}, slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

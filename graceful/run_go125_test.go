@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // diary is what happened when.
@@ -75,7 +77,7 @@ func (p *pretender) Drain(ctx context.Context) error {
 func stopped(t *testing.T, g *Group, d *diary) (string, error) {
 	t.Helper()
 	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, stopVariable, "", false)
+	setenv(t, termination.StopVariable, "", false)
 	var log bytes.Buffer
 	g.Signals = []os.Signal{}
 	g.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

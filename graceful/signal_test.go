@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // TestSignals: after SIGTERM the process exits with 0 when all has finished; a second one ends it at once,
@@ -65,7 +67,7 @@ func readAll(c *client) string {
 // that signal the second one.
 func TestFirstSignalAfterContext(t *testing.T) {
 	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, stopVariable, "", false)
+	setenv(t, termination.StopVariable, "", false)
 	l := listen(t)
 	g := Group{Quiet: 50 * ms, Signals: []os.Signal{syscall.SIGUSR1}, Logger: slog.New(slog.DiscardHandler)}
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -104,7 +106,7 @@ func TestFirstSignalAfterContext(t *testing.T) {
 // TestSecondSignalClosesServers: whatever phase it comes in, nothing is served when Run has returned.
 func TestSecondSignalClosesServers(t *testing.T) {
 	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, stopVariable, "", false)
+	setenv(t, termination.StopVariable, "", false)
 	l := listen(t)
 	g := Group{Wait: time.Minute, Grace: 5 * time.Minute, Signals: []os.Signal{syscall.SIGUSR1}, Logger: slog.New(slog.DiscardHandler)}
 	inside, left := make(chan struct{}), make(chan error, 1)

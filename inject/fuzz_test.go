@@ -2,6 +2,7 @@ package inject
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/randfill"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -160,6 +162,7 @@ func rest(pod *corev1.Pod) *corev1.Pod {
 				c.Lifecycle = nil
 			}
 		}
+		c.Env = slices.DeleteFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == termination.StopVariable })
 		var mounts []corev1.VolumeMount
 		for _, m := range c.VolumeMounts {
 			if m.MountPath != Dir && m.MountPath != TokenDir {

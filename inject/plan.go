@@ -86,7 +86,7 @@ func probesPort(probe *corev1.Probe) bool {
 
 // apply puts the hook into the container, and what it needs to run.
 func (p *plan) apply(c *corev1.Container, policy Policy, settings Settings) {
-	p.env = addEnv(c, frameworkEnv(policy))
+	p.env = addEnv(c, stopEnv(policy))
 	if c.Lifecycle == nil {
 		c.Lifecycle = &corev1.Lifecycle{}
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -156,6 +157,7 @@ func TestStatusIsReadBack(t *testing.T) {
 		Containers: []ContainerStatus{{
 			Name: "web", Hook: "agent", Note: "its own command runs after drain",
 			Was: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"/bye"}}},
+			Env: []string{termination.StopVariable},
 		}},
 	}, ReadStatus(out.Annotations))
 }

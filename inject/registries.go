@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
@@ -138,15 +139,15 @@ func consumersNeed(specs []registry.Spec) time.Duration {
 	return longest
 }
 
-// frameworkEnv makes a framework shut down gracefully, within the budget.
-func frameworkEnv(policy Policy) []corev1.EnvVar {
-	if policy.Framework != v1alpha1.SpringBoot {
-		return nil
+// stopEnv tells the application how long it has from SIGTERM on, and a framework to shut down gracefully.
+func stopEnv(policy Policy) []corev1.EnvVar {
+	env := []corev1.EnvVar{{Name: termination.StopVariable, Value: policy.Budget.Stop.String()}}
+	if policy.Framework == v1alpha1.SpringBoot {
+		env = append(env,
+			corev1.EnvVar{Name: "SERVER_SHUTDOWN", Value: "graceful"},
+			corev1.EnvVar{Name: "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE", Value: fmt.Sprintf("%dms", policy.Budget.Stop.Milliseconds())})
 	}
-	return []corev1.EnvVar{
-		{Name: "SERVER_SHUTDOWN", Value: "graceful"},
-		{Name: "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE", Value: fmt.Sprintf("%dms", policy.Budget.Stop.Milliseconds())},
-	}
+	return env
 }
 
 // addEnv adds the variables that the container does not have, in its environment or as an

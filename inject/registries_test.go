@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/registry"
 	"github.com/lameduck-dev/lameduck/registry/kinds"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
@@ -50,7 +51,7 @@ func TestPolicyRegistries(t *testing.T) {
 		t.Errorf("%q lacks %q", args, wantArg)
 	}
 	compare(t, []corev1.EnvVar{
-		{Name: "OWN", Value: "1"},
+		{Name: "OWN", Value: "1"}, {Name: termination.StopVariable, Value: "10s"},
 		{Name: "SERVER_SHUTDOWN", Value: "graceful"},
 		{Name: "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE", Value: "10000ms"},
 	}, got.Spec.Containers[0].Env)
@@ -104,7 +105,7 @@ func TestOlderCredentials(t *testing.T) {
 	}})
 	renewed := mustInject(t, pod, registryPolicy(), testSettings)
 	for _, variable := range renewed.Spec.Containers[0].Env {
-		if strings.HasPrefix(variable.Name, "LAMEDUCK_") {
+		if strings.HasPrefix(variable.Name, "LAMEDUCK_REGISTRY_") {
 			t.Errorf("%s is left", variable.Name)
 		}
 	}
@@ -235,13 +236,13 @@ func TestFrameworkLeavesOwnSettings(t *testing.T) {
 		c    corev1.Container
 		want []string
 	}{
-		{"none", corev1.Container{}, []string{"SERVER_SHUTDOWN", "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"}},
-		{"in the environment, spelt in another way", corev1.Container{Env: []corev1.EnvVar{{Name: "spring.lifecycle.timeout-per-shutdown-phase", Value: "5s"}}}, []string{"SERVER_SHUTDOWN"}},
-		{"as an argument", corev1.Container{Args: []string{"--server.shutdown=immediate"}}, []string{"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"}},
-		{"as a property", corev1.Container{Command: []string{"java", "-Dserver.shutdown=immediate"}}, []string{"SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"}},
+		{"none", corev1.Container{}, []string{termination.StopVariable, "SERVER_SHUTDOWN", "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"}},
+		{"in the environment, spelt in another way", corev1.Container{Env: []corev1.EnvVar{{Name: "spring.lifecycle.timeout-per-shutdown-phase", Value: "5s"}}}, []string{termination.StopVariable, "SERVER_SHUTDOWN"}},
+		{"as an argument", corev1.Container{Args: []string{"--server.shutdown=immediate"}}, []string{termination.StopVariable, "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"}},
+		{"as a property", corev1.Container{Command: []string{"java", "-Dserver.shutdown=immediate"}}, []string{termination.StopVariable, "SPRING_LIFECYCLE_TIMEOUT_PER_SHUTDOWN_PHASE"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			compare(t, tt.want, addEnv(&tt.c, frameworkEnv(policy)))
+			compare(t, tt.want, addEnv(&tt.c, stopEnv(policy)))
 		})
 	}
 }

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// StopVariable is the environment's name for a Budget's Stop, a duration such as 20s. Whoever sets it
+// says as well that a hook waits for the routers before SIGTERM.
+const StopVariable = "LAMEDUCK_STOP"
+
 // Budget is how a grace period is split. Its parts follow one another and add up to Grace.
 type Budget struct {
 	Grace    time.Duration // all the time the pod has, preStop included
