@@ -17,8 +17,8 @@ type Store interface {
 	Open(ctx context.Context) (Service, error)
 	// Write creates or replaces the slice and gives the resourceVersion of the write. An
 	// error that wraps ErrLost means that somebody else changed or removed the slice, one that
-	// wraps ErrAltered that the cluster does not keep it as written; after any other error the
-	// same write may be repeated.
+	// wraps ErrAltered that the cluster does not keep it as written, ErrFound that an earlier attempt
+	// wrote it; after any other error the same write may be repeated.
 	Write(ctx context.Context, service Service, slice Slice) (uint64, error)
 }
 
@@ -44,6 +44,9 @@ var (
 	// ErrAltered means that the cluster does not keep the barrier's objects as they are written, for
 	// instance because of an admission policy: trying again soon would not help.
 	ErrAltered = errors.New("altered on its way into the cluster")
+	// ErrFound means that the slice is as an attempt wrote it whose answer was lost. Its version may be that
+	// of somebody else's write since: the next write needs it, but it proves nothing.
+	ErrFound = errors.New("written by an attempt whose answer was lost")
 	// ErrNoAddress means that this process has no address of the barrier's family.
 	ErrNoAddress = errors.New("the controller's pod has no address of this family: give it one, as the nodes have")
 	// ErrUnproved means that a node's answer comes from a proxy for which there is no proof.
@@ -231,10 +234,10 @@ func (b *Barrier) SetNodes(nodes []Node) {
 			m = &member{nudge: make(chan struct{}, 1)}
 			b.members[name] = m
 		}
-		if !m.here {
-			m.here, m.due, m.silent = true, time.Time{}, false
+		if !m.here || m.node.Address != node.Address {
+			m.arrive()
 		}
-		m.node = node
+		m.node, m.ruled = node, m.ruled || node.Ready
 	}
 	if len(b.members) > 2*len(known)+maxLeft {
 		for name, m := range b.members {

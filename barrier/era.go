@@ -46,7 +46,8 @@ type era struct {
 type write struct {
 	order   uint64 // of its beginning, in all eras
 	number  uint16
-	version uint64    // the resourceVersion
+	version uint64    // what shows it has passed everything below this resourceVersion
+	lock    uint64    // the slice's resourceVersion
 	began   time.Time // its first attempt
 	done    time.Time // when it was known to be done
 }
@@ -93,7 +94,7 @@ func (e *era) advance() {
 	w := &write{order: e.barrier.begun, number: number, began: time.Now()}
 	slice := Slice{Number: number}
 	if newest := e.newest(); newest != nil {
-		slice.Version = newest.version
+		slice.Version = newest.lock
 	}
 	e.work.Go(func() { e.write(w, slice) })
 }
@@ -132,12 +133,17 @@ func (e *era) turn(pause time.Duration) {
 	e.advance()
 }
 
-// write repeats the same write until it is known to be done. If an answer was lost, the next
-// attempt finds the write done; both have the same content, so it does not matter which one it was.
+// write repeats the same write until it is known to be done. If an answer was lost, the next attempt finds
+// the write done, but not at which version: all that is known is that it came after the write before.
 func (e *era) write(w *write, slice Slice) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		var err error
-		if w.version, err = e.barrier.config.Store.Write(e.ctx, e.service, slice); err == nil {
+		version, err := e.barrier.config.Store.Write(e.ctx, e.service, slice)
+		if err == nil {
+			w.version, w.lock = version, version
+			break
+		}
+		if errors.Is(err, ErrFound) {
+			w.version, w.lock = slice.Version, version
 			break
 		}
 		if errors.Is(err, ErrLost) || errors.Is(err, ErrAltered) {

@@ -121,7 +121,7 @@ func (k *KubeStore) Write(ctx context.Context, service Service, slice Slice) (ui
 	endpointSlices := k.client.DiscoveryV1().EndpointSlices(k.namespace)
 	want := k.render(service, slice)
 	var got *discoveryv1.EndpointSlice
-	var err error
+	var err, found error
 	if slice.Version == 0 {
 		got, err = endpointSlices.Create(ctx, want, metav1.CreateOptions{})
 	} else {
@@ -134,6 +134,7 @@ func (k *KubeStore) Write(ctx context.Context, service Service, slice Slice) (ui
 		if got, err = k.adopt(ctx, want); err != nil {
 			return 0, err
 		}
+		found = ErrFound
 	case err != nil:
 		return 0, err
 	}
@@ -144,7 +145,7 @@ func (k *KubeStore) Write(ctx context.Context, service Service, slice Slice) (ui
 	if err != nil || version <= slice.Version {
 		return 0, fmt.Errorf("slice %s/%s: resourceVersion %q does not follow %d: %w", want.Namespace, want.Name, got.ResourceVersion, slice.Version, ErrLost)
 	}
-	return version, nil
+	return version, found
 }
 
 func sameContent(a, b *discoveryv1.EndpointSlice) bool {

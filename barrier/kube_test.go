@@ -85,7 +85,7 @@ func TestKubeStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			again, err := store.Write(ctx, second, Slice{Number: 20001})
-			if err != nil || again != version {
+			if !errors.Is(err, ErrFound) || again != version {
 				t.Errorf("the same write again: %d, %v; want %d", again, err, version)
 			}
 			next, err := store.Write(ctx, second, Slice{Version: version, Number: 20002})
@@ -123,4 +123,36 @@ func TestSliceIsSmall(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(bytes), err)
 	}
 	t.Logf("%d bytes without what the API server adds", len(bytes))
+}
+
+// TestTouchedAfterALostAnswer: somebody writes to the slice between a write whose answer was lost and its
+// repetition. The version that is found then is that of the other's write, which no node has to have seen.
+func TestTouchedAfterALostAnswer(t *testing.T) {
+	ctx, client := t.Context(), apiServer(t)
+	store := newKubeStore(client, corev1.IPv4Protocol)
+	service, err := store.Open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := store.Write(ctx, service, Slice{Number: 20001}) // its answer is lost
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices := client.DiscoveryV1().EndpointSlices("zz")
+	slice, err := slices.Get(ctx, service.Name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slice = slice.DeepCopy()
+	slice.Annotations = map[string]string{"someone": "else"}
+	if _, err := slices.Update(ctx, slice, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	version, err := store.Write(ctx, service, Slice{Number: 20001})
+	if err == nil && version > own {
+		t.Errorf("number 20001, written at %d, is taken for a proof of everything up to %d", own, version)
+	}
+	if _, err := store.Write(ctx, service, Slice{Version: version, Number: 20002}); err != nil {
+		t.Errorf("the next write: %v", err)
+	}
 }

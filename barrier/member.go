@@ -26,7 +26,7 @@ type member struct {
 	kind    time.Time // when it was last seen to have a kube-proxy that knows this era's Services
 	due     time.Time // since when there is a write that it has not shown; zero: it has shown the last
 
-	answered bool   // it has answered since it joined
+	ruled    bool   // it may have rules: it was ready, or has answered
 	silent   bool   // it has not shown a write for longer than the timeout
 	problem  string // what came of the last question
 	unproved bool   // it came from a proxy for which there is no proof
@@ -49,10 +49,22 @@ func (m *member) begin() {
 	m.shown, m.history, m.kind, m.due, m.polled = nil, nil, time.Time{}, time.Time{}, false
 }
 
+// arrive is for a node that is here anew, or at another address: it may be another machine, which has
+// shown nothing.
+func (m *member) arrive() {
+	polled := m.polled
+	m.begin()
+	m.here, m.silent, m.polled = true, false, polled
+	m.proven, m.twice = 0, 0
+}
+
 // passed reports whether the node has programmed change: it has shown a write that came after it, and so
 // programmed everything before that write. Where the order of the stream does not hold, it takes a
-// second write.
+// second write. A node whose proxy proves nothing any more has passed nothing.
 func (m *member) passed(change Change) bool {
+	if m.node.Unproved != "" || m.unproved {
+		return false
+	}
 	if m.takesTwo(change) {
 		return m.twice > change.ResourceVersion
 	}
@@ -79,7 +91,7 @@ func (m *member) show(w, next *write, begun uint64, now time.Time) {
 	m.history = append(m.history, showing{w.version, begun})
 	m.history = m.history[max(0, len(m.history)-maxHistory):]
 	m.shown, m.proven, m.proved, m.acked = w, w.version, w.began, now
-	m.answered, m.silent, m.problem, m.due = true, false, "", time.Time{}
+	m.ruled, m.silent, m.problem, m.due = true, false, "", time.Time{}
 	if next != nil {
 		m.due = next.done
 	}

@@ -32,18 +32,18 @@ type waiter struct {
 // Pass waits until every node has programmed change, and gives a verdict on each by name. It gives
 // up on those that have not after the configured timeout, or when ctx is done; and at once on those
 // known to be silent, when all others have passed. A node that joins later is not waited for: its
-// kube-proxy programs nothing before it has read a newer state. Neither is one that is not Ready
-// and has never answered since it joined: it has no rules yet.
+// kube-proxy programs nothing before it has read a newer state. Neither is one that joined, and was
+// never Ready, nor answered: it has no rules yet.
 func (b *Barrier) Pass(ctx context.Context, change Change) []Verdict {
 	w := &waiter{change: change, pending: map[string]struct{}{}, done: make(chan struct{})}
 	b.mu.Lock()
 	b.waiters[w] = struct{}{}
-	for name, node := range b.nodes {
+	for name := range b.nodes {
 		m := b.members[name]
 		switch {
 		case m.passed(change):
 			w.passed = append(w.passed, m.verdict())
-		case !m.founder && b.opened && !m.answered && !node.Ready: // it has no rules yet
+		case !m.founder && b.opened && !m.ruled: // it has no rules yet
 		default:
 			w.pending[name] = struct{}{}
 			m.wake()

@@ -108,7 +108,7 @@ func (e *era) heard(m *member, address netip.Addr, number uint16, err error) {
 	case err != nil:
 		m.problem = err.Error()
 	case shown == nil || shown == m.shown:
-		m.answered, m.problem = true, "it answers, but has not programmed the change"
+		m.ruled, m.problem = true, "it answers, but has not programmed the change"
 	default:
 		m.show(shown, next, b.begun, now)
 		if b.config.Observe != nil {

@@ -102,7 +102,7 @@ func (w *world) Write(_ context.Context, service Service, slice Slice) (uint64, 
 	key := "zz/" + service.Name
 	if last := w.last(key); last != slice.Version {
 		if w.log[last-1].number == slice.Number {
-			return last, nil
+			return last, ErrFound
 		}
 		return 0, ErrLost
 	}
