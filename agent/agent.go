@@ -183,9 +183,10 @@ func (r *run) servicesStopped(now time.Time) bool {
 func (r *run) drained(now time.Time) bool {
 	took := now.Sub(r.draining)
 	// A confirmation that was taken back: kube-proxy sends to the pod again. A registry that has taken
-	// it back tells its consumers again.
+	// it back tells its consumers again. A router that was asked has learnt of the pod again.
 	left := r.consumersStopped(now)
-	if !r.summary.Late && now.Before(r.confirmBy()) && (!left || r.hub.now(now) == waiting) || r.tooEarly(now) {
+	back := !left || r.hub.now(now) == waiting || r.watch.peers.told(now, r.late(now))
+	if !r.summary.Late && now.Before(r.confirmBy()) && back || r.tooEarly(now) {
 		return false
 	}
 	if r.blind(now) {

@@ -28,12 +28,15 @@ func (r *run) peersForgot(now time.Time) bool {
 // that does has been waited for as long as its ceiling. Where a Service has the pod and nobody was seen
 // to send, nobody is known to have forgotten.
 func (r *run) knowersForgot(now time.Time) bool {
-	elapsed := now.Sub(r.start)
 	if !r.hub.unserved && !r.watch.peers.anyone() && now.Before(earlier(r.start.Add(r.config.PeerCeiling), r.confirmBy())) {
 		return false
 	}
-	late := func(class termination.PeerClass) bool { return elapsed >= r.ceiling(class) }
-	return r.watch.looks > 0 && r.watch.peers.forgot(now, late)
+	return r.watch.looks > 0 && r.watch.peers.forgot(now, r.late(now))
+}
+
+// late gives whether a peer of a class has been waited for as long as its ceiling.
+func (r *run) late(now time.Time) func(termination.PeerClass) bool {
+	return func(class termination.PeerClass) bool { return now.Sub(r.start) >= r.ceiling(class) }
 }
 
 // ceiling bounds the wait for a peer that goes on sending. What DNS has told is known for long, and a

@@ -49,8 +49,10 @@ func (p *peers) hearRouters(routers []hubapi.Router, now time.Time) {
 		}
 		for _, address := range said.Addresses {
 			if known := p.seen[address]; known != nil {
-				known.word, one.peer = one, true
-				known.lists = known.lists || !one.gone
+				if known.word == nil || known.word.gone { // else the address has just changed hands, and who sends counts
+					known.word = one
+				}
+				one.peer, known.lists = true, known.lists || !one.gone
 			}
 		}
 		one.sent = one.sent || !one.gone && !one.peer
@@ -64,6 +66,16 @@ func (p *peers) unseen(now time.Time, late func(termination.PeerClass) bool) boo
 	return !late(termination.PeerWatcher) && slices.ContainsFunc(p.words, func(one *word) bool {
 		return !one.peer && one.sent && (!one.gone || now.Sub(one.at) < afterWord)
 	})
+}
+
+// told reports whether a router that was asked still has to be waited for by its word. late is as for forgot.
+func (p *peers) told(now time.Time, late func(termination.PeerClass) bool) bool {
+	for _, one := range p.seen {
+		if one.word != nil && one.mayKnow() && !late(one.class) && !one.forgot(now, p.dnsForgot, p.from) {
+			return true
+		}
+	}
+	return p.unseen(now, late)
 }
 
 // unused reports whether a connection that has carried nothing is one that its router will not use: it has

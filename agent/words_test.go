@@ -189,3 +189,53 @@ func TestManyRouters(t *testing.T) {
 		t.Errorf("forgot at %v, heard at %v", p.words[0].at, now)
 	}
 }
+
+// TestOneAddress: while an address changes hands, the word of a router that has it counts against that of one
+// that had it, whichever is told first.
+func TestOneAddress(t *testing.T) {
+	address, ago := netip.MustParseAddr("10.0.1.9"), int64(5000)
+	old := hubapi.Router{Name: "ingress/old", Kind: "traefik", Addresses: []netip.Addr{address}, ForgotMillis: &ago}
+	now := hubapi.Router{Name: "ingress/now", Kind: "traefik", Addresses: []netip.Addr{address}}
+	for _, told := range [][]hubapi.Router{{old, now}, {now, old}} {
+		start := time.Now()
+		p := peers{from: start.Add(-time.Minute)}
+		p.request(address, start.Add(-5*time.Second))
+		p.classify([]hubapi.Peer{{Address: address, Class: termination.PeerWatcher}})
+		p.hearRouters(told, start)
+		if p.forgot(start.Add(3*time.Second), func(termination.PeerClass) bool { return false }) {
+			t.Errorf("%s, then %s: the one that sends is not waited for", told[0].Name, told[1].Name)
+		}
+	}
+}
+
+// TestWordInTheDrain: a router that learns of the pod again while the pod drains is waited for as before the
+// drain.
+func TestWordInTheDrain(t *testing.T) {
+	router := netip.MustParseAddr("10.0.1.9")
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		outcome, err := Run(t.Context(), config(), Parts{
+			Hub:     &hub{start: start, confirm: telling(saying{0, router, "forgot"}, saying{3 * s, router, "sends"}, saying{9 * s, router, "forgot"}), classes: map[netip.Addr]termination.PeerClass{router: termination.PeerWatcher}},
+			Sockets: draining{several{start, sends{{router, 100 * ms, 500 * ms}}}, 5 * s},
+		})
+		if took := time.Since(start); err != nil || took < 10*s || took > 10500*ms {
+			t.Errorf("took %v (%v), want 10 s\n%s", took, err, outcome)
+		}
+	})
+}
+
+// draining adds a request that is answered at a moment.
+type draining struct {
+	several
+	answered time.Duration
+}
+
+func (d draining) Look() (sockets.Look, error) {
+	look, err := d.several.Look()
+	now := time.Since(d.start)
+	c := sockets.Conn{ID: 98, Peer: client, Port: 8080, Established: true, Received: true, Sent: now >= d.answered, RecvAgo: uint32(now.Milliseconds()) + 1, SegsIn: 1}
+	c.SentAgo = uint32((now - d.answered).Milliseconds())
+	look.Opens++
+	look.Conns = append(look.Conns, c)
+	return look, err
+}

@@ -224,13 +224,13 @@ func slimPod(object any) (any, error) {
 	slim.Spec.OS, slim.Spec.NodeSelector = pod.Spec.OS, pod.Spec.NodeSelector
 	slim.Spec.TerminationGracePeriodSeconds = pod.Spec.TerminationGracePeriodSeconds
 	slim.Status = corev1.PodStatus{Phase: pod.Status.Phase, PodIP: pod.Status.PodIP, PodIPs: pod.Status.PodIPs}
-	if !asksHub(pod) {
-		return slim, nil
-	}
 	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
+		if condition.Type == corev1.PodReady && (asksHub(pod) || routers.Marked(slim)) {
 			slim.Status.Conditions = []corev1.PodCondition{{Type: condition.Type, Status: condition.Status, LastTransitionTime: condition.LastTransitionTime}}
 		}
+	}
+	if !asksHub(pod) {
+		return slim, nil
 	}
 	for _, c := range pod.Spec.InitContainers {
 		if c.Name == inject.InitContainer {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -66,7 +67,9 @@ type Termination struct {
 }
 
 func newTermination(h *Hub, object *corev1.Pod) *Termination {
-	return &Termination{hub: h, pod: viewOf(object), object: object, began: time.Now(), ended: time.Now(), changed: make(chan struct{})}
+	t := &Termination{hub: h, pod: viewOf(object), object: object, began: time.Now(), ended: time.Now(), changed: make(chan struct{})}
+	t.words.news = rand.Uint64() >> 1 // what agents have heard from another hub must not look like it
+	return t
 }
 
 func viewOf(object *corev1.Pod) view.Pod {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/lameduck-dev/lameduck/agent/hubapi"
 	"github.com/lameduck-dev/lameduck/controller/routers"
 	"github.com/lameduck-dev/lameduck/graceful/termination"
@@ -26,7 +24,8 @@ type Routers interface {
 const (
 	// roundFor bounds one round of questions: routers that hang do not keep the others from being asked again.
 	roundFor = 3 * time.Second
-	// wordFor is how long a router's word stands when it does not answer any more: longer than a round.
+	// wordFor is how long a router's word stands when it does not answer any more: longer than a round. That it
+	// sends stands for as long as routers may be late.
 	wordFor = 5 * time.Second
 	// heardFor is how long routers are asked after the last call of an agent that wants to know.
 	heardFor = 10 * time.Second
@@ -36,7 +35,7 @@ const (
 type words struct {
 	said   map[string]*word        // by the router's name
 	known  bool                    // the pod was ready for long enough, see routersSay
-	news   uint64                  // grows when an agent has to be told of something else
+	news   uint64                  // grows when an agent has to be told of something else; begins anywhere
 	peers  map[netip.Addr]struct{} // that its agents have named
 	wanted time.Time               // the last call of an agent that wants to know
 }
@@ -44,6 +43,14 @@ type words struct {
 type word struct {
 	routers.Word
 	since time.Time // it has said the same without a break
+}
+
+// stands reports whether it has not lapsed.
+func (w *word) stands() bool {
+	if w.Use == router.Sends {
+		return time.Since(w.At) < termination.CarefulSleep
+	}
+	return time.Since(w.At) < wordFor
 }
 
 // want notes that an agent wants to know, and which peers it has seen.
@@ -119,12 +126,12 @@ func (t *Termination) hearWord(ctx context.Context, w routers.Word) {
 func (t *Termination) lapse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if known := hasSpread(t.object); known != t.words.known {
+	if known := routers.HasSpread(t.object); known != t.words.known {
 		t.words.known = known
 		t.tellAgents()
 	}
 	for name, one := range t.words.said {
-		if time.Since(one.At) >= wordFor {
+		if !one.stands() {
 			delete(t.words.said, name)
 			t.tellAgents()
 		}
@@ -141,11 +148,11 @@ func (t *Termination) tellAgents() {
 // is bound to the pod nothing is told: it may send, or not. Nor is any said to have forgotten a pod that
 // it may not have heard of yet: one that was not ready for as long as routers may be late.
 func (t *Termination) routersSay() (told []hubapi.Router) {
-	known := hasSpread(t.object)
+	known := routers.HasSpread(t.object)
 	for _, one := range t.words.said {
 		said := hubapi.Router{Name: one.Name, Kind: one.Kind, Addresses: one.Addresses}
 		switch {
-		case time.Since(one.At) >= wordFor, one.Use == router.Bound, one.Use == router.Gone && !known:
+		case !one.stands(), one.Use == router.Bound, one.Use == router.Gone && !known:
 			continue
 		case one.Use == router.Gone:
 			said.ForgotMillis = new(time.Since(one.since).Milliseconds())
@@ -154,16 +161,4 @@ func (t *Termination) routersSay() (told []hubapi.Router) {
 	}
 	slices.SortFunc(told, func(a, b hubapi.Router) int { return cmp.Compare(a.Name, b.Name) })
 	return told[:min(len(told), hubapi.MaxRouters)]
-}
-
-// hasSpread reports whether the pod has been ready, or not ready, for as long as routers may be late: they
-// have heard of it then.
-func hasSpread(pod *corev1.Pod) bool {
-	since := pod.CreationTimestamp.Time
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			since = condition.LastTransitionTime.Time
-		}
-	}
-	return time.Since(since) >= termination.CarefulSleep
 }

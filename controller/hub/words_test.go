@@ -109,6 +109,7 @@ func TestRoutersSay(t *testing.T) {
 		{"it only keeps sessions", time.Hour, []use{{0, router.Bound}}, nil},
 		{"it never answers", time.Hour, []use{{0, silent}}, nil},
 		{"it answers no more", time.Hour, []use{{0, router.Gone}, {4 * s, silent}}, []told{{0, forgot}, {8 * s, nothing}}},
+		{"it sends, and answers no more", time.Hour, []use{{0, router.Sends}, {2 * s, silent}}, []told{{0, sends}, {16 * s, nothing}}},
 		{"it may not have heard of the pod yet", 5 * s, []use{{0, router.Gone}}, []told{{10 * s, forgot}}},
 	}
 	for _, tt := range tests {
@@ -231,6 +232,29 @@ func TestEventNamesTheWord(t *testing.T) {
 		if len(s.events) != 1 || !strings.Contains(s.events[0], "ingress/traefik-0 (traefik) forgot the pod at 8.40s, last request 0.20s before") ||
 			strings.Count(s.events[0], "forgot") != maxWords || strings.ContainsRune(s.events[0], '\x1b') || len(s.events[0]) > maxMessage+100 {
 			t.Errorf("%q", s.events)
+		}
+	})
+}
+
+// A hub that begins anew knows nothing of what agents have heard from the one before: its news must not look
+// like that.
+func TestNewsOfAnotherHub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := func(use_ router.Use, heard uint64) (hubapi.ConfirmResponse, time.Duration) {
+			s := newStage(t)
+			s.hub.config.Routers = &speakers{start: time.Now(), of: map[string][]use{"ingress/traefik": {{0, use_}}}}
+			s.leaveReady(time.Hour)
+			s.confirm("a", 5)
+			first := uint64(0)
+			s.heed(2, &first) // of another container's agent
+			time.Sleep(2 * time.Second)
+			began := time.Now()
+			return s.heed(5, &heard), time.Since(began)
+		}
+		before, _ := said(router.Gone, 0)
+		after, took := said(router.Sends, *before.News)
+		if took > time.Second || len(after.Routers) != 1 || after.Routers[0].ForgotMillis != nil {
+			t.Errorf("told after %v: %+v", took, after.Routers)
 		}
 	})
 }

@@ -59,15 +59,13 @@ func Describe(pod *corev1.Pod) Pod {
 // ClassOf is the class that a pod's containers show; PeerUnknown if they show none. A proxy beside
 // a scraper is a proxy.
 func ClassOf(pod *corev1.Pod) termination.PeerClass {
-	for key, value := range ambient {
-		if pod.Annotations[key] == value {
-			return termination.PeerProxy
-		}
+	if Ambient(pod) {
+		return termination.PeerProxy
 	}
 	class := termination.PeerUnknown
 	for _, c := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
 		switch {
-		case runs(c, termination.PeerProxy):
+		case IsProxy(c):
 			return termination.PeerProxy
 		case runs(c, termination.PeerScraper):
 			class = termination.PeerScraper
@@ -75,6 +73,19 @@ func ClassOf(pod *corev1.Pod) termination.PeerClass {
 	}
 	return class
 }
+
+// Ambient reports whether a mesh takes a pod's traffic over outside of its containers.
+func Ambient(pod *corev1.Pod) bool {
+	for key, value := range ambient {
+		if pod.Annotations[key] == value {
+			return true
+		}
+	}
+	return false
+}
+
+// IsProxy reports whether a container runs a proxy that gets the addresses of pods from a control plane.
+func IsProxy(c corev1.Container) bool { return runs(c, termination.PeerProxy) }
 
 func runs(c corev1.Container, class termination.PeerClass) bool {
 	return slices.ContainsFunc(programs[class], func(program string) bool { return router.Runs(&c, program) })

@@ -6,11 +6,15 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/lameduck-dev/lameduck/controller/peers"
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/router"
+	"github.com/lameduck-dev/lameduck/router/envoy"
 )
 
 // mark is the annotation in which Mark leaves where a router's API is. What the pod's author wrote there
@@ -30,12 +34,53 @@ func Mark(slim, pod *corev1.Pod) {
 	slim.Annotations[mark] = api.String()
 }
 
-// find finds the API of the router that runs in a pod; its annotation decides if it has one. A pod on
-// the host's network has no address of its own.
+// Marked reports whether a router that can be asked runs in a pod which was marked.
+func Marked(slim *corev1.Pod) bool { return slim.Annotations[mark] != "" }
+
+// find finds the API of the router that runs in a pod, if it is the only program there that chooses pods; its
+// annotation decides if it has one. A pod on the host's network has no address of its own.
 func find(pod *corev1.Pod) (router.API, bool) {
-	if pod.Spec.HostNetwork {
-		return router.API{}, false
+	api, found := claimed(pod)
+	return api, found && !pod.Spec.HostNetwork && alone(pod, api.Kind)
+}
+
+// alone reports whether nothing but the router of that kind in the pod chooses the pods that it sends to. What one
+// program has forgotten, another may still send to: a mesh's proxy chooses for the router beside it.
+func alone(pod *corev1.Pod, kind string) bool {
+	own, others := 0, 0
+	for _, c := range running(pod) {
+		switch proxy := peers.IsProxy(c); {
+		case router.Runs(&c, kind), proxy && kind == envoy.Name: // Envoy has many names
+			own++
+		case proxy, isRouter(c):
+			others++
+		}
 	}
+	return own <= 1 && others == 0 && !peers.Ambient(pod)
+}
+
+func isRouter(c corev1.Container) bool {
+	for name := range kinds {
+		if router.Runs(&c, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// running are a pod's containers, without those that end before it begins.
+func running(pod *corev1.Pod) []corev1.Container {
+	all := slices.Clone(pod.Spec.Containers)
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// claimed is the API that a pod's annotation tells of, or its containers show.
+func claimed(pod *corev1.Pod) (router.API, bool) {
 	if text, told := pod.Annotations[router.Annotation]; told {
 		api, err := router.ParseAPI(text)
 		return api, err == nil && kinds[api.Kind] != nil
@@ -55,7 +100,23 @@ type seen struct {
 	created   int64
 	api       router.API
 	addresses []netip.Addr
+	since     time.Time // it is ready, or not ready
 	line      *line
+}
+
+// HasSpread reports whether a pod has been ready, or not ready, for as long as routers may be late: they have
+// heard of it then, and a router itself has heard of the pods.
+func HasSpread(pod *corev1.Pod) bool { return spread(readySince(pod)) }
+
+func spread(since time.Time) bool { return time.Since(since) >= termination.CarefulSleep }
+
+func readySince(pod *corev1.Pod) time.Time {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.LastTransitionTime.Time
+		}
+	}
+	return pod.CreationTimestamp.Time
 }
 
 func (s *seen) name() string { return s.namespace + "/" + s.pod }
@@ -84,7 +145,7 @@ func (x *index) Set(pod *corev1.Pod) {
 	case one == nil:
 		x.drop(pod.UID)
 		return
-	case before != nil && before.api == one.api && slices.Equal(before.addresses, one.addresses):
+	case before != nil && before.api == one.api && before.since.Equal(one.since) && slices.Equal(before.addresses, one.addresses):
 		return
 	case before != nil:
 		one.line = before.line
@@ -117,7 +178,7 @@ func read(pod *corev1.Pod) *seen {
 		return nil
 	}
 	account := cmp.Or(pod.Spec.ServiceAccountName, "default")
-	return &seen{group{pod.Namespace, account, api.Kind}, pod.Name, pod.CreationTimestamp.Unix(), api, addresses, &line{}}
+	return &seen{group{pod.Namespace, account, api.Kind}, pod.Name, pod.CreationTimestamp.Unix(), api, addresses, readySince(pod), &line{}}
 }
 
 // Drop takes in that a pod is gone.

@@ -7,6 +7,7 @@ package routers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -49,7 +50,7 @@ type Word struct {
 	Name      string // NAMESPACE/NAME of the router's pod
 	Kind      string
 	Addresses []netip.Addr // of the router's pod
-	Use       router.Use   // of the pod's address
+	Use       router.Use   // of the pod's address; Bound also where the router may not have heard of it yet
 	At        time.Time    // when it had been said
 }
 
@@ -58,6 +59,8 @@ const (
 	askEvery = time.Second
 	// askFor bounds one call.
 	askFor = 2 * time.Second
+	// maxError bounds what is logged of an error, which may hold what the router answered.
+	maxError = 256
 	// maxAsked bounds how many routers are asked about one pod.
 	maxAsked = 64
 )
@@ -101,8 +104,9 @@ func (a *Asker) Ask(ctx context.Context, pod Pod, hear func(Word)) {
 			var word *Word
 			if said := a.ask(ctx, one); said.addresses != nil {
 				word = &Word{one.name(), one.api.Kind, one.addresses, said.addresses.Of(pod.IPs), said.at}
-				if word.Use == router.Gone && pod.Headless && said.addresses.Named {
-					word = nil // a name of which DNS may give it the address
+				byName := pod.Headless && said.addresses.Named // of which DNS may give it the address
+				if word.Use == router.Gone && (byName || !spread(one.since)) {
+					word.Use = router.Bound // it may not have heard of the pod yet
 				}
 			}
 			words <- word
@@ -155,7 +159,7 @@ func (a *Asker) call(one *seen, question *question) {
 		}
 	}
 	if one.line.noteFailure(err != nil) {
-		a.log.Info("hub: a router can't be asked", "pod", one.name(), "api", one.api.String(), "error", err)
+		a.log.Info("hub: a router can't be asked", "pod", one.name(), "api", one.api.String(), "error", fmt.Sprintf("%.*v", maxError, err))
 	}
 }
 

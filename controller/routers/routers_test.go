@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/lameduck-dev/lameduck/graceful/termination"
 	"github.com/lameduck-dev/lameduck/router"
 )
 
@@ -54,6 +55,40 @@ func TestMark(t *testing.T) {
 		"says that it was marked":       {map[string]string{router.Annotation: "none", mark: "traefik:1"}, false, ""},
 	} {
 		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: tt.annotations}, Spec: corev1.PodSpec{HostNetwork: tt.host, Containers: []corev1.Container{container}}}
+		if got := marked(p).Annotations[mark]; got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+// TestMarkBesideAProxy: what one program in a pod sends to says nothing about another's. A mesh's proxy chooses for the
+// router beside it.
+func TestMarkBesideAProxy(t *testing.T) {
+	traefik := corev1.Container{Name: "main", Image: "traefik:v3.7", Args: []string{"--api.insecure=true"}}
+	envoy := corev1.Container{Name: "main2", Image: "envoyproxy/envoy:v1.36", Ports: []corev1.ContainerPort{{Name: "admin", ContainerPort: 9901}}}
+	istio := corev1.Container{Name: "istio-proxy", Image: "docker.io/istio/proxyv2:1.27.0"}
+	told := map[string]string{router.Annotation: "traefik:8080"}
+	always := corev1.ContainerRestartPolicyAlways
+	setup, sidecar := istio, istio
+	sidecar.RestartPolicy = &always
+	for name, tt := range map[string]struct {
+		annotations      map[string]string
+		containers, init []corev1.Container
+		want             string
+	}{
+		"alone":                       {nil, []corev1.Container{traefik, {Name: "logs", Image: "busybox"}}, nil, "traefik:8080"},
+		"a mesh's proxy":              {nil, []corev1.Container{traefik, istio}, nil, ""},
+		"a mesh's native sidecar":     {nil, []corev1.Container{traefik}, []corev1.Container{sidecar}, ""},
+		"a mesh's proxy, told where":  {told, []corev1.Container{traefik, istio}, nil, ""},
+		"a mesh on the node":          {map[string]string{"ambient.istio.io/redirection": "enabled"}, []corev1.Container{traefik}, nil, ""},
+		"two routers":                 {nil, []corev1.Container{traefik, envoy}, nil, ""},
+		"Istio's gateway, told where": {map[string]string{router.Annotation: "envoy:15000"}, []corev1.Container{istio}, nil, "envoy:15000"},
+		"a mesh's setup":              {nil, []corev1.Container{traefik}, []corev1.Container{setup}, "traefik:8080"},
+		"another name, and a mesh":    {told, []corev1.Container{{Name: "edge", Image: "example/edge"}, istio}, nil, ""},
+		"two of a kind":               {nil, []corev1.Container{traefik, {Name: "traefik"}}, nil, ""},
+		"a program of another name":   {told, []corev1.Container{{Name: "edge", Image: "example/edge"}}, nil, "traefik:8080"},
+	} {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: tt.annotations}, Spec: corev1.PodSpec{Containers: tt.containers, InitContainers: tt.init}}
 		if got := marked(p).Annotations[mark]; got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
@@ -214,7 +249,7 @@ func TestNames(t *testing.T) {
 		if got := heard(a, leaving); !slices.Equal(got, []string{"in/a 0"}) {
 			t.Error(got)
 		}
-		if got := heard(a, headless); got != nil {
+		if got := heard(a, headless); !slices.Equal(got, []string{"in/a 1"}) {
 			t.Errorf("a pod of a headless Service: %v", got)
 		}
 		f.sends = "10.1.0.1:80"
@@ -249,6 +284,44 @@ func TestIndex(t *testing.T) {
 		a.Set(ended)
 		if got := heard(a, leaving); got != nil || len(a.pods)+len(a.at) != 0 {
 			t.Errorf("%v, %v", got, a.at)
+		}
+	})
+}
+
+// TestAYoungRouter: one that has just begun sends nowhere yet. It may still hear of a pod from a control plane that
+// is late.
+func TestAYoungRouter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := asker(&fake{sends: "10.9.9.9:80"}, "in/reads")
+		defer a.Close()
+		p := pod("in", "a", "reads", "10.2.0.1", 9, "traefik:80")
+		a.Set(p)
+		for _, ready := range []corev1.ConditionStatus{corev1.ConditionFalse, corev1.ConditionTrue} { // its container has restarted
+			again := p.DeepCopy()
+			again.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready, LastTransitionTime: metav1.Now()}}
+			a.Set(again)
+			if got := heard(a, leaving); !slices.Equal(got, []string{"in/a 1"}) {
+				t.Errorf("at once: %v", got)
+			}
+			time.Sleep(termination.CarefulSleep)
+			if got := heard(a, leaving); !slices.Equal(got, []string{"in/a 0"}) {
+				t.Errorf("later: %v", got)
+			}
+		}
+	})
+}
+
+// TestLoggedErrors: what a router answers instead of HTTP may be long.
+func TestLoggedErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		a := asker(&fake{err: errors.New(strings.Repeat("x", 64<<10))}, "in/reads")
+		a.log = slog.New(slog.NewTextHandler(&log, nil))
+		a.Set(pod("in", "a", "reads", "10.2.0.1", 9, "traefik:80"))
+		heard(a, leaving)
+		a.Close()
+		if n := log.Len(); n == 0 || n > 1000 {
+			t.Errorf("%d bytes are logged", n)
 		}
 	})
 }

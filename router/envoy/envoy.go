@@ -39,7 +39,8 @@ type host struct {
 			Address string `json:"address"`
 		} `json:"socket_address"`
 	} `json:"address"`
-	Health struct {
+	Hostname string `json:"hostname"`
+	Health   struct {
 		EDS     string `json:"eds_health_status"`
 		Active  bool   `json:"failed_active_health_check"`
 		Outlier bool   `json:"failed_outlier_check"`
@@ -59,19 +60,26 @@ func (h host) use() router.Use {
 	return router.Sends
 }
 
+// read adds the hosts. Those of a cluster that goes by DNS are listed by address, and by their name beside it. Of
+// one that has no host nothing tells whether it goes by DNS.
 func read(body *router.Body, found *router.Addresses) error {
 	answer := router.NewJSON(body)
 	return answer.Object("cluster_statuses", func() error {
 		return answer.List(func() error {
-			return answer.Object("host_statuses", func() error {
+			hosts := 0
+			err := answer.Object("host_statuses", func() error {
 				return answer.List(func() error {
 					var one host
+					hosts++
 					if err := answer.Value(&one); err != nil || one.Address.Socket == nil {
 						return err
 					}
+					found.Named = found.Named || one.Hostname != ""
 					return found.Add(one.Address.Socket.Address, one.use())
 				})
 			})
+			found.Named = found.Named || hosts == 0
+			return err
 		})
 	})
 }

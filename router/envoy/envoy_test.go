@@ -44,7 +44,7 @@ const answer = `{"cluster_statuses": [{"name": "empty"}, {"name": "app", "observ
 
 func TestRead(t *testing.T) {
 	found := &router.Addresses{}
-	if err := read(router.NewBody(strings.NewReader(answer)), found); err != nil || found.Named {
+	if err := read(router.NewBody(strings.NewReader(answer)), found); err != nil || !found.Named { // one cluster is empty
 		t.Fatalf("%v, named %v", err, found.Named)
 	}
 	for ip, want := range map[string]router.Use{
@@ -53,6 +53,23 @@ func TestRead(t *testing.T) {
 	} {
 		if got := found.Of([]netip.Addr{netip.MustParseAddr(ip)}); got != want {
 			t.Errorf("%s: %v, want %v", ip, got, want)
+		}
+	}
+}
+
+// TestNames: hosts by DNS are listed by their addresses, and an empty cluster may get some by DNS.
+func TestNames(t *testing.T) {
+	plain := &router.Addresses{}
+	if err := read(router.NewBody(strings.NewReader(strings.Replace(answer, `{"name": "empty"}, `, "", 1))), plain); err != nil || plain.Named {
+		t.Errorf("hosts of a control plane: named %v, %v", plain.Named, err)
+	}
+	for name, text := range map[string]string{
+		"a host of a name": `{"cluster_statuses": [{"name": "app", "host_statuses": [{"address": {"socket_address": {"address": "10.0.0.1"}}, "hostname": "app.shop.svc"}]}]}`,
+		"no host yet":      `{"cluster_statuses": [{"name": "app"}]}`,
+	} {
+		found := &router.Addresses{}
+		if err := read(router.NewBody(strings.NewReader(text)), found); err != nil || !found.Named {
+			t.Errorf("%s: named %v, %v", name, found.Named, err)
 		}
 	}
 }

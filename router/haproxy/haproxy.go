@@ -30,9 +30,10 @@ func (Kind) Find(pod *corev1.Pod) (router.API, bool) {
 	return router.API{Kind: Name, Port: port}, found
 }
 
-// Ask reads all servers of all backends.
+// Ask reads all servers of all backends. A server whose name HAProxy resolves is listed by its address alone, so
+// any may be such a one.
 func (Kind) Ask(ctx context.Context, door *router.Door) (*router.Addresses, error) {
-	found, page := &router.Addresses{}, ";csv"
+	found, page := &router.Addresses{Named: true}, ";csv"
 	if door.Path() == "" {
 		page = "/;csv"
 	}

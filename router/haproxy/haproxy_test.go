@@ -1,9 +1,13 @@
 package haproxy
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -67,6 +71,17 @@ func TestReadErrors(t *testing.T) {
 		if err := read(router.NewBody(strings.NewReader(tt.text)), &router.Addresses{}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want %q", name, err, tt.want)
 		}
+	}
+}
+
+// TestNames: nothing tells whether HAProxy got a server's address from DNS.
+func TestNames(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+	defer server.Close()
+	at := netip.MustParseAddrPort(server.Listener.Addr().String())
+	found, err := Kind{}.Ask(t.Context(), router.NewDoors(10*time.Second).At(at.Addr(), router.API{Kind: Name, Port: at.Port()}))
+	if err != nil || !found.Named {
+		t.Errorf("%+v, %v", found, err)
 	}
 }
 
