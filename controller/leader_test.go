@@ -29,6 +29,7 @@ import (
 	"github.com/lameduck-dev/lameduck/controller/restore"
 	"github.com/lameduck-dev/lameduck/controller/view"
 	"github.com/lameduck-dev/lameduck/inject"
+	"github.com/lameduck-dev/lameduck/router"
 	"github.com/lameduck-dev/lameduck/workload/v1alpha1"
 )
 
@@ -201,6 +202,21 @@ func TestSlimPod(t *testing.T) {
 	}
 	if slim.UID != pod.UID || slim.Spec.NodeName != "node1" || len(slim.Status.PodIPs) != 1 || *slim.DeletionGracePeriodSeconds != 9 || slim.Annotations[inject.StatusAnnotation] == "" {
 		t.Errorf("something that the hub needs is gone: %+v", slim)
+	}
+}
+
+// Since when a router has been ready is kept: what it says counts only after a time.
+func TestSlimPodKeepsWhenARouterWasReady(t *testing.T) {
+	ready := []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Unix(1, 0)}}
+	for api, want := range map[string]int{"envoy:9901": 1, "none": 0} {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{router.Annotation: api}}, Status: corev1.PodStatus{Conditions: ready}}
+		kept, err := slimPod(pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := kept.(*corev1.Pod).Status.Conditions; len(got) != want {
+			t.Errorf("%s: %+v", api, got)
+		}
 	}
 }
 

@@ -146,8 +146,10 @@ func (t *Termination) tellAgents() {
 
 // routersSay gives what the routers say, as agents are told; the mutex is held. Of one that only keeps what
 // is bound to the pod nothing is told: it may send, or not. Nor is any said to have forgotten a pod that
-// it may not have heard of yet: one that was not ready for as long as routers may be late.
+// it may not have heard of yet: one that was not ready for as long as routers may be late. Those that send are told
+// first, since not all may be.
 func (t *Termination) routersSay() (told []hubapi.Router) {
+	var sends, forgot []hubapi.Router
 	known := routers.HasSpread(t.object)
 	for _, one := range t.words.said {
 		said := hubapi.Router{Name: one.Name, Kind: one.Kind, Addresses: one.Addresses}
@@ -156,9 +158,14 @@ func (t *Termination) routersSay() (told []hubapi.Router) {
 			continue
 		case one.Use == router.Gone:
 			said.ForgotMillis = new(time.Since(one.since).Milliseconds())
+			forgot = append(forgot, said)
+			continue
 		}
-		told = append(told, said)
+		sends = append(sends, said)
 	}
-	slices.SortFunc(told, func(a, b hubapi.Router) int { return cmp.Compare(a.Name, b.Name) })
+	byName := func(a, b hubapi.Router) int { return cmp.Compare(a.Name, b.Name) }
+	slices.SortFunc(sends, byName)
+	slices.SortFunc(forgot, byName)
+	told = append(sends, forgot...)
 	return told[:min(len(told), hubapi.MaxRouters)]
 }

@@ -152,6 +152,20 @@ func TestRoutersSay(t *testing.T) {
 	}
 }
 
+// TestManyWords: whatever many pods say, that one sends is told.
+func TestManyWords(t *testing.T) {
+	words := &Termination{object: &corev1.Pod{}}
+	words.words.said = map[string]*word{}
+	for i := range 2 * hubapi.MaxRouters {
+		name := fmt.Sprint("aaa/", i)
+		words.words.said[name] = &word{routers.Word{Name: name, Use: router.Gone, At: time.Now()}, time.Now()}
+	}
+	words.words.said["ingress/traefik"] = &word{routers.Word{Name: "ingress/traefik", Use: router.Sends, At: time.Now()}, time.Now()}
+	if told := words.routersSay(); len(told) != hubapi.MaxRouters || told[0].Name != "ingress/traefik" {
+		t.Errorf("%d are told of, the first is %s", len(told), told[0].Name)
+	}
+}
+
 // A router that hangs takes nothing from what another says.
 func TestARouterThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,7 +2,9 @@
 package traefik
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -112,16 +114,19 @@ func (Kind) Ask(ctx context.Context, door *router.Door) (*router.Addresses, erro
 	return found, nil
 }
 
-// service is what is read of a service. One that only combines others has no loadBalancer.
+// service is what is read of a service. One that only combines others has no loadBalancer. Its servers are read
+// one by one: short ones would take far more memory than their text.
 type service struct {
 	LoadBalancer struct {
-		Sticky  *struct{} `json:"sticky"`
-		Servers []struct {
-			URL     string `json:"url"`     // HTTP
-			Address string `json:"address"` // TCP and UDP
-			Fenced  bool   `json:"fenced"`
-		} `json:"servers"`
+		Sticky  *struct{}       `json:"sticky"`
+		Servers json.RawMessage `json:"servers"`
 	} `json:"loadBalancer"`
+}
+
+type server struct {
+	URL     string `json:"url"`     // HTTP
+	Address string `json:"address"` // TCP and UDP
+	Fenced  bool   `json:"fenced"`
 }
 
 // read adds the servers of a list of services. A server whose pod terminates is fenced: it gets requests
@@ -133,22 +138,31 @@ func read(body *router.Body, found *router.Addresses) error {
 		if err := services.Value(&one); err != nil {
 			return err
 		}
-		for _, server := range one.LoadBalancer.Servers {
-			use := router.Sends
-			switch {
-			case server.Fenced && one.LoadBalancer.Sticky == nil:
-				use = router.Gone
-			case server.Fenced:
-				use = router.Bound
-			}
-			address := server.Address
-			if target, err := url.Parse(server.URL); err == nil && server.URL != "" {
-				address = target.Host
-			}
-			if err := found.Add(address, use); err != nil {
+		if len(one.LoadBalancer.Servers) == 0 {
+			return nil
+		}
+		servers := router.NewJSON(router.NewBody(bytes.NewReader(one.LoadBalancer.Servers)))
+		return servers.List(func() error {
+			var each server
+			if err := servers.Value(&each); err != nil {
 				return err
 			}
-		}
-		return nil
+			return each.add(found, one.LoadBalancer.Sticky != nil)
+		})
 	})
+}
+
+func (s server) add(found *router.Addresses, sticky bool) error {
+	use := router.Sends
+	switch {
+	case s.Fenced && !sticky:
+		use = router.Gone
+	case s.Fenced:
+		use = router.Bound
+	}
+	address := s.Address
+	if target, err := url.Parse(s.URL); err == nil && s.URL != "" {
+		address = target.Host
+	}
+	return found.Add(address, use)
 }

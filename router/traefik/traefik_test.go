@@ -2,8 +2,11 @@ package traefik
 
 import (
 	"net/netip"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -72,6 +75,31 @@ func TestRead(t *testing.T) {
 	}
 	if err := read(router.NewBody(strings.NewReader(`[{"loadBalancer":{"servers":[{"url":"http://cart.shop:80"}]}}]`)), found); err != nil || !found.Named {
 		t.Errorf("a name: %v, %v", found.Named, err)
+	}
+}
+
+// TestManyServers: what one piece of an answer takes in memory is a few times its size, whatever it holds.
+func TestManyServers(t *testing.T) {
+	text := `[{"loadBalancer":{"servers":[{}` + strings.Repeat(",{}", 300_000) + `]}}]`
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
+	runtime.GC()
+	heap := func() uint64 {
+		var now runtime.MemStats
+		runtime.ReadMemStats(&now)
+		return now.HeapAlloc
+	}
+	before, most, done := heap(), uint64(0), make(chan error)
+	go func() { done <- read(router.NewBody(strings.NewReader(text)), &router.Addresses{}) }()
+	for {
+		select {
+		case err := <-done:
+			if err != nil || most-before > 12*uint64(len(text)) {
+				t.Errorf("%d bytes for %d, %v", most-before, len(text), err)
+			}
+			return
+		case <-time.After(time.Millisecond):
+			most = max(most, before, heap())
+		}
 	}
 }
 
