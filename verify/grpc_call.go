@@ -2,7 +2,9 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"syscall"
@@ -143,5 +145,12 @@ func (c *call) explain(err error) error {
 			return &kindError{sign.kind, err}
 		}
 	}
-	return &kindError{report.StatusKind(codeName(said.Code())), err}
+	var code int
+	switch n, _ := fmt.Sscanf(said.Message(), "unexpected HTTP status code received from server: %d", &code); {
+	case n == 1 && code >= http.StatusBadRequest:
+		return fmt.Errorf("%w: %w", &statusError{code}, err)
+	case n == 1:
+		return &bodyError{said.Message()}
+	}
+	return &kindError{report.Other, err} // the status is grpc-go's own
 }

@@ -25,6 +25,7 @@ type webSocket struct {
 
 const (
 	messageEvery = time.Second
+	answerPoll   = 10 * time.Millisecond
 	// closeWait is how long the end of a session may take; it is not judged.
 	closeWait = time.Second
 )
@@ -86,10 +87,14 @@ type session struct {
 	*websocket.Conn
 	message string
 	timeout time.Duration
-	over    atomic.Bool // it lasted as long as it should
-	stalled atomic.Bool // a message or a ping was not answered in time
-	open    atomic.Bool // a message is not answered yet
+	ending  atomic.Bool               // its time is over: nothing more is asked
+	over    atomic.Bool               // all that was asked is answered, too
+	stalled atomic.Bool               // a message or a ping was not answered in time
+	asked   atomic.Pointer[time.Time] // when a message or a ping was sent that is not answered yet; else nil
 }
+
+// open reports whether a message is not answered yet.
+func (s *session) open() bool { return s.message != "" && s.asked.Load() != nil }
 
 // listen reads messages until the session ends. The first may be the echo in JSON.
 func (s *session) listen(ctx context.Context, shot *Shot) error {
@@ -103,17 +108,27 @@ func (s *session) listen(ctx context.Context, shot *Shot) error {
 		if err != nil {
 			return err
 		}
-		s.open.Store(false)
+		if s.message != "" {
+			s.asked.Store(nil)
+		}
 		if !shot.Echoed {
 			_ = shot.readEcho(kept)
 		}
 	}
 }
 
-// end closes the session when its time is over.
+// end closes the session when its time is over. What is not answered by then has until its own timeout,
+// or that of the request: a server that is gone would not be noticed otherwise.
 func (s *session) end(h *held, lasts time.Duration) {
 	if pause(h, lasts) != nil {
 		return
+	}
+	s.ending.Store(true)
+	for s.asked.Load() != nil && pause(h, answerPoll) == nil {
+		s.cutIfStalled()
+	}
+	if s.asked.Load() != nil && !errors.Is(context.Cause(h), context.DeadlineExceeded) {
+		return // it ended meanwhile
 	}
 	s.over.Store(true)
 	late := time.AfterFunc(closeWait, h.release)
@@ -121,22 +136,17 @@ func (s *session) end(h *held, lasts time.Duration) {
 	_ = s.Close(websocket.StatusNormalClosure, "")
 }
 
-// keepAsking sends a message or a ping every second; when one is not answered, it cuts the connection.
+// keepAsking sends a message or a ping every second, unless one is not answered yet.
 func (s *session) keepAsking(ctx context.Context) {
-	asked := time.Now()
-	for pause(ctx, messageEvery) == nil && !s.over.Load() {
-		if s.open.Load() && time.Since(asked) < s.timeout {
+	for pause(ctx, messageEvery) == nil && !s.ending.Load() {
+		if s.asked.Load() != nil {
+			s.cutIfStalled()
 			continue
 		}
-		stalled := s.open.Load()
-		if !stalled {
-			asked = time.Now()
-			stalled = errors.Is(s.ask(ctx), context.DeadlineExceeded)
-		}
-		if stalled {
-			s.stalled.Store(true)
-			_ = s.CloseNow()
-			return
+		now := time.Now()
+		s.asked.Store(&now)
+		if err := s.ask(ctx); errors.Is(err, context.DeadlineExceeded) {
+			s.cutIfStalled()
 		}
 	}
 }
@@ -145,11 +155,22 @@ func (s *session) keepAsking(ctx context.Context) {
 func (s *session) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	if s.message == "" {
-		return s.Ping(ctx)
+	if s.message != "" {
+		return s.Write(ctx, websocket.MessageText, []byte(s.message))
 	}
-	s.open.Store(true)
-	return s.Write(ctx, websocket.MessageText, []byte(s.message))
+	err := s.Ping(ctx)
+	if err == nil {
+		s.asked.Store(nil)
+	}
+	return err
+}
+
+// cutIfStalled cuts the connection if an answer is overdue.
+func (s *session) cutIfStalled() {
+	if asked := s.asked.Load(); asked != nil && time.Since(*asked) >= s.timeout {
+		s.stalled.Store(true)
+		_ = s.CloseNow()
+	}
 }
 
 // told are the codes with which a server tells its client to go elsewhere, or that it has said all.
@@ -168,7 +189,7 @@ func (s *session) judge(err error, shot *Shot) error {
 		return &kindError{report.Timeout, fmt.Errorf("a message or ping was not answered within %v", s.timeout)}
 	case !errors.As(err, &closed):
 		return &kindError{report.ClosedKind(int(websocket.StatusAbnormalClosure)), fmt.Errorf("no close frame: %w", err)}
-	case slices.Contains(told, closed.Code) && s.open.Load():
+	case slices.Contains(told, closed.Code) && s.open():
 		return &kindError{report.ClosedKind(int(closed.Code)), errors.New("closed while a message was not answered yet")}
 	case slices.Contains(told, closed.Code):
 		shot.Told = true
