@@ -21,6 +21,9 @@ func Budget(w *workload.Workload) budget.Budget {
 	}
 	mesh, injected := meshOf(w)
 	for _, c := range w.Running() {
+		if _, agent := agentOf(c); injected && c.Name == mesh.name && !agent {
+			continue // drawn as what the mesh makes of it
+		}
 		b.Pods = append(b.Pods, spans(c, grace))
 		b.Losses = append(b.Losses, losses(c, grace, routers)...)
 		wait, _ := c.PreStop.Wait()

@@ -25,3 +25,21 @@ func TestBudget(t *testing.T) {
 		})
 	}
 }
+
+// TestMeshProxyOfTheManifest draws a proxy once that the manifest holds itself.
+func TestMeshProxyOfTheManifest(t *testing.T) {
+	for name, manifest := range map[string]string{
+		"native sidecar": `{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {sidecar.istio.io/inject: "true"}}, spec: {
+  initContainers: [{name: istio-proxy, image: proxyv2, restartPolicy: Always}],
+  containers: [{name: web, image: web, ports: [{containerPort: 80}], lifecycle: {preStop: {sleep: {seconds: 20}}}}]}}`,
+		"with a hook": `{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {sidecar.istio.io/inject: "true"}}, spec: {
+  containers: [{name: istio-proxy, image: proxyv2, lifecycle: {preStop: {sleep: {seconds: 20}}}},
+    {name: web, image: web, ports: [{containerPort: 80}], lifecycle: {preStop: {sleep: {seconds: 20}}}}]}}`,
+	} {
+		in := parse(t, "in.yaml", manifest)
+		b := Budget(workload.Join(in.Files).Workloads[0])
+		if len(b.Pods) != 2 || len(b.Losses) != 0 {
+			t.Errorf("%s: containers %v, losses %q", name, b.Pods, b.Losses)
+		}
+	}
+}

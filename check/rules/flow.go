@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/manifest"
@@ -108,8 +109,22 @@ type meshProxy struct {
 }
 
 // meshOf is the proxy that the input says is injected into the pods, at its
-// defaults or as it is configured; false for none, and for a native sidecar.
+// defaults or as it is configured; false for none, for a native sidecar, and
+// for one that the manifest itself holds up.
 func meshOf(w *workload.Workload) (meshProxy, bool) {
+	m, ok := injectedMesh(w)
+	return m, ok && !heldInManifest(w, m.name)
+}
+
+// heldInManifest reports whether the pod's own manifest has the proxy as a
+// native sidecar, or with a hook: a mesh injects none beside it.
+func heldInManifest(w *workload.Workload, name string) bool {
+	named := func(c *workload.Container) bool { return c.Name == name }
+	return slices.ContainsFunc(w.Sidecars, named) ||
+		slices.ContainsFunc(w.Containers, func(c *workload.Container) bool { return named(c) && c.PreStop != nil })
+}
+
+func injectedMesh(w *workload.Workload) (meshProxy, bool) {
 	if value, at := opted(w, "linkerd.io/inject"); value == "enabled" || value == "ingress" {
 		if w.PodAnnotation("config.alpha.linkerd.io/proxy-enable-native-sidecar").Str() == "true" || w.PodAnnotation("config.beta.linkerd.io/proxy-enable-native-sidecar").Str() == "true" {
 			return meshProxy{}, false

@@ -34,7 +34,7 @@ var istioDrain = &check.Rule{
 			return
 		}
 		m, ok := istioOf(w)
-		if !ok {
+		if !ok || heldInManifest(w, m.name) {
 			return
 		}
 		wait, c := longestHold(w)

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"path"
+
 	"github.com/lameduck-dev/lameduck/check"
 	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/report/findings"
@@ -37,22 +39,27 @@ var reloadCutsRequests = &check.Rule{
 			if at == nil || seconds == 0 {
 				continue
 			}
-			longest, route := longestAsked(p.Input, limit.asks)
+			longest, who := longestAsked(p.Input, o, limit.asks)
 			if longest > seconds {
-				p.Report(o, at, "%s ends what is open %d s after a reload, and %s allows %d s", limit.controller, seconds, route, longest)
+				p.Report(o, at, "%s ends what is open %d s after a reload, and %s allows %d s", limit.controller, seconds, who, longest)
 			}
 		}
 	},
 }
 
-// longestAsked is the longest request, in seconds, that an Ingress of the input asks for.
-func longestAsked(in *workload.Set, keys []string) (longest int64, route *manifest.Object) {
-	for _, o := range in.Kind("Ingress") {
-		for _, key := range keys {
+// longestAsked is the longest request, in seconds, that the controller's own ConfigMap or an Ingress
+// of the input asks for, and which of them does.
+func longestAsked(in *workload.Set, config *manifest.Object, keys []string) (longest int64, who string) {
+	for _, key := range keys {
+		own := path.Base(key) // for all routes
+		if seconds := wholeSeconds(config.Root.Get("data", own).Str()); seconds > longest {
+			longest, who = seconds, "its "+own
+		}
+		for _, o := range in.Kind("Ingress") {
 			if seconds := wholeSeconds(o.Annotation(key)); seconds > longest {
-				longest, route = seconds, o
+				longest, who = seconds, o.String()
 			}
 		}
 	}
-	return longest, route
+	return longest, who
 }
