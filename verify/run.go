@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/lameduck-dev/lameduck/report"
@@ -120,7 +121,7 @@ func (r *run) probeWay(ctx context.Context, w *way) (seen Shot, err error) {
 
 // givenURL is the way's URL as it was given, if it is the target's own.
 func (r *run) givenURL(w *way) string {
-	if w.url == r.ways[0].url && w.path == "" {
+	if given, err := parseTarget(r.URL, nil); err == nil && given.String() == w.url.String() {
 		return r.URL
 	}
 	return w.url.String()
@@ -137,7 +138,9 @@ func remedy(w *way, err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "; it does not answer in time: see whether its pods are ready, or give it longer by --timeout"
 	case errors.As(err, &unknown) && unknown.IsNotFound:
-		return "; a Service's name is known only in the cluster: run verify there"
+		return "; a Service's name is known only in the cluster (--in-cluster), and without its namespace only there"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "; nothing listens there: see whether it runs, and at this port"
 	case w.lane == LaneGRPC || w.lane == LaneGRPCStream:
 		return fmt.Sprintf("; to call another method of the server, --lanes %s=/package.Service/Method; at another port, %s=http://host:port", w.lane, w.lane)
 	case w.lane != LaneFresh && w.lane != LaneKeepAlive:

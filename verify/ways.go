@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -88,7 +89,11 @@ func waysOf(lanes []string, target *url.URL) ([]way, error) {
 func parseTarget(text string, base *url.URL) (*url.URL, error) {
 	target, err := url.Parse(text)
 	if err != nil {
-		return nil, err
+		var why *url.Error
+		if errors.As(err, &why) {
+			err = why.Err
+		}
+		return nil, fmt.Errorf("%q: must be http://host[:port]/path, or https: %w", text, err)
 	}
 	if base != nil {
 		target = base.ResolveReference(target)

@@ -83,8 +83,10 @@ longer. If answers are JSON with the request's X-Request-Id as "id" and the pod'
 
 The URL must be reachable from here. With --in-cluster verify runs where the clients are: it
 makes a Job with a ServiceAccount and just the rights that it needs, shows what that says,
-writes the result here, and removes all of it. It needs to list and watch pods,
-EndpointSlices and events in the namespace, and to read pod logs; --no-watch does without.
+writes the result here, and removes all of it.
+
+Watching the workload needs the rights to list and watch pods, EndpointSlices and events in its
+namespace, and to read pod logs; --no-watch does without.
 
 Exit codes: 0 nothing was lost or masked, 1 something was, 2 wrong usage, 3 nothing was
 proved: the target or the cluster could not be reached, or the action failed.`,

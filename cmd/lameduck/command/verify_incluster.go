@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -60,10 +62,25 @@ func (f *inCluster) check(cmd *cobra.Command, args []string) error {
 	if cmd.Flags().Changed("ca-file") {
 		return errors.New("--ca-file names a file of this machine, which the Job can't read: with --in-cluster give --insecure-skip-verify, or run verify in a pod that has the file")
 	}
+	if own := loopback(cmd.Flag("url").Value.String()); own != "" {
+		return fmt.Errorf("--url names %s, which is the Job's own pod: with --in-cluster name the Service, as in http://app", own)
+	}
 	if f.startTimeout <= 0 {
 		return fmt.Errorf("--start-timeout %v: must be more than 0", f.startTimeout)
 	}
 	return nil
+}
+
+// loopback is the host of a URL if that is whoever asks, else empty.
+func loopback(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	if host := u.Hostname(); host == "localhost" || net.ParseIP(host).IsLoopback() {
+		return host
+	}
+	return ""
 }
 
 // runInCluster does by a Job what run does here.

@@ -28,6 +28,7 @@ func TestInClusterUsage(t *testing.T) {
 	}{
 		{[]string{"--image=x"}, "--image would have no effect: it is about --in-cluster"},
 		{[]string{"--dry-run"}, "--dry-run would have no effect"},
+		{[]string{"--in-cluster", "--url=http://127.0.0.1:8080"}, "--url names 127.0.0.1, which is the Job's own pod"},
 		{[]string{"--in-cluster", "--", "helm", "upgrade"}, "--in-cluster can't run helm: its image holds no other programs"},
 		{[]string{"--in-cluster", "--start-timeout=0s"}, "--start-timeout 0s: must be more than 0"},
 		{[]string{"--in-cluster", "--ca-file=ca.pem"}, "--ca-file names a file of this machine"},

@@ -73,6 +73,7 @@ func TestVerifyExitCodes(t *testing.T) {
 		{"no target", []string{"--url", "http://127.0.0.1:1", "--timeout=100ms"}, 3, "the target must answer before anything is done to it"},
 		{"no URL", nil, 2, "--url is missing"},
 		{"bad URL", []string{"--url", "app"}, 2, `target URL "app": must be http://`},
+		{"no scheme", []string{"--url", "127.0.0.1:80"}, 2, `target URL "127.0.0.1:80": must be http://`},
 		{"bad lane", []string{"--url", good, "--lanes=grpc9"}, 2, `no lane "grpc9"`},
 		{"bad output", []string{"--url", good, "-o", "xml"}, 2, `--output "xml": must be text or json`},
 		{"bad header", []string{"--url", good, "-H", "nonsense"}, 2, `--header "nonsense": must be "Name: value"`},
