@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func runLane(t *testing.T, lane, url string, want outcome, change ...func(o *Opt
 	}
 	result := mustRun(t, o)
 	c := result.Totals
-	failed := c.Requests - c.OK
+	failed := c.Requests - c.OK - draining(result.Losses)
 	switch {
 	case c.Requests < 8:
 		t.Errorf("%d requests, want about 10", c.Requests)
@@ -50,6 +51,17 @@ func runLane(t *testing.T, lane, url string, want outcome, change ...func(o *Opt
 	if q := result.Lanes[0].Latency[report.Before]; o.Hold > 0 && c.OK > 0 && q.P50 > 350 && want.kind != report.Timeout {
 		t.Errorf("latency %+v: it must not hold the time that a request was held", q)
 	}
+}
+
+// draining counts the calls that grpc-go fails by itself: on a busy machine they overlap, and one that was
+// given to a connection just before its GOAWAY is not sent again. It is lost, and no fault of the counting.
+func draining(losses []report.Loss) (n int) {
+	for _, loss := range losses {
+		if strings.Contains(loss.Detail, "the connection is draining") {
+			n++
+		}
+	}
+	return n
 }
 
 // everySecond does with every second request of a connection what a test wants.
