@@ -104,8 +104,10 @@ func TestVerifySeesTheStop(t *testing.T) {
 			ports := []int{freePort(t), freePort(t)}
 			leaving := start(t, "--stop="+tt.stop, fmt.Sprintf("--grpc-port=%d", ports[0]))
 			staying := start(t, "--stop="+tt.stop, fmt.Sprintf("--grpc-port=%d", ports[1]))
-			for _, p := range []*process{leaving, staying} {
+			gone := make(chan struct{})
+			for p, ended := range map[*process]chan struct{}{leaving: gone, staying: make(chan struct{})} {
 				go func() { // nobody else reads the ledgers
+					defer close(ended)
 					for p.lines.Scan() {
 					}
 				}()
@@ -124,6 +126,7 @@ func TestVerifySeesTheStop(t *testing.T) {
 					t.Error(err)
 				}
 				if !tt.first {
+					<-gone // a program with the race detector takes a second for its exit
 					time.Sleep(time.Second)
 					forget()
 				}
