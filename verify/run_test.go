@@ -295,7 +295,7 @@ func TestURLIsNamedAsGiven(t *testing.T) {
 	for lane, want := range map[string]string{"fresh": "http://app", "ws": "http://app", "ws=/socket": "http://app/socket", "grpc=http://other/a/b": "http://other/a/b"} {
 		r := &run{Options: Options{URL: "http://app", Lanes: []string{lane}}}
 		var err error
-		if r.Options, r.ways, err = r.Options.withDefaults(); err != nil {
+		if r.Options, r.ways, err = r.withDefaults(); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.givenURL(&r.ways[0]); got != want {

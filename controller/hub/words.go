@@ -166,6 +166,6 @@ func (t *Termination) routersSay() (told []hubapi.Router) {
 	byName := func(a, b hubapi.Router) int { return cmp.Compare(a.Name, b.Name) }
 	slices.SortFunc(sends, byName)
 	slices.SortFunc(forgot, byName)
-	told = append(sends, forgot...)
+	told = slices.Concat(sends, forgot)
 	return told[:min(len(told), hubapi.MaxRouters)]
 }
