@@ -230,17 +230,12 @@ func start(t *testing.T, router string, ports map[string]int) string {
 	}[router]
 	switch router {
 	case "envoy":
-		built, err := envoy.Build(t.Context(), os.Stderr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		args[0] = filepath.Join(built, "envoy", "_bin", "envoy")
+		args[0], err = Envoy(t.Context(), os.Stderr)
 	case "traefik":
-		built, err := traefik.Build(t.Context(), os.Stderr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		args[0] = filepath.Join(built, "traefik")
+		args[0], err = Traefik(t.Context(), os.Stderr)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
