@@ -45,12 +45,7 @@ type process struct {
 
 func start(t *testing.T, flags ...string) *process {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
+	port := freePort(t)
 	cmd := exec.Command(os.Args[0], append([]string{fmt.Sprintf("--port=%d", port), "--pod=app-1"}, flags...)...)
 	cmd.Env = append(os.Environ(), asApp+"=1", "APP_FLAGS=--work=1ms --stop=ignore")
 	cmd.Stderr = os.Stderr

@@ -101,6 +101,7 @@ func TestVerifySeesTheStop(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
 			ports := []int{freePort(t), freePort(t)}
 			leaving := start(t, "--stop="+tt.stop, fmt.Sprintf("--grpc-port=%d", ports[0]))
 			staying := start(t, "--stop="+tt.stop, fmt.Sprintf("--grpc-port=%d", ports[1]))
