@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/lameduck-dev/lameduck/manifest"
 	"github.com/lameduck-dev/lameduck/workload"
@@ -110,7 +109,7 @@ func googleDraining(s *workload.Service) (*manifest.Object, *manifest.Node) {
 func healthTime(s *workload.Service) int64 {
 	for _, b := range balancersOf(s) {
 		if b.Local && b.Health > 0 {
-			return int64(b.Health / time.Second)
+			return seconds(b.Health)
 		}
 	}
 	return healthCheckTime

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,10 +54,7 @@ func stickyOf(s *workload.Service) (at *manifest.Node, on *manifest.Object) {
 	for _, route := range s.Input.Kind("IngressRoute") {
 		for rule := range route.Spec("routes").All() {
 			for to := range rule.Get("services").All() {
-				namespace := to.Get("namespace").Str()
-				if namespace == "" {
-					namespace = route.Namespace
-				}
+				namespace := cmp.Or(to.Get("namespace").Str(), route.Namespace)
 				if cookie := to.Get("sticky", "cookie"); cookie != nil && to.Get("name").Str() == s.Name && namespace == s.Namespace && !to.Get("nativeLB").IsTrue() {
 					return to.Get("sticky"), route
 				}

@@ -46,8 +46,7 @@ type Balancer struct {
 	// Health is how long its health checks take to find out, for a node without a pod.
 	Health time.Duration
 	// Local: it sends to the nodes that have a pod, which its health checks find.
-	Local  bool
-	Source string // where the defaults can be read
+	Local bool
 }
 
 // Sends is for how long it goes on sending new requests to a pod, or to its node, once the pod leaves;
@@ -132,7 +131,7 @@ func (r *row) matches(o Object) bool {
 }
 
 func (r *row) read(o Object) Balancer {
-	b := Balancer{Name: r.name, ByRequest: r.byRequest, Learns: Learns, Local: o.Kind == "Service" && o.External && o.Local, Source: r.source, Delay: r.delayDefault}
+	b := Balancer{Name: r.name, ByRequest: r.byRequest, Learns: Learns, Local: o.Kind == "Service" && o.External && o.Local, Delay: r.delayDefault}
 	if r.learns > 0 {
 		b.Learns = r.learns
 	}

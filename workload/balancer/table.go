@@ -57,16 +57,7 @@ var table = []row{
 		failures: value{awsPrefix + "healthcheck-unhealthy-threshold", ""}, failuresDefault: 3,
 		source: "https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/service/annotations/",
 	},
-	{
-		// An ALB's annotations may stand on the Service as well.
-		name: "AWS ALB", on: "Service", byRequest: true,
-		marks:  []mark{{albPrefix + "target-type", nil}, {albPrefix + "target-group-attributes", nil}},
-		toPods: []mark{{albPrefix + "target-type", []string{"ip"}}},
-		delay:  value{albPrefix + "target-group-attributes", "deregistration_delay.timeout_seconds"}, delayDefault: 300 * second,
-		interval: value{albPrefix + "healthcheck-interval-seconds", ""}, intervalDefault: 15 * second,
-		failures: value{albPrefix + "unhealthy-threshold-count", ""}, failuresDefault: 2,
-		source: "https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",
-	},
+	awsALB("Service", nil), // its annotations may stand there as well
 	{
 		// Alibaba's ALB shares the prefix and the class of AWS's.
 		name: "Alibaba ALB", on: "Ingress", byRequest: true,
@@ -76,19 +67,7 @@ var table = []row{
 		delay:  value{albPrefix + "connection-drain-timeout", ""},
 		source: "https://www.alibabacloud.com/help/en/ack/serverless-kubernetes/user-guide/advanced-alb-ingress-configurations",
 	},
-	{
-		name: "AWS ALB", on: "Ingress", byRequest: true,
-		classes: []string{"alb"},
-		marks: []mark{
-			{albPrefix + "target-type", nil}, {albPrefix + "target-group-attributes", nil}, {albPrefix + "scheme", nil},
-			{"kubernetes.io/ingress.class", []string{"alb"}},
-		},
-		toPods: []mark{{albPrefix + "target-type", []string{"ip"}}},
-		delay:  value{albPrefix + "target-group-attributes", "deregistration_delay.timeout_seconds"}, delayDefault: 300 * second,
-		interval: value{albPrefix + "healthcheck-interval-seconds", ""}, intervalDefault: 15 * second,
-		failures: value{albPrefix + "unhealthy-threshold-count", ""}, failuresDefault: 2,
-		source: "https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",
-	},
+	awsALB("Ingress", []string{"alb"}, mark{albPrefix + "scheme", nil}, mark{"kubernetes.io/ingress.class", []string{"alb"}}),
 	{
 		name: "Google NEG", on: "Service", byRequest: true,
 		marks:      []mark{{negKey, []string{`"exposed_ports"`, `"ingress":true`, `"ingress": true`}}},
@@ -150,4 +129,18 @@ var table = []row{
 		failures: value{awsPrefix + "healthcheck-unhealthy-threshold", ""}, failuresDefault: 6,
 		source: "https://github.com/kubernetes/cloud-provider-aws/blob/master/docs/service_controller.md",
 	},
+}
+
+// awsALB is the row of an ALB that an object of this kind asks for, by a class or by one more mark too.
+func awsALB(on string, classes []string, more ...mark) row {
+	return row{
+		name: "AWS ALB", on: on, byRequest: true,
+		classes: classes,
+		marks:   append([]mark{{albPrefix + "target-type", nil}, {albPrefix + "target-group-attributes", nil}}, more...),
+		toPods:  []mark{{albPrefix + "target-type", []string{"ip"}}},
+		delay:   value{albPrefix + "target-group-attributes", "deregistration_delay.timeout_seconds"}, delayDefault: 300 * second,
+		interval: value{albPrefix + "healthcheck-interval-seconds", ""}, intervalDefault: 15 * second,
+		failures: value{albPrefix + "unhealthy-threshold-count", ""}, failuresDefault: 2,
+		source: "https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/",
+	}
 }
