@@ -125,3 +125,24 @@ func TestDeadlineWhileWoken(t *testing.T) {
 		t.Errorf("the deadline is %v at last, not the one that the server set last", last)
 	}
 }
+
+// TestSeveralListeners: a server without TLS has none on any of its listeners, though net/http gives it a
+// TLSConfig once it serves the first.
+func TestSeveralListeners(t *testing.T) {
+	var g Group
+	var all []net.Listener
+	for range 32 {
+		all = append(all, listen(t))
+	}
+	g.Serve(&http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })}, all...)
+	stop := start(t, &g)
+	for _, l := range all {
+		c := dial(t, l.Addr().String())
+		c.send(get)
+		c.answer("hello")
+		c.Close()
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}

@@ -131,12 +131,12 @@ func (s *httpServer) Serve() error {
 		}
 		on = append(on, l)
 	}
-	s.conns.secure = s.srv.TLSConfig != nil
+	s.conns.secure = s.srv.TLSConfig != nil // looked at once: serving the first listener sets one
 	s.serving <- on
 	errs := make(chan error, len(on))
 	for _, l := range on {
 		go func() {
-			if s.srv.TLSConfig != nil {
+			if s.conns.secure {
 				errs <- s.srv.ServeTLS(listener{l, &s.conns}, "", "")
 			} else {
 				errs <- s.srv.Serve(listener{l, &s.conns})
