@@ -26,14 +26,13 @@ type schedule struct {
 // schedule splits the grace period. A phase that ends early leaves its time to those after it, since
 // only the ends are fixed.
 func (g *Group) schedule() (schedule, error) {
-	grace, hooked := g.Grace, false
-	text, set := os.LookupEnv(termination.StopVariable)
-	if set {
+	grace := g.Grace
+	text, hooked := os.LookupEnv(termination.StopVariable)
+	if hooked {
 		stop, err := parseStop(text)
 		if err != nil {
 			return schedule{}, err
 		}
-		hooked = true
 		if grace == 0 {
 			grace = stop
 		}

@@ -58,8 +58,8 @@ type Group struct {
 	streams streams
 
 	began    atomic.Bool
-	moment   time.Duration // for what is cut to return
-	waitEnd  time.Time     // of the least time as a lame duck; set before stopping is
+	times    schedule
+	waitEnd  time.Time // of the least time as a lame duck; set before stopping is
 	stopping atomic.Bool
 	flight   flight
 }

@@ -233,7 +233,7 @@ func (s *httpServer) abort(ctx context.Context) error {
 	seen := s.conns.sweep(time.Now(), 0)
 	s.cut(context.Cause(ctx))
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-		time.Sleep(s.group.moment / 2) // for handlers to return
+		time.Sleep(s.group.times.moment / 2) // for handlers to return
 	}
 	_ = s.srv.Close()
 	for _, c := range s.conns.list() {

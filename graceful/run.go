@@ -21,7 +21,7 @@ func (g *Group) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.moment = times.moment
+	g.times = times
 	signals := make(chan os.Signal, 2)
 	if wanted := g.signals(); len(wanted) > 0 {
 		signal.Notify(signals, wanted...)
@@ -29,8 +29,8 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	force, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	r := &run{Group: g, times: times, force: force, failed: make(chan error, len(g.servers)+len(g.workers))}
-	r.start(force)
+	r := &run{Group: g, force: force, failed: make(chan error, len(g.servers)+len(g.workers))}
+	r.start()
 
 	var failure error
 	signalled := false
@@ -77,7 +77,6 @@ func (g *Group) signals() []os.Signal {
 // run is a group's one run.
 type run struct {
 	*Group
-	times  schedule
 	why    string // it stops
 	since  time.Time
 	force  context.Context // done at once on a second signal
@@ -90,8 +89,8 @@ type run struct {
 }
 
 // start starts everything, servers last: a request may need the workers.
-func (r *run) start(ctx context.Context) {
-	workers, cancel := context.WithCancelCause(ctx)
+func (r *run) start() {
+	workers, cancel := context.WithCancelCause(r.force)
 	r.endWorkers = cancel
 	for _, w := range r.workers {
 		r.launch(&r.working, "worker "+w.name, func() error {
@@ -133,7 +132,7 @@ func (r *run) stop() error {
 			all.run("", func() error { s.is.LameDuck(ctx); return nil })
 		}
 		all.run("", func() error { sleep(ctx, time.Until(r.waitEnd)); return nil })
-		return all.wait(ctx, r.moment)
+		return all.wait(ctx, r.times.moment)
 	})
 	r.phase("drain", r.times.drain, func(ctx context.Context) report {
 		var all tasks
@@ -141,7 +140,7 @@ func (r *run) stop() error {
 			all.run(s.name, func() error { return s.is.Drain(ctx) })
 		}
 		all.run("streams", func() error { return r.streams.endAll(ctx, r.Spread) })
-		seen := all.wait(ctx, r.moment)
+		seen := all.wait(ctx, r.times.moment)
 		_ = r.serving.wait(ctx, 0) // what failed was told of at the time
 		return seen
 	})
