@@ -74,7 +74,9 @@ type sight struct {
 func (all *conns) sweep(now time.Time, quiet time.Duration) (s sight) {
 	for _, c := range all.list() {
 		s.open++
-		if !c.idle() {
+		uses := c.uses.Load() // first: one that is used after the look at idle has another number next time
+		idle := c.idle()
+		if !idle {
 			s.busy++
 		}
 		state := http.ConnState(c.state.Load())
@@ -86,11 +88,10 @@ func (all *conns) sweep(now time.Time, quiet time.Duration) (s sight) {
 			continue
 		}
 		s.http1++
-		uses := c.uses.Load()
 		switch {
 		case state == http.StateNew && now.Sub(c.opened) < newConn:
 			s.fresh++
-		case !c.idle():
+		case !idle:
 			c.idleSince = time.Time{}
 		case c.idleSince.IsZero() || uses != c.idleUses:
 			c.idleSince, c.idleUses = now, uses

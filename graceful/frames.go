@@ -120,9 +120,6 @@ func (f *frames) put(c io.Writer) error {
 
 // leave tells the client to open no more streams, now or after its first answer.
 func (f *frames) leave(c io.Writer) {
-	if f.kind.Load() == other {
-		return
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.wanted = true
