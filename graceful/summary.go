@@ -9,31 +9,23 @@ import (
 // summary is what is told in one line at the end.
 type summary struct {
 	report
-	phases   []phaseTime
+	took     []slog.Attr // a duration each
 	inFlight int
 }
 
-type phaseTime struct {
-	name string
-	took time.Duration
-}
-
 func (s *summary) add(phase string, took time.Duration, seen report) {
-	s.phases = append(s.phases, phaseTime{phase, took})
+	s.took = append(s.took, slog.Duration(phase, took))
 	s.report.add(seen)
 }
 
 // write logs what finished, what did not, and how long each phase took.
 func (s *summary) write(log *slog.Logger, why string, total time.Duration, err error) {
-	times := []any{slog.Duration("total", total)}
-	for _, p := range s.phases {
-		times = append(times, slog.Duration(p.name, p.took))
-	}
+	took := append([]slog.Attr{slog.Duration("total", total)}, s.took...)
 	attrs := []slog.Attr{
 		slog.String("cause", why),
 		slog.Int("in_flight", s.inFlight),
 		slog.Any("finished", s.finished),
-		slog.Group("took", times...),
+		{Key: "took", Value: slog.GroupValue(took...)},
 	}
 	level := slog.LevelInfo
 	if err != nil {
