@@ -10,8 +10,9 @@ GO      := CGO_ENABLED=0 go
 LINT_VERSION := v2.15.0
 LINT    := $(CACHE)/golangci-lint-$(LINT_VERSION)/golangci-lint
 # The modules of go.work, and those with code of ours that stand outside it: their dependencies would raise ours.
-MODULES := $(shell sed -n 's/^\t//p' go.work) test/registries/etcd graceful/examples
-IN      = cd $$m && export GOWORK=$$(case $$m in test/registries/*|graceful/examples) echo off;; esac)
+OUTSIDE := test/registries/etcd graceful/examples
+MODULES := $(shell sed -n 's/^\t//p' go.work) $(OUTSIDE)
+IN      = cd $$m && export GOWORK=$$(case " $(OUTSIDE) " in *" $$m "*) echo off;; esac)
 
 ##@ Use
 .PHONY: help demo test build images

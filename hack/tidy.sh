@@ -14,11 +14,11 @@ for module in "$@"; do
   esac
   sum=$module/go.sum
   released=$(grep "^$graceful " "$sum" || true)
-  trap 'go -C "$module" mod edit -dropreplace "$graceful"' EXIT
-  go -C "$module" mod edit -replace "$graceful=$PWD/graceful"
-  go -C "$module" mod tidy
-  go -C "$module" mod edit -dropreplace "$graceful"
-  trap - EXIT
+  (
+    trap 'go -C "$module" mod edit -dropreplace "$graceful"' EXIT
+    go -C "$module" mod edit -replace "$graceful=$PWD/graceful"
+    go -C "$module" mod tidy
+  )
   if [ -n "$released" ]; then
     printf '%s\n' "$released" >>"$sum"
     LC_ALL=C sort --stable --key=1,1 --output="$sum" "$sum"
