@@ -23,17 +23,16 @@ var cases = []testCase{
 		return c.exit(), nil
 	}},
 	{"a request in flight, 2 s", func(c *child) (string, error) {
-		slow := c.dial()
-		slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+		slow := c.get("/slow")
 		time.Sleep(late)
 		c.signal()
 		return slow.answer(), nil
 	}},
 	{"meanwhile: a request on a connection that is open", func(c *child) (string, error) {
-		slow, kept := c.dial(), c.dial()
+		kept := c.dial()
 		kept.send(post)
 		kept.answer()
-		slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.get("/slow")
 		time.Sleep(late)
 		c.signal()
 		time.Sleep(late)
@@ -41,10 +40,10 @@ var cases = []testCase{
 		return kept.answer(), nil
 	}},
 	{"meanwhile: a request of which half had come", func(c *child) (string, error) {
-		slow, kept := c.dial(), c.dial()
+		kept := c.dial()
 		kept.send(post)
 		kept.answer()
-		slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.get("/slow")
 		kept.send(post[:10])
 		time.Sleep(late)
 		c.signal()
@@ -53,8 +52,7 @@ var cases = []testCase{
 		return kept.answer(), nil
 	}},
 	{"meanwhile: a new connection", func(c *child) (string, error) {
-		slow := c.dial()
-		slow.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.get("/slow")
 		time.Sleep(late)
 		c.signal()
 		time.Sleep(late)
@@ -63,29 +61,25 @@ var cases = []testCase{
 		return fresh.answer(), nil
 	}},
 	{"server-sent events", func(c *child) (string, error) {
-		events := c.dial()
-		events.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+		events := c.get("/events")
 		time.Sleep(late)
 		c.signal()
 		return events.answer() + ", " + c.exit(), nil
 	}},
 	{"a hijacked connection with one more message to come", func(c *child) (string, error) {
-		socket := c.dial()
-		socket.send("GET /socket HTTP/1.1\r\nHost: a\r\n\r\n")
+		socket := c.get("/socket")
 		time.Sleep(late)
 		c.signal()
 		return socket.text("1001\n"), nil
 	}},
 	{"a request that never ends, 8 s allowed", func(c *child) (string, error) {
-		never := c.dial()
-		never.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.get("/never")
 		time.Sleep(late)
 		c.signal()
 		return c.exit(), nil
 	}},
 	{"the same, and a second SIGTERM after 1 s", func(c *child) (string, error) {
-		never := c.dial()
-		never.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.get("/never")
 		time.Sleep(late)
 		c.signal()
 		time.Sleep(time.Second)

@@ -109,6 +109,13 @@ func (c *child) dial() *client {
 	return &client{Conn: nc, refused: err != nil}
 }
 
+// get sends a GET on a connection of its own.
+func (c *child) get(path string) *client {
+	asked := c.dial()
+	asked.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
+	return asked
+}
+
 func (c *client) send(text string) {
 	if !c.refused {
 		_ = c.SetDeadline(time.Now().Add(15 * time.Second))
