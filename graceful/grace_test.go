@@ -62,3 +62,9 @@ func setenv(t *testing.T, name, value string, set bool) {
 		_ = os.Unsetenv(name)
 	}
 }
+
+// unsetenv takes away all that a group goes by in its environment.
+func unsetenv(t *testing.T) {
+	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
+	setenv(t, termination.StopVariable, "", false)
+}

@@ -37,11 +37,7 @@ func TestLongHeaders(t *testing.T) {
 		answer <- err
 	}()
 	<-inside
-	result := make(chan error, 1)
-	go func() { result <- stop() }()
-	for !g.stopping.Load() {
-		time.Sleep(ms)
-	}
+	result := beginStop(&g, stop)
 	time.Sleep(50 * ms)
 	close(leave)
 	if err := <-answer; err != nil {

@@ -16,15 +16,12 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // start runs a group, and gives the function that stops it.
 func start(t *testing.T, g *Group) (stop func() error) {
 	t.Helper()
-	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, termination.StopVariable, "", false)
+	unsetenv(t)
 	g.Signals, g.Logger = []os.Signal{}, slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -32,6 +29,20 @@ func start(t *testing.T, g *Group) (stop func() error) {
 	stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { _ = stop() })
 	return stop
+}
+
+// beginStop stops a group, and returns once it has begun to stop.
+func beginStop(g *Group, stop func() error) (result chan error) {
+	result = make(chan error, 1)
+	go func() { result <- stop() }()
+	untilStopping(g)
+	return result
+}
+
+func untilStopping(g *Group) {
+	for !g.stopping.Load() {
+		time.Sleep(ms)
+	}
 }
 
 func listen(t *testing.T) net.Listener {
@@ -113,11 +124,7 @@ func TestLameDuck(t *testing.T) {
 	}
 	slow.send("GET /slow HTTP/1.1\r\nHost: server\r\n\r\n")
 	<-inside
-	result := make(chan error)
-	go func() { result <- stop() }()
-	for !g.stopping.Load() {
-		time.Sleep(ms)
-	}
+	result := beginStop(&g, stop)
 	for name, c := range map[string]*client{"used": used, "new": dial(t, address)} {
 		c.send(get)
 		if !c.answer("hello") {
@@ -363,11 +370,7 @@ func TestTLS(t *testing.T) {
 			slow := make(chan struct{})
 			go func() { defer close(slow); ask("/slow") }()
 			<-inside
-			result := make(chan error)
-			go func() { result <- stop() }()
-			for !g.stopping.Load() {
-				time.Sleep(ms)
-			}
+			result := beginStop(&g, stop)
 			ask("/")
 			close(leave)
 			<-slow

@@ -14,8 +14,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // diary is what happened when.
@@ -76,8 +74,7 @@ func (p *pretender) Drain(ctx context.Context) error {
 // stopped runs a group with a diary, stops it after a second, and gives its error and its line in the log.
 func stopped(t *testing.T, g *Group, d *diary) (string, error) {
 	t.Helper()
-	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, termination.StopVariable, "", false)
+	unsetenv(t)
 	var log bytes.Buffer
 	g.Signals = []os.Signal{}
 	g.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

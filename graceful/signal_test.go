@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/lameduck-dev/lameduck/graceful/termination"
 )
 
 // TestSignals: after SIGTERM the process exits with 0 when all has finished; a second one ends it at once,
@@ -66,8 +64,7 @@ func readAll(c *client) string {
 // TestFirstSignalAfterContext: a context that the same signal cancels, as signal.NotifyContext's, does not make
 // that signal the second one.
 func TestFirstSignalAfterContext(t *testing.T) {
-	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, termination.StopVariable, "", false)
+	unsetenv(t)
 	l := listen(t)
 	g := Group{Quiet: 50 * ms, Signals: []os.Signal{syscall.SIGUSR1}, Logger: slog.New(slog.DiscardHandler)}
 	inside, leave := make(chan struct{}), make(chan struct{})
@@ -83,9 +80,7 @@ func TestFirstSignalAfterContext(t *testing.T) {
 	c.send(get)
 	<-inside
 	cancel()
-	for !g.stopping.Load() {
-		time.Sleep(ms)
-	}
+	untilStopping(&g)
 	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
@@ -105,8 +100,7 @@ func TestFirstSignalAfterContext(t *testing.T) {
 
 // TestSecondSignalClosesServers: whatever phase it comes in, nothing is served when Run has returned.
 func TestSecondSignalClosesServers(t *testing.T) {
-	setenv(t, "KUBERNETES_SERVICE_HOST", "", false)
-	setenv(t, termination.StopVariable, "", false)
+	unsetenv(t)
 	l := listen(t)
 	g := Group{Wait: time.Minute, Grace: 5 * time.Minute, Signals: []os.Signal{syscall.SIGUSR1}, Logger: slog.New(slog.DiscardHandler)}
 	inside, left := make(chan struct{}), make(chan error, 1)
@@ -122,9 +116,7 @@ func TestSecondSignalClosesServers(t *testing.T) {
 	<-inside
 	for range 2 {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGUSR1)
-		for !g.stopping.Load() {
-			time.Sleep(ms)
-		}
+		untilStopping(&g)
 	}
 	if err := <-result; err == nil || !strings.Contains(err.Error(), "a second signal") {
 		t.Errorf("error %v", err)

@@ -36,6 +36,25 @@ func (s slow) Check(context.Context, *healthpb.HealthCheckRequest) (*healthpb.He
 	return &healthpb.HealthCheckResponse{}, nil
 }
 
+func slowServer() (*grpc.Server, slow) {
+	srv, s := grpc.NewServer(), slow{inside: make(chan struct{}), leave: make(chan struct{})}
+	healthpb.RegisterHealthServer(srv, s)
+	return srv, s
+}
+
+// call begins a call, and returns once the server has it.
+func (s slow) call(t *testing.T, address string) (answered chan error) {
+	t.Helper()
+	client := connect(t, address)
+	answered = make(chan error, 1)
+	go func() {
+		_, err := client.Check(context.Background(), &healthpb.HealthCheckRequest{})
+		answered <- err
+	}()
+	<-s.inside
+	return answered
+}
+
 func group(grace time.Duration) *graceful.Group {
 	return &graceful.Group{Grace: grace, Signals: []os.Signal{}, Logger: slog.New(slog.DiscardHandler)}
 }
@@ -70,20 +89,12 @@ func connect(t *testing.T, address string) healthpb.HealthClient {
 func TestCallInFlight(t *testing.T) {
 	for _, finishes := range []bool{true, false} {
 		t.Run(fmt.Sprint(finishes), func(t *testing.T) {
-			srv := grpc.NewServer()
-			s := slow{inside: make(chan struct{}), leave: make(chan struct{})}
-			healthpb.RegisterHealthServer(srv, s)
+			srv, s := slowServer()
 			g, l := group(2*time.Second), listen(t)
 			states := health.NewServer()
 			g.Add("grpc", &Server{Server: srv, Listener: l, Health: states})
 			stop := start(g)
-			client := connect(t, l.Addr().String())
-			answered := make(chan error, 1)
-			go func() {
-				_, err := client.Check(context.Background(), &healthpb.HealthCheckRequest{})
-				answered <- err
-			}()
-			<-s.inside
+			answered := s.call(t, l.Addr().String())
 			var once sync.Once
 			leave := func() { once.Do(func() { close(s.leave) }) }
 			defer leave()
@@ -110,9 +121,7 @@ func TestCallInFlight(t *testing.T) {
 func TestServedByNetHTTP(t *testing.T) {
 	for _, both := range []bool{false, true} {
 		t.Run(fmt.Sprintf("both=%v", both), func(t *testing.T) {
-			srv := grpc.NewServer()
-			s := slow{inside: make(chan struct{}), leave: make(chan struct{})}
-			healthpb.RegisterHealthServer(srv, s)
+			srv, s := slowServer()
 			protocols := new(http.Protocols)
 			protocols.SetUnencryptedHTTP2(true)
 			g, l := group(4*time.Second), listen(t)
@@ -123,13 +132,7 @@ func TestServedByNetHTTP(t *testing.T) {
 			}
 			g.Add("grpc", own)
 			stop := start(g)
-			client := connect(t, l.Addr().String())
-			answered := make(chan error, 1)
-			go func() {
-				_, err := client.Check(context.Background(), &healthpb.HealthCheckRequest{})
-				answered <- err
-			}()
-			<-s.inside
+			answered := s.call(t, l.Addr().String())
 			time.AfterFunc(100*time.Millisecond, func() { close(s.leave) })
 			err := stop()
 			called := <-answered
