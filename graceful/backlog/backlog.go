@@ -48,9 +48,9 @@ func Listen(address string) (*Listener, error) {
 	return ours, nil
 }
 
-// New wraps a listener, unless it is one already. One that has no SetDeadline, unlike the TCP and Unix listeners of package net,
-// is closed as it is. The kernel goes on taking in connections while it drains, since another process may
-// have the socket as well: systemd has those that it hands over.
+// New wraps a listener, unless it is one already. One that has no SetDeadline, unlike the TCP and Unix
+// listeners of package net, is closed as it is. The kernel goes on taking in connections while it drains,
+// since another process may have the socket as well: systemd has those that it hands over.
 func New(l net.Listener) *Listener {
 	if already, ok := l.(*Listener); ok {
 		return already
@@ -86,8 +86,8 @@ func (l *Listener) deadline(in time.Duration) error {
 }
 
 // Drain closes the listener once everything in its queue has been accepted: something has to go on
-// calling Accept. Of a listener made by Listen, on Linux, the kernel is told first to take in no more connections, so that none can
-// complete behind the last look; their clients try again, and are refused.
+// calling Accept. Of a listener made by Listen, on Linux, the kernel is told first to take in no more
+// connections, so that none can complete behind the last look; their clients try again, and are refused.
 func (l *Listener) Drain() error {
 	if !l.draining.Swap(true) {
 		wait := looks[0]
